@@ -1,0 +1,270 @@
+"""Typed configuration: YAML in, unknown keys and wrong types refused.
+
+Defaults live in the dataclasses; a YAML file holds one experiment's differences
+from them, or from the file it names under `extends`. Numbers that follow from
+others are properties. The resolved values are saved with every run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+import yaml
+
+from mravff_core.errors import ConfigError
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class BaseConfig:
+    """Visual detector: embedding, pyramid, neck and heads.
+
+    Defaults are ActionFormer's (Zhang et al., ECCV 2022).
+    """
+
+    kind: Literal["actionformer"] = "actionformer"
+    input_channels: int = 2048
+    embed_channels: int = 512
+    embed_layers: int = 2
+    embed_kernel: int = 3
+    embed_norm: bool = True
+    stem_layers: int = 2
+    levels: int = 6
+    heads: int = 4
+    window: tuple[int, ...] = (9,)
+    """Local attention window per level in steps, -1 for full; one value serves all levels."""
+    absolute_position: bool = False
+    relative_position: bool = False
+    max_steps: int = 2304
+    """Longest training sequence in steps; absolute position encoding is laid out for it."""
+    neck: Literal["identity", "fpn"] = "identity"
+    neck_channels: int = 512
+    neck_norm: bool = True
+    head_channels: int = 512
+    head_kernel: int = 3
+    head_layers: int = 3
+    head_norm: bool = True
+    scale_factor: int = 2
+    dropout: float = 0.0
+    drop_path: float = 0.1
+    class_prior: float = 0.01
+    empty_classes: tuple[int, ...] = ()
+    """Classes without training segments; their bias starts far below the prior."""
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """How audio enters the pyramid (MRAV-FF, arXiv 2310.03456)."""
+
+    kind: Literal["none", "sum", "concat", "cross_attention", "mrav"] = "none"
+    audio_channels: int = 128
+    audio_kernel: int = 3
+    heads: int = 4
+    window: int = 9
+    """Local cross-attention window in steps of each level, -1 for full."""
+    gate: Literal["scalar", "channel", "softmax"] = "scalar"
+    gate_source: Literal["visual", "audio", "both"] = "visual"
+    mix: Literal["convex", "residual"] = "convex"
+    fuse_for: Literal["both", "classes", "boundaries"] = "both"
+    shared_levels: bool = False
+    audio_dropout: float = 0.0
+    """Chance that a training clip goes without sound (fusion bypassed)."""
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class TestConfig:
+    """From logits to detections. Defaults are ActionFormer's for EPIC-Kitchens-100."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    pre_nms_min_score: float = 0.001
+    pre_nms_top_k: int = 5000
+    min_duration_s: float = 0.05
+    nms: Literal["soft", "hard", "none"] = "soft"
+    iou_threshold: float = 0.1
+    sigma: float = 0.4
+    min_score: float = 0.001
+    max_segments: int = 2000
+    multiclass: bool = True
+    voting_threshold: float = 0.75
+    vote_weight: Literal["score_iou", "score"] = "score_iou"
+    max_buffer_factor: float = 4.0
+    """Longest sequence at inference, in multiples of `max_steps`, where the base has such a limit."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run."""
+
+    seed: int = 0
+    epochs: int = 16
+    warmup_epochs: int = 5
+    batch_size: int = 2
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.05
+    schedule: Literal["cosine", "multistep"] = "cosine"
+    schedule_steps: tuple[int, ...] = ()
+    schedule_gamma: float = 0.1
+    clip_gradient_norm: float = 1.0
+    ema_decay: float = 0.999
+    accumulate_batches: int = 1
+    regression_range: tuple[tuple[float, float], ...] = (
+        (0, 4),
+        (2, 8),
+        (4, 16),
+        (8, 32),
+        (16, 64),
+        (32, 10000),
+    )
+    """Per level: segments whose larger boundary distance, in finest steps, lies in this range."""
+    centre_sampling: Literal["radius", "none"] = "radius"
+    centre_radius: float = 1.5
+    loss_weight: float = 1.0
+    """Weight of the boundary loss; 0 or less balances it against the class loss automatically."""
+    initial_loss_norm: float = 100.0
+    label_smoothing: float = 0.0
+    input_noise: float = 0.0
+    crop_ratio: tuple[float, float] | None = (0.9, 1.0)
+    truncated_share: float = 0.5
+    """A segment cut by cropping stays when at least this share of it remains."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which label set is learnt from which features."""
+
+    label_set: str = "verb"
+    visual_encoder: str = "visual"
+    """Name of a feature set of the workspace."""
+    audio_encoder: str | None = "audio"
+    train_split: str = "train"
+    test_split: str = "validation"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that defines a run besides the data itself."""
+
+    name: str = "run"
+    data: DataConfig = field(default_factory=DataConfig)
+    base: BaseConfig = field(default_factory=BaseConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    test: TestConfig = field(default_factory=TestConfig)
+
+
+def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
+    """Build a configuration dataclass from plain YAML or JSON values.
+
+    Args:
+        cls: a dataclass of this module or any other made of plain fields.
+        raw: mapping of field names to values; missing fields keep their defaults.
+        where: file and section, for messages.
+    Raises: ConfigError for an unknown field, a wrong type or a value not allowed.
+    """
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: found {_describe(raw)}, expected a mapping of settings")
+    hints = typing.get_type_hints(cls)
+    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    unknown = sorted(str(key) for key in raw.keys() - set(names))
+    if unknown:
+        raise ConfigError(f"{where}: {cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}")
+    values = {name: _coerce(hints[name], value, f"{where}.{name}") for name, value in raw.items()}
+    return cls(**values)
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """Plain values that `from_mapping` reads back to an equal configuration."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+    return plain(dataclasses.asdict(config))
+
+
+def read_yaml(path: Path | str) -> dict[str, Any]:
+    """Read a YAML mapping and merge it over the file it `extends`, nearest first.
+
+    Raises: ConfigError if a file is missing, is not YAML, is not a mapping or extends itself.
+    """
+    return _read_yaml_chain(Path(path), ())
+
+
+def read_recipe(path: Path | str) -> Recipe:
+    """Read a recipe file. Raises: ConfigError, naming the file and the field."""
+    return from_mapping(Recipe, read_yaml(path), str(path))
+
+
+def merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    """`upper` over `lower`: nested mappings merge, everything else is replaced."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
+
+
+def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    path = path.resolve()
+    if path in seen:
+        raise ConfigError(f"{path}: extends itself through {' -> '.join(str(p) for p in seen)}")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: found {_describe(raw)}, expected a mapping of settings")
+    parent = raw.pop("extends", None)
+    if parent is None:
+        return raw
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends is {_describe(parent)}, expected a file name")
+    return merge(_read_yaml_chain(path.parent / parent, (*seen, path)), raw)
+
+
+def _coerce(hint: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        (hint,) = [a for a in arguments if a is not type(None)]
+        return _coerce(hint, value, where)
+    if origin is Literal:
+        if value not in arguments or isinstance(value, bool):
+            raise ConfigError(f"{where}: found {_describe(value)}, expected one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{where}: found {_describe(value)}, expected a list")
+        if arguments[-1] is Ellipsis:
+            return tuple(_coerce(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        if len(value) != len(arguments):
+            raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}")
+        pairs = enumerate(zip(arguments, value, strict=True))
+        return tuple(_coerce(argument, item, f"{where}[{i}]") for i, (argument, item) in pairs)
+    if dataclasses.is_dataclass(hint):
+        return from_mapping(typing.cast(type, hint), value, where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    is_bool_for_number = isinstance(value, bool) and hint is not bool
+    if hint is Any or (isinstance(hint, type) and isinstance(value, hint) and not is_bool_for_number):
+        return value
+    raise ConfigError(f"{where}: found {_describe(value)}, expected {getattr(hint, '__name__', hint)}")
+
+
+def _describe(value: Any) -> str:
+    return f"{type(value).__name__} {value!r}"[:80]

@@ -1,0 +1,55 @@
+"""Segments on a time line: temporal intersection over union and detection tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+SEGMENT_COLUMNS = ("start_s", "end_s", "label")
+DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
+
+Floats = NDArray[np.floating]
+
+
+def temporal_iou(segments: Floats, others: Floats) -> NDArray[np.float64]:
+    """Temporal intersection over union of every pair.
+
+    Args:
+        segments: [n, 2] start and end, any one unit of time.
+        others: [m, 2] in the same unit.
+    Returns: [n, m] in [0, 1]; 0 where the union has no length.
+    """
+    first = np.asarray(segments, dtype=np.float64).reshape(-1, 2)
+    second = np.asarray(others, dtype=np.float64).reshape(-1, 2)
+    start = np.maximum(first[:, None, 0], second[None, :, 0])
+    end = np.minimum(first[:, None, 1], second[None, :, 1])
+    intersection = np.clip(end - start, 0.0, None)
+    lengths = np.diff(first, axis=1) + np.diff(second, axis=1).T
+    union = lengths - intersection
+    return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Floats) -> pd.DataFrame:
+    """Detections of one clip as a table, best first.
+
+    Equal scores are ordered by start, end and label, so row order of the input
+    never matters.
+
+    Args:
+        segments_s: [n, 2] start and end in seconds.
+        labels: [n] class indices.
+        scores: [n] in [0, 1].
+    Returns: columns `start_s`, `end_s`, `label` (int64), `score`.
+    """
+    segments_s = np.asarray(segments_s, dtype=np.float64).reshape(-1, 2)
+    table = pd.DataFrame(
+        {
+            "start_s": segments_s[:, 0],
+            "end_s": segments_s[:, 1],
+            "label": np.asarray(labels, dtype=np.int64),
+            "score": np.asarray(scores, dtype=np.float64),
+        }
+    )
+    order = ["score", "start_s", "end_s", "label"]
+    return table.sort_values(order, ascending=[False, True, True, True], kind="stable", ignore_index=True)
