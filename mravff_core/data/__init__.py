@@ -1,0 +1,1 @@
+"""Arrays and annotations on their way from files to a detector."""

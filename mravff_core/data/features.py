@@ -1,0 +1,139 @@
+"""Read, check and write one feature array with its time grid."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mravff_core.errors import FeatureError
+from mravff_core.files import written_aside
+from mravff_core.time_grid import TimeGrid
+
+_GRID_FIELDS = ("hop_frames", "window_frames", "frames_per_second", "offset_frames")
+READABLE_SUFFIXES = (".npz", ".npy", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one clip and one modality.
+
+    Attributes:
+        array: [channels, time] float32.
+        grid: where the steps lie in time.
+    """
+
+    array: NDArray[np.float32]
+    grid: TimeGrid
+
+
+def write_features(path: Path | str, features: Features) -> None:
+    """Write `.npz` with the array as `features` [channels, time] beside the grid's numbers."""
+    with written_aside(path) as aside, aside.open("wb") as file:
+        np.savez(file, features=features.array.astype(np.float32, copy=False), **_grid_arrays(features.grid))
+
+
+def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: int | None = None) -> Features:
+    """Read a feature file in either orientation.
+
+    Args:
+        path: `.npz` (array `features`, `feats`, or the only one), `.npy`, `.pt` or `.pth`.
+        grid: time grid of files that do not hold their own.
+        channels: expected channels; also tells [channels, time] from [time, channels].
+            Without it the array is taken as [channels, time], as `write_features` writes it.
+    Raises: FeatureError if the file is missing, unreadable, has no grid or the wrong shape,
+        or holds values that are not finite.
+    """
+    path = Path(path)
+    array, own_grid = _load(path)
+    grid = own_grid or grid
+    if grid is None:
+        raise FeatureError(f"{path}: holds no time grid; give hop, window and frames per second")
+    array = _oriented(path, array, channels)
+    if not np.isfinite(array).all():
+        bad = int((~np.isfinite(array)).sum())
+        raise FeatureError(f"{path}: {bad} of {array.size} values are not finite; was feature extraction interrupted?")
+    return Features(np.ascontiguousarray(array, dtype=np.float32), grid)
+
+
+def _load(path: Path) -> tuple[NDArray, TimeGrid | None]:
+    if not path.is_file():
+        raise FeatureError(f"{path}: no such feature file; run feature extraction or check the folder")
+    if path.suffix not in READABLE_SUFFIXES:
+        raise FeatureError(
+            f"{path}: suffix {path.suffix!r} is not a feature file; expected {' '.join(READABLE_SUFFIXES)}"
+        )
+    try:
+        if path.suffix in (".pt", ".pth"):
+            return _tensor_of(path), None
+        stored = np.load(path, allow_pickle=False)
+    except FeatureError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+        raise FeatureError(
+            f"{path}: not readable as {path.suffix} ({_first_line(error)}); truncated or renamed?"
+        ) from error
+    except Exception as error:  # torch raises its own pickle errors for files that would run code
+        raise FeatureError(
+            f"{path}: refused ({_first_line(error)}); expected plain tensors, no pickled objects"
+        ) from error
+    if isinstance(stored, np.ndarray):
+        return stored, None
+    with stored:
+        return _array_of(path, stored), _grid_of(path, stored)
+
+
+def _tensor_of(path: Path) -> NDArray:
+    value = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(value, torch.Tensor):
+        raise FeatureError(f"{path}: holds a {type(value).__name__}, expected one tensor")
+    return value.detach().float().numpy()
+
+
+def _array_of(path: Path, stored: np.lib.npyio.NpzFile) -> NDArray:
+    names = [name for name in stored.files if name not in _GRID_FIELDS]
+    named = [name for name in ("features", "feats") if name in names]
+    if not named and len(names) != 1:
+        raise FeatureError(f"{path}: holds arrays {names}, expected one called 'features' or 'feats'")
+    try:
+        return stored[(named or names)[0]]
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise FeatureError(f"{path}: array cannot be read ({_first_line(error)}); truncated?") from error
+
+
+def _grid_of(path: Path, stored: np.lib.npyio.NpzFile) -> TimeGrid | None:
+    if not set(_GRID_FIELDS) <= set(stored.files):
+        return None
+    try:
+        return TimeGrid(**{name: float(stored[name]) for name in _GRID_FIELDS})
+    except Exception as error:
+        raise FeatureError(f"{path}: its time grid is damaged ({_first_line(error)})") from error
+
+
+def _oriented(path: Path, array: NDArray, channels: int | None) -> NDArray:
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise FeatureError(
+            f"{path}: features are {list(array.shape)} of {array.dtype}, expected two axes of numbers, neither empty"
+        )
+    if channels is None or array.shape[0] == channels:
+        return array
+    if array.shape[1] == channels:
+        return array.T
+    raise FeatureError(
+        f"{path}: features are {list(array.shape)}, expected {channels} channels on either axis; "
+        "made by another encoder?"
+    )
+
+
+def _grid_arrays(grid: TimeGrid) -> dict[str, NDArray]:
+    return {name: np.float64(value) for name, value in grid.to_mapping().items()}  # type: ignore[misc]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:160]
