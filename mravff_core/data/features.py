@@ -34,7 +34,7 @@ class Features:
 def write_features(path: Path | str, features: Features) -> None:
     """Write `.npz` with the array as `features` [channels, time] beside the grid's numbers."""
     with written_aside(path) as aside, aside.open("wb") as file:
-        np.savez(file, features=features.array.astype(np.float32, copy=False), **_grid_arrays(features.grid))
+        np.savez(file, features=features.array.astype(np.float32, copy=False), **_grid_arrays(features.grid))  # type: ignore[arg-type]
 
 
 def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: int | None = None) -> Features:
@@ -132,7 +132,7 @@ def _oriented(path: Path, array: NDArray, channels: int | None) -> NDArray:
 
 
 def _grid_arrays(grid: TimeGrid) -> dict[str, NDArray]:
-    return {name: np.float64(value) for name, value in grid.to_mapping().items()}  # type: ignore[misc]
+    return {name: np.float64(value) for name, value in grid.to_mapping().items()}
 
 
 def _first_line(error: Exception) -> str:

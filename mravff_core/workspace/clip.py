@@ -1,0 +1,59 @@
+"""One clip of a workspace, and ids that are safe as file names and URLs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+CLIP_COLUMNS = (
+    "clip_id",
+    "title",
+    "path",
+    "duration_s",
+    "frames_per_second",
+    "width",
+    "height",
+    "has_audio",
+    "split",
+    "warnings",
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One row of the clip table.
+
+    Attributes:
+        clip_id: letters, digits and `._-` only.
+        title: what people call it; any text.
+        path: video file, relative to a media root or absolute; empty where only features are known.
+        duration_s: length of the video.
+        frames_per_second: nominal rate, 0 where unknown.
+        width, height: picture in pixels, 0 where unknown.
+        has_audio: whether there is a sound track.
+        split: such as `train`, `validation` or `own`.
+        warnings: one sentence a line, for people.
+    """
+
+    clip_id: str
+    title: str
+    path: str
+    duration_s: float
+    frames_per_second: float = 0.0
+    width: int = 0
+    height: int = 0
+    has_audio: bool = True
+    split: str = "own"
+    warnings: str = ""
+
+
+def clip_id_of(title: str) -> str:
+    """A readable id for a title: ASCII letters, digits and `._-`, never empty, never hidden."""
+    ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_title).strip("._-")[:80] or "clip"
+
+
+def is_clip_id(text: str) -> bool:
+    """Whether `text` may be used as a clip id."""
+    return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", text))

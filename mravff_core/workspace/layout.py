@@ -1,0 +1,284 @@
+"""A workspace on disk: one folder holds one project.
+
+workspace.yaml           name, label sets, media roots, encoders
+clips.parquet            one row a clip
+annotations.parquet      one row a true segment, one column a label set
+sound_events.parquet     audible events, where known
+media/                   videos that belong to the workspace
+features/<set>/<clip>.npz
+runs/<run>/              detector, detections, gates, metrics
+cache/                   whatever can be made again
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pandas as pd
+import yaml
+
+from mravff_core.config import from_mapping, read_yaml, to_mapping
+from mravff_core.data.features import Features, read_features, write_features
+from mravff_core.errors import WorkspaceError
+from mravff_core.files import write_text
+from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id
+from mravff_core.workspace.runs import Run, RunInfo
+from mravff_core.workspace.tables import read_table, write_table
+
+SETTINGS_FILE = "workspace.yaml"
+SEGMENT_KEYS = ("clip_id", "segment_id", "start_s", "end_s")
+
+
+@dataclass(frozen=True)
+class WorkspaceSettings:
+    """What `workspace.yaml` holds.
+
+    Attributes:
+        name: for people.
+        label_sets: class names by label set; a label is an index into its list.
+        media_roots: folders that relative clip paths are looked up in; relative ones lie in the workspace.
+        encoders: encoder name by feature set, such as `{"visual": "light_visual"}`.
+    """
+
+    name: str = "workspace"
+    label_sets: dict = field(default_factory=dict)
+    media_roots: tuple[str, ...] = ("media",)
+    encoders: dict = field(default_factory=dict)
+
+
+class Workspace:
+    """A project folder: clips, annotations, features and runs.
+
+    Tables are read once and again only when their file has changed, so a workspace
+    object may be shared by threads and live long.
+
+    Args:
+        folder: an existing workspace.
+    Raises: WorkspaceError if the folder is none, ConfigError if its settings are malformed.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+        if not (self.folder / SETTINGS_FILE).is_file():
+            found = "an empty or other folder" if self.folder.is_dir() else "nothing"
+            raise WorkspaceError(
+                f"{self.folder}: found {found}, expected a workspace with {SETTINGS_FILE}; "
+                "make the demo with 'python -m mravff_core demo --workspace DIR'"
+            )
+        self.settings = _settings(self.folder / SETTINGS_FILE)
+        self._tables: dict[Path, tuple[int, pd.DataFrame]] = {}
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | str,
+        *,
+        name: str,
+        label_sets: Mapping[str, Sequence[str]],
+        encoders: Mapping[str, str] | None = None,
+        media_roots: Sequence[str] = ("media",),
+    ) -> Workspace:
+        """Make an empty workspace, or open an existing one that has the same label sets.
+
+        Raises: WorkspaceError if the folder holds a workspace with other label sets.
+        """
+        folder = Path(folder)
+        settings = WorkspaceSettings(
+            name=name,
+            label_sets={key: list(names) for key, names in label_sets.items()},
+            media_roots=tuple(media_roots),
+            encoders=dict(encoders or {}),
+        )
+        if (folder / SETTINGS_FILE).is_file():
+            existing = cls(folder)
+            if existing.settings.label_sets != settings.label_sets:
+                raise WorkspaceError(f"{folder}: holds the workspace {existing.settings.name!r} with other label sets")
+            return existing
+        folder.mkdir(parents=True, exist_ok=True)
+        write_table(folder / "clips.parquet", pd.DataFrame(columns=list(CLIP_COLUMNS)))
+        columns = [*SEGMENT_KEYS, *label_sets]
+        write_table(folder / "annotations.parquet", pd.DataFrame(columns=columns))
+        text = yaml.safe_dump(to_mapping(settings), sort_keys=False, allow_unicode=True)
+        write_text(folder / SETTINGS_FILE, text)
+        return cls(folder)
+
+    # --- clips -----------------------------------------------------------------
+
+    @functools.cached_property
+    def label_sets(self) -> dict[str, tuple[str, ...]]:
+        """Class names by label set."""
+        return {key: tuple(map(str, names)) for key, names in self.settings.label_sets.items()}
+
+    @property
+    def clips(self) -> pd.DataFrame:
+        """One row a clip, ordered by id; columns as the fields of `Clip`."""
+        return self._table("clips.parquet", CLIP_COLUMNS)
+
+    def clip(self, clip_id: str) -> Clip:
+        """One clip. Raises: WorkspaceError if the workspace has no such clip."""
+        row = self.clips[self.clips["clip_id"] == clip_id]
+        if row.empty:
+            raise WorkspaceError(f"{self.folder}: has no clip {clip_id!r}; it has {len(self.clips)} others")
+        return Clip(**{name: _plain(row.iloc[0][name]) for name in CLIP_COLUMNS})
+
+    def clip_ids(self, split: str | None = None) -> list[str]:
+        """Ids of all clips, or of one split, in order."""
+        clips = self.clips
+        return list(clips["clip_id"] if split is None else clips.loc[clips["split"] == split, "clip_id"])
+
+    def add_clips(self, clips: Iterable[Clip]) -> None:
+        """Add clips; one with an id that is there already replaces it.
+
+        Raises: WorkspaceError if an id is not safe as a file name.
+        """
+        new = pd.DataFrame([dataclasses.asdict(clip) for clip in clips], columns=list(CLIP_COLUMNS))
+        for clip_id in new["clip_id"]:
+            if not is_clip_id(clip_id):
+                raise WorkspaceError(f"clip id {clip_id!r} is not usable; expected letters, digits and ._- only")
+        with self._lock():
+            kept = self.clips[~self.clips["clip_id"].isin(new["clip_id"])]
+            merged = new if kept.empty else pd.concat([kept, new])
+            write_table(self.folder / "clips.parquet", merged.sort_values("clip_id", ignore_index=True))
+
+    def remove_clip(self, clip_id: str) -> None:
+        """Forget a clip and its features; its video file stays."""
+        with self._lock():
+            kept = self.clips[self.clips["clip_id"] != clip_id]
+            write_table(self.folder / "clips.parquet", kept.reset_index(drop=True))
+        for file in self.folder.glob(f"features/*/{clip_id}.npz"):
+            file.unlink()
+
+    def free_clip_id(self, title: str) -> str:
+        """An id made from a title that no clip of the workspace has yet."""
+        stem, taken = clip_id_of(title), set(self.clips["clip_id"])
+        candidate, number = stem, 2
+        while candidate in taken:
+            candidate, number = f"{stem}_{number}", number + 1
+        return candidate
+
+    def video_path(self, clip_id: str) -> Path:
+        """The clip's video file. Raises: WorkspaceError if it is not there."""
+        path = Path(self.clip(clip_id).path)
+        if not path.name:
+            raise WorkspaceError(f"clip {clip_id!r} has no video, only features")
+        roots = [Path()] if path.is_absolute() else [self.folder / root for root in self.settings.media_roots]
+        for root in roots:
+            if (root / path).is_file():
+                return root / path
+        raise WorkspaceError(f"clip {clip_id!r}: its video {path} is gone; moved or deleted?")
+
+    # --- annotations and features ------------------------------------------------
+
+    def set_annotations(self, table: pd.DataFrame) -> None:
+        """Replace all true segments.
+
+        Args:
+            table: `clip_id`, `segment_id`, `start_s`, `end_s`, one integer column a label set,
+                and any further columns that describe a segment (such as `audibility`).
+        """
+        self._replace_table("annotations.parquet", table, (*SEGMENT_KEYS, *self.label_sets))
+
+    def set_sound_events(self, table: pd.DataFrame) -> None:
+        """Replace all known sound events: `clip_id`, `start_s`, `end_s`, `sound` and more."""
+        self._replace_table("sound_events.parquet", table, ("clip_id", "start_s", "end_s", "sound"))
+
+    @property
+    def annotations(self) -> pd.DataFrame:
+        """All true segments with every label set's column."""
+        return self._table("annotations.parquet", (*SEGMENT_KEYS, *self.label_sets))
+
+    @property
+    def sound_events(self) -> pd.DataFrame | None:
+        """Audible events with known times, or None where nobody knows them."""
+        if not (self.folder / "sound_events.parquet").is_file():
+            return None
+        return self._table("sound_events.parquet", ("clip_id", "start_s", "end_s", "sound"))
+
+    def truth(self, label_set: str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """True segments of one label set: `clip_id`, `segment_id`, `start_s`, `end_s`, `label`, ….
+
+        Raises: WorkspaceError if there is no such label set.
+        """
+        if label_set not in self.label_sets:
+            raise WorkspaceError(f"{self.folder}: has no label set {label_set!r}; it has {', '.join(self.label_sets)}")
+        table = self.annotations.rename(columns={label_set: "label"})
+        table = table[table["label"].notna()]
+        if clip_ids is not None:
+            table = table[table["clip_id"].isin(clip_ids)]
+        others = [name for name in self.label_sets if name != label_set]
+        return table.drop(columns=others).astype({"label": "int64"}).reset_index(drop=True)
+
+    def feature_path(self, feature_set: str, clip_id: str) -> Path:
+        """Where features of a clip lie or would lie."""
+        return self.folder / "features" / feature_set / f"{clip_id}.npz"
+
+    def has_features(self, feature_set: str, clip_id: str) -> bool:
+        """Whether features of a clip are there."""
+        return self.feature_path(feature_set, clip_id).is_file()
+
+    def features(self, feature_set: str, clip_id: str) -> Features:
+        """Features of a clip. Raises: FeatureError."""
+        return read_features(self.feature_path(feature_set, clip_id))
+
+    def set_features(self, feature_set: str, clip_id: str, features: Features) -> None:
+        """Store features of a clip."""
+        write_features(self.feature_path(feature_set, clip_id), features)
+
+    # --- runs --------------------------------------------------------------------
+
+    @property
+    def runs_folder(self) -> Path:
+        """Folder of all runs."""
+        return self.folder / "runs"
+
+    def runs(self) -> list[RunInfo]:
+        """What each run is, ordered by name; folders without a finished detector are left out."""
+        folders = sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
+        return [Run(folder).info for folder in folders]
+
+    def run(self, name: str) -> Run:
+        """One run. Raises: WorkspaceError if there is none of that name."""
+        folder = self.runs_folder / name
+        if folder.parent != self.runs_folder or not Run.is_run(folder):
+            known = ", ".join(info.run for info in self.runs()) or "none"
+            raise WorkspaceError(f"{self.folder}: has no run {name!r}; it has {known}")
+        return Run(folder)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Folder of what can be made again; safe to delete."""
+        return self.folder / "cache"
+
+    # --- inner -------------------------------------------------------------------
+
+    def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        path = self.folder / name
+        changed = path.stat().st_mtime_ns if path.is_file() else -1
+        known = self._tables.get(path)
+        if known is None or known[0] != changed:
+            known = self._tables[path] = (changed, read_table(path, columns))
+        return known[1]
+
+    def _replace_table(self, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
+        missing = [column for column in columns if column not in table.columns]
+        if missing:
+            raise WorkspaceError(f"{name}: lacks column {', '.join(missing)}; it has {', '.join(table.columns)}")
+        with self._lock():
+            write_table(self.folder / name, table.sort_values(["clip_id", "start_s"], ignore_index=True))
+
+    def _lock(self) -> filelock.FileLock:
+        return filelock.FileLock(self.folder / ".lock", timeout=30)
+
+
+def _settings(path: Path) -> WorkspaceSettings:
+    return from_mapping(WorkspaceSettings, read_yaml(path), str(path))
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

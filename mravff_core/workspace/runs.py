@@ -1,0 +1,237 @@
+"""One run of a workspace: a detector and what it found under each audio condition.
+
+runs/<run>/config.yaml, model.safetensors      the detector
+runs/<run>/recipe.yaml                         how it was trained, where it was trained here
+runs/<run>/predictions/<condition>/
+    manifest.json          model hash, versions, audio condition, seconds spent
+    detections.parquet     clip_id, start_s, end_s, label, score
+    gates.parquet          clip_id, level, step, time_s, gate
+    parts/                 clips not merged into those two files yet
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.config import read_yaml
+from mravff_core.errors import WorkspaceError
+from mravff_core.files import written_aside
+from mravff_core.workspace.tables import query, read_table, write_table
+
+Table = Literal["detections", "gates"]
+_COLUMNS: dict[Table, tuple[str, ...]] = {
+    "detections": ("clip_id", "start_s", "end_s", "label", "score"),
+    "gates": ("clip_id", "level", "step", "time_s", "gate"),
+}
+_ORDER: dict[Table, str] = {
+    "detections": "clip_id, score DESC, start_s, end_s, label",
+    "gates": "clip_id, level, step",
+}
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a list of runs shows.
+
+    Attributes:
+        run: its name.
+        base: visual detector.
+        fusion: how audio enters.
+        label_set: what its classes are.
+        classes: how many.
+        parameters_mb: size of the weights file in megabytes.
+        conditions: audio conditions with stored predictions.
+    """
+
+    run: str
+    base: str
+    fusion: str
+    label_set: str
+    classes: int
+    parameters_mb: float
+    conditions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LevelGates:
+    """Gates of one clip at one level: [time] seconds and values in [0, 1]."""
+
+    times_s: NDArray[np.float64]
+    gates: NDArray[np.float32]
+
+
+class Run:
+    """A trained detector in a workspace with its stored predictions.
+
+    Args:
+        folder: `runs/<name>` of a workspace.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+
+    @staticmethod
+    def is_run(folder: Path) -> bool:
+        """Whether a folder holds a finished detector."""
+        return (folder / "config.yaml").is_file() and (folder / "model.safetensors").is_file()
+
+    @property
+    def info(self) -> RunInfo:
+        """Summary from the run's own files. Raises: ConfigError, WorkspaceError."""
+        config = read_yaml(self.folder / "config.yaml")
+        try:
+            return RunInfo(
+                run=self.name,
+                base=str(config["base"]["kind"]),
+                fusion=str(config["fusion"]["kind"]),
+                label_set=str(config["label_set"]),
+                classes=len(config["labels"]),
+                parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
+                conditions=tuple(str(condition) for condition in self.conditions()),
+            )
+        except (KeyError, TypeError) as error:
+            raise WorkspaceError(
+                f"{self.folder / 'config.yaml'}: is no detector configuration (lacks {error})"
+            ) from error
+
+    def model_hash(self) -> str:
+        """SHA-256 over configuration and weights."""
+        digest = hashlib.sha256()
+        for name in ("config.yaml", "model.safetensors"):
+            with (self.folder / name).open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def predictions_folder(self, condition: AudioCondition | str) -> Path:
+        """Folder of what was found under one audio condition."""
+        return self.folder / "predictions" / AudioCondition.parse(condition).slug
+
+    def conditions(self) -> list[AudioCondition]:
+        """Audio conditions with any stored prediction."""
+        found = []
+        for folder in sorted((self.folder / "predictions").glob("*")):
+            marker = folder / "condition.txt"
+            if marker.is_file() and self._sources("detections", folder):
+                found.append(AudioCondition.parse(marker.read_text(encoding="utf-8").strip()))
+        return found
+
+    def detections(
+        self, condition: AudioCondition | str = "on", clip_ids: Sequence[str] | None = None
+    ) -> pd.DataFrame | None:
+        """Detections `clip_id, start_s, end_s, label, score`, best first in each clip; None where none are stored."""
+        return self._read("detections", condition, clip_ids)
+
+    def gates(self, condition: AudioCondition | str, clip_id: str) -> list[LevelGates]:
+        """Gates of one clip, finest level first; empty where the detector has none or none are stored."""
+        table = self._read("gates", condition, [clip_id])
+        if table is None:
+            return []
+        return [
+            LevelGates(level["time_s"].to_numpy(np.float64), level["gate"].to_numpy(np.float32))
+            for _, level in table.groupby("level", sort=True)
+        ]
+
+    def predicted_clips(self, condition: AudioCondition | str = "on") -> set[str]:
+        """Ids of clips with stored predictions, those without a single detection included."""
+        folder = self.predictions_folder(condition)
+        merged = folder / "clips.parquet"
+        done = set(read_table(merged, ("clip_id",))["clip_id"]) if merged.is_file() else set()
+        return done | {
+            path.name.removesuffix(".detections.parquet") for path in folder.glob("parts/*.detections.parquet")
+        }
+
+    def has(self, condition: AudioCondition | str, clip_id: str) -> bool:
+        """Whether a clip's predictions are stored."""
+        return clip_id in self.predicted_clips(condition)
+
+    def store(
+        self, condition: AudioCondition | str, clip_id: str, detections: pd.DataFrame, gates: Sequence[LevelGates]
+    ) -> None:
+        """Store one clip's predictions, in place of earlier ones.
+
+        Args:
+            detections: `start_s, end_s, label, score`.
+            gates: finest level first, empty where the detector has none.
+        """
+        condition = AudioCondition.parse(condition)
+        folder = self.predictions_folder(condition)
+        if clip_id in self.predicted_clips(condition):
+            self.forget(condition, [clip_id])
+        folder.mkdir(parents=True, exist_ok=True)
+        with written_aside(folder / "condition.txt") as aside:
+            aside.write_text(f"{condition}\n", encoding="utf-8")
+        write_table(folder / "parts" / f"{clip_id}.gates.parquet", _gate_table(clip_id, gates))
+        table = detections.loc[:, ["start_s", "end_s", "label", "score"]].copy()
+        table.insert(0, "clip_id", pd.Series([clip_id] * len(table), dtype="str", index=table.index))
+        # Written last: its presence says that the clip is complete.
+        write_table(folder / "parts" / f"{clip_id}.detections.parquet", table)
+
+    def merge(self, condition: AudioCondition | str = "on") -> None:
+        """Gather single clips' files into one file a table, so that large data sets stay quick to ask."""
+        folder = self.predictions_folder(condition)
+        parts = sorted(folder.glob("parts/*.parquet"))
+        if not parts:
+            return
+        clip_ids = sorted(self.predicted_clips(condition))
+        tables = {name: self._read(name, condition, clip_ids) for name in _COLUMNS}
+        for name, table in tables.items():
+            if table is not None:
+                write_table(folder / f"{name}.parquet", table)
+        write_table(folder / "clips.parquet", pd.DataFrame({"clip_id": clip_ids}))
+        for part in parts:
+            part.unlink()
+
+    def forget(self, condition: AudioCondition | str, clip_ids: Sequence[str]) -> None:
+        """Drop the stored predictions of some clips."""
+        folder = self.predictions_folder(condition)
+        for clip_id in clip_ids:
+            for name in _COLUMNS:
+                (folder / "parts" / f"{clip_id}.{name}.parquet").unlink(missing_ok=True)
+        for path in (folder / "clips.parquet", *(folder / f"{name}.parquet" for name in _COLUMNS)):
+            if path.is_file():
+                table = read_table(path, ("clip_id",))
+                write_table(path, table[~table["clip_id"].isin(clip_ids)].reset_index(drop=True))
+
+    def _sources(self, table: Table, folder: Path) -> list[str]:
+        merged = folder / f"{table}.parquet"
+        parts = sorted(folder.glob(f"parts/*.{table}.parquet"))
+        return [str(path) for path in ([merged] if merged.is_file() else []) + parts]
+
+    def _read(
+        self, table: Table, condition: AudioCondition | str, clip_ids: Sequence[str] | None
+    ) -> pd.DataFrame | None:
+        sources = self._sources(table, self.predictions_folder(condition))
+        if not sources:
+            return None
+        columns = ", ".join(_COLUMNS[table])
+        # A clip may be both merged and a part if a merge was cut short; DISTINCT makes that harmless.
+        where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
+        sql = f"SELECT DISTINCT {columns} FROM read_parquet(?) {where} ORDER BY {_ORDER[table]}"
+        return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+
+
+def _gate_table(clip_id: str, gates: Sequence[LevelGates]) -> pd.DataFrame:
+    levels = [
+        pd.DataFrame(
+            {
+                "clip_id": pd.Series([clip_id] * len(level.gates), dtype="str"),
+                "level": np.full(len(level.gates), number, dtype=np.int16),
+                "step": np.arange(len(level.gates), dtype=np.int32),
+                "time_s": np.asarray(level.times_s, dtype=np.float64),
+                "gate": np.asarray(level.gates, dtype=np.float32),
+            }
+        )
+        for number, level in enumerate(gates or [LevelGates(np.zeros(0), np.zeros(0, np.float32))])
+    ]
+    return pd.concat(levels, ignore_index=True)

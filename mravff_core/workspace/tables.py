@@ -1,0 +1,65 @@
+"""Parquet tables that appear whole or not at all, and questions to them in SQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mravff_core.errors import WorkspaceError
+from mravff_core.files import written_aside
+
+_local = threading.local()
+
+
+def write_table(path: Path | str, table: pd.DataFrame) -> None:
+    """Write a Parquet file whole or not at all; equal tables give equal bytes."""
+    with written_aside(path) as aside:
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), aside, compression="zstd")
+
+
+def read_table(path: Path | str, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a Parquet file that must hold at least `columns`.
+
+    Raises: WorkspaceError if it is missing, damaged or lacks a column.
+    """
+    path = Path(path)
+    try:
+        table = pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise WorkspaceError(
+            f"{path}: no such table; was the workspace made by another version or cut short?"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WorkspaceError(f"{path}: not readable as Parquet ({first_line}); damaged?") from error
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise WorkspaceError(f"{path}: lacks column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    return table
+
+
+def query(sql: str, parameters: Sequence[Any] = (), **tables: pd.DataFrame) -> pd.DataFrame:
+    """Run one SQL question with DuckDB, each thread on a connection of its own.
+
+    Args:
+        sql: may name Parquet files through `read_parquet(?)` and any of `tables`.
+        parameters: values for the question marks.
+        tables: data frames to be seen under their names.
+    """
+    connection = getattr(_local, "connection", None)
+    if connection is None:
+        connection = _local.connection = duckdb.connect(":memory:")
+    for name, table in tables.items():
+        connection.register(name, table)
+    try:
+        return connection.execute(sql, list(parameters)).df()
+    finally:
+        for name in tables:
+            connection.unregister(name)

@@ -1,0 +1,71 @@
+"""Stored predictions come back equal, merged or not, and re-storing replaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mravff_core.workspace import LevelGates, Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path / "runs" / "mrav")
+
+
+def detections(seed: int, count: int = 5) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    start_s = rng.uniform(0, 50, count)
+    table = pd.DataFrame(
+        {"start_s": start_s, "end_s": start_s + 1, "label": rng.integers(0, 3, count), "score": rng.uniform(size=count)}
+    )
+    return table.sort_values("score", ascending=False, ignore_index=True)
+
+
+def gates(seed: int) -> list[LevelGates]:
+    rng = np.random.default_rng(seed)
+    return [LevelGates(np.arange(n) * 0.1, rng.uniform(size=n).astype(np.float32)) for n in (8, 4, 2)]
+
+
+def without_clip(table: pd.DataFrame | None) -> pd.DataFrame:
+    assert table is not None
+    return table.drop(columns="clip_id").reset_index(drop=True)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_predictions_come_back_equal(run: Run, merged: bool) -> None:
+    for number, clip_id in enumerate(["b", "a"]):
+        run.store("shift:-2", clip_id, detections(number), gates(number))
+    run.store("shift:-2", "empty", detections(0, 0), [])
+    if merged:
+        run.merge("shift:-2")
+        assert not list(run.folder.rglob("parts/*"))
+    assert run.predicted_clips("shift:-2") == {"a", "b", "empty"}
+    assert [str(condition) for condition in run.conditions()] == ["shift:-2"]
+    pd.testing.assert_frame_equal(without_clip(run.detections("shift:-2", ["a"])), detections(1), check_dtype=False)
+    for stored, made in zip(run.gates("shift:-2", "a"), gates(1), strict=True):
+        np.testing.assert_array_equal(stored.gates, made.gates)
+        np.testing.assert_array_equal(stored.times_s, made.times_s)
+    assert run.gates("shift:-2", "empty") == []
+    assert run.detections("on") is None
+
+
+def test_storing_again_replaces(run: Run) -> None:
+    run.store("on", "a", detections(0), gates(0))
+    run.merge("on")
+    run.store("on", "a", detections(1, 2), gates(1))
+    assert len(without_clip(run.detections("on"))) == 2
+    run.merge("on")
+    pd.testing.assert_frame_equal(without_clip(run.detections("on")), detections(1, 2), check_dtype=False)
+
+
+def test_a_merge_cut_short_counts_nothing_twice(run: Run) -> None:
+    run.store("on", "a", detections(0), gates(0))
+    part = next(run.folder.rglob("a.detections.parquet"))
+    kept = part.read_bytes()
+    run.merge("on")
+    part.write_bytes(kept)
+    pd.testing.assert_frame_equal(without_clip(run.detections("on")), detections(0), check_dtype=False)

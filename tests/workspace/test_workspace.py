@@ -1,0 +1,134 @@
+"""A workspace keeps what it is given, whole, and says clearly what it lacks."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mravff_core import TimeGrid, Workspace
+from mravff_core.data.features import Features
+from mravff_core.errors import ConfigError, FeatureError, WorkspaceError
+from mravff_core.files import folder_written_aside, written_aside
+from mravff_core.workspace import Clip
+from mravff_core.workspace.clip import clip_id_of, is_clip_id
+
+GRID = TimeGrid(hop_frames=4, window_frames=8, frames_per_second=30)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": ["cut", "stir"], "noun": ["pan"]})
+    made.add_clips([Clip("b", "B", "b.mp4", 10.0), Clip("a", "A clip", "a.mp4", 12.5, split="validation")])
+    return made
+
+
+def test_clips_come_back_ordered_and_equal(workspace: Workspace) -> None:
+    again = Workspace(workspace.folder)
+    assert again.clip_ids() == ["a", "b"]
+    assert again.clip_ids("validation") == ["a"]
+    assert again.clip("a") == Clip("a", "A clip", "a.mp4", 12.5, split="validation")
+
+
+def test_a_clip_added_by_another_object_is_seen(workspace: Workspace) -> None:
+    other = Workspace(workspace.folder)
+    assert "c" not in other.clip_ids()
+    workspace.add_clips([Clip("c", "C", "c.mp4", 1.0)])
+    assert "c" in other.clip_ids()
+
+
+def test_clips_added_at_once_all_stay(workspace: Workspace) -> None:
+    def add(number: int) -> None:
+        Workspace(workspace.folder).add_clips([Clip(f"n{number}", "", "x.mp4", 1.0)])
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(workspace.clip_ids()) == {"a", "b", *(f"n{number}" for number in range(8))}
+
+
+def test_truth_holds_one_label_set(workspace: Workspace) -> None:
+    workspace.set_annotations(
+        pd.DataFrame(
+            {
+                "clip_id": ["b", "a"],
+                "segment_id": ["s2", "s1"],
+                "start_s": [1.0, 0.0],
+                "end_s": [2.0, 0.5],
+                "verb": [1, 0],
+                "noun": [0, None],
+            }
+        )
+    )
+    assert list(workspace.truth("verb")["label"]) == [0, 1]
+    assert list(workspace.truth("noun")["segment_id"]) == ["s2"]
+    assert workspace.truth("verb", ["b"]).columns.tolist() == ["clip_id", "segment_id", "start_s", "end_s", "label"]
+    with pytest.raises(WorkspaceError, match="no label set 'adverb'; it has verb, noun"):
+        workspace.truth("adverb")
+
+
+def test_features_survive_the_disk(workspace: Workspace) -> None:
+    stored = Features(np.arange(12, dtype=np.float32).reshape(3, 4), GRID)
+    workspace.set_features("visual", "a", stored)
+    again = workspace.features("visual", "a")
+    np.testing.assert_array_equal(again.array, stored.array)
+    assert again.grid.to_mapping() == GRID.to_mapping()
+    workspace.remove_clip("a")
+    with pytest.raises(FeatureError, match="no such feature file"):
+        workspace.features("visual", "a")
+
+
+def test_missing_things_are_named(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match=r"expected a workspace with workspace\.yaml"):
+        Workspace(tmp_path)
+    with pytest.raises(WorkspaceError, match="has no clip 'zzz'"):
+        workspace.clip("zzz")
+    with pytest.raises(WorkspaceError, match="has no run 'x'"):
+        workspace.run("x")
+    with pytest.raises(WorkspaceError, match="is gone"):
+        workspace.video_path("a")
+    with pytest.raises(WorkspaceError, match="other label sets"):
+        Workspace.create(workspace.folder, name="test", label_sets={"verb": ["other"]})
+
+
+def test_settings_with_a_typo_are_refused(workspace: Workspace) -> None:
+    settings = workspace.folder / "workspace.yaml"
+    settings.write_text(settings.read_text() + "labelsets: {}\n")
+    with pytest.raises(ConfigError, match="has no field labelsets"):
+        Workspace(workspace.folder)
+
+
+def test_a_damaged_table_is_named(workspace: Workspace) -> None:
+    (workspace.folder / "clips.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(WorkspaceError, match=r"clips\.parquet: not readable as Parquet"):
+        Workspace(workspace.folder).clip_ids()
+
+
+@pytest.mark.parametrize("title", ["../../etc/passwd", "-rf.mp4", " über Küche.mp4", "", "...", "日本", "a/b\\c\x00"])
+def test_every_title_gives_a_safe_id(title: str) -> None:
+    assert is_clip_id(clip_id_of(title))
+    assert "/" not in clip_id_of(title)
+
+
+def test_free_ids_never_collide(workspace: Workspace) -> None:
+    assert workspace.free_clip_id("a") == "a_2"
+    with pytest.raises(WorkspaceError, match="not usable"):
+        workspace.add_clips([Clip("../a", "", "", 1.0)])
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), written_aside(target) as aside:
+        aside.write_text("half")
+        raise RuntimeError
+    with pytest.raises(RuntimeError), folder_written_aside(tmp_path / "folder") as folder:
+        (folder / "half").write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
