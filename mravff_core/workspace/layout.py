@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,13 +156,27 @@ class Workspace:
         for file in self.folder.glob(f"features/*/{clip_id}.npz"):
             file.unlink()
 
-    def free_clip_id(self, title: str) -> str:
-        """An id made from a title that no clip of the workspace has yet."""
+    @contextmanager
+    def reserved_clip_id(self, title: str) -> Iterator[str]:
+        """An id made from a title that no clip has, kept free of others until the block ends."""
+        folder = self.cache_folder / "reserved"
+        folder.mkdir(parents=True, exist_ok=True)
         stem, taken = clip_id_of(title), set(self.clips["clip_id"])
-        candidate, number = stem, 2
-        while candidate in taken:
-            candidate, number = f"{stem}_{number}", number + 1
-        return candidate
+        for number in itertools.count(1):
+            candidate = stem if number == 1 else f"{stem}_{number}"
+            lock = filelock.FileLock(folder / f"{candidate}.lock", blocking=False)
+            if candidate in taken:
+                continue
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                continue
+            break
+        try:
+            yield candidate
+        finally:
+            lock.release()
+            (folder / f"{candidate}.lock").unlink(missing_ok=True)
 
     def video_path(self, clip_id: str) -> Path:
         """The clip's video file. Raises: WorkspaceError if it is not there."""

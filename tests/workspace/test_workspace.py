@@ -115,8 +115,14 @@ def test_every_title_gives_a_safe_id(title: str) -> None:
     assert "/" not in clip_id_of(title)
 
 
-def test_free_ids_never_collide(workspace: Workspace) -> None:
-    assert workspace.free_clip_id("a") == "a_2"
+def test_reserved_ids_never_collide(workspace: Workspace) -> None:
+    with workspace.reserved_clip_id("a") as first, workspace.reserved_clip_id("a") as second:
+        assert (first, second) == ("a_2", "a_3")
+    with workspace.reserved_clip_id("a") as again:
+        assert again == "a_2"
+
+
+def test_an_id_that_leaves_its_folder_is_refused(workspace: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="not usable"):
         workspace.add_clips([Clip("../a", "", "", 1.0)])
 

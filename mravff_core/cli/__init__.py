@@ -1,0 +1,44 @@
+"""The command line: one short file a command group.
+
+Exit codes: 0 done, 2 bad input (one clear line on standard error), 1 our own fault.
+With `--json`, standard output holds one JSON document and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from mravff_core.errors import MravffError
+
+# Order of the help page.
+GROUPS = ("demo", "localize", "extract", "train", "predict", "evaluate", "runs", "doctor")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except MravffError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mravff_core", description="See what an audio-visual action localizer sees, hears and decides."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in GROUPS:
+        importlib.import_module(f"mravff_core.cli.{group}").register(commands)
+    return parser

@@ -1,0 +1,141 @@
+"""Options, output and progress that the commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from mravff_core.errors import ConfigError, WorkspaceError
+
+if TYPE_CHECKING:
+    from mravff_core.workspace import Workspace
+
+DEFAULT_WORKSPACE = "workspaces/demo"
+Commands = Any  # argparse keeps the type of its sub-parser action private
+
+
+def add_command(
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], None], summary: str
+) -> argparse.ArgumentParser:
+    """Add a command whose `run` gets the parsed arguments."""
+    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_workspace(parser: argparse.ArgumentParser) -> None:
+    """`--workspace DIR`."""
+    parser.add_argument(
+        "--workspace", default=DEFAULT_WORKSPACE, metavar="DIR", help=f"workspace folder (default: {DEFAULT_WORKSPACE})"
+    )
+
+
+def add_run(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """`--run NAME`."""
+    parser.add_argument("--run", dest="run_name", default=default, metavar="NAME", help="run of the workspace")
+
+
+def add_audio(parser: argparse.ArgumentParser) -> None:
+    """`--audio CONDITION`."""
+    parser.add_argument(
+        "--audio",
+        default="on",
+        metavar="CONDITION",
+        help="what the detector hears: on, off, silence, shift:SECONDS, swap:CLIP or noise:SNR_DB (default: on)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """`--device`."""
+    parser.add_argument(
+        "--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="where to compute (default: auto)"
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def add_clips(parser: argparse.ArgumentParser) -> None:
+    """`--clips ID …` and `--split NAME`."""
+    parser.add_argument("--clips", nargs="+", metavar="ID", help="clips to work on (default: all)")
+    parser.add_argument("--split", metavar="NAME", help="work on the clips of one split, such as validation")
+
+
+def chosen_clips(args: argparse.Namespace, workspace: Workspace) -> list[str]:
+    """Clips that `--clips` and `--split` choose. Raises: WorkspaceError if they choose none."""
+    if args.clips:
+        return [workspace.clip(clip_id).clip_id for clip_id in args.clips]
+    chosen = workspace.clip_ids(args.split)
+    if not chosen:
+        splits = ", ".join(sorted(set(workspace.clips["split"]))) or "none"
+        raise WorkspaceError(f"{workspace.folder}: no clips to work on; splits there are: {splits}")
+    return chosen
+
+
+def numbers(text: str, option: str) -> list[float]:
+    """Comma-separated numbers. Raises: ConfigError, naming the option."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them") from None
+
+
+def open_workspace(args: argparse.Namespace) -> Workspace:
+    """The workspace that the arguments name. Raises: WorkspaceError, ConfigError."""
+    from mravff_core.workspace import Workspace
+
+    return Workspace(args.workspace)
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_table(rows: Sequence[dict[str, Any]], *, empty: str) -> None:
+    """Rows as aligned columns; numbers to the right."""
+    if not rows:
+        print(empty)
+        return
+    headers = list(rows[0])
+    cells = [[_cell(row[name]) for name in headers] for row in rows]
+    widths = [max(len(name), *(len(line[i]) for line in cells)) for i, name in enumerate(headers)]
+    numeric = [all(isinstance(row[name], (int, float)) for row in rows) for name in headers]
+    for line in [headers, ["-" * width for width in widths], *cells]:
+        aligned = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, numeric, strict=True)
+        ]
+        print("  ".join(aligned).rstrip())
+
+
+@contextmanager
+def progress_bar(name: str) -> Iterator[Callable[[float], None]]:
+    """A bar on standard error for a task that reports the share done, 0 to 1."""
+    with tqdm(
+        total=100,
+        desc=name,
+        unit="%",
+        file=sys.stderr,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
+    ) as bar:
+
+        def report(share: float) -> None:
+            bar.n = min(100.0, 100 * share)
+            bar.refresh()
+
+        yield report
+        report(1.0)
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

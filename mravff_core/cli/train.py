@@ -1,0 +1,60 @@
+"""`train RECIPE`: train a detector of a workspace."""
+
+from __future__ import annotations
+
+import argparse
+
+from mravff_core.cli import common
+
+
+def register(commands: common.Commands) -> None:
+    """Add the command."""
+    parser = common.add_command(commands, "train", run, "train a detector with a YAML recipe; resumes where it was")
+    parser.add_argument("recipe", metavar="RECIPE", help="YAML file such as configs/kitchen/verb_mrav.yaml")
+    common.add_workspace(parser)
+    common.add_run(parser)
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "--fusion", help="kind of fusion instead of the recipe's: none, sum, concat, cross_attention, mrav"
+    )
+    parser.add_argument("--devices", type=int, default=1, help="how many devices (default: 1)")
+    parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
+    common.add_device(parser)
+    common.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Make what training needs (demo clips included), train, and score on the test split."""
+    from mravff_core.config import Recipe, from_mapping, merge, read_yaml
+    from mravff_core.inference.demo import add_split, is_demo
+    from mravff_core.inference.evaluate_run import evaluate_run
+    from mravff_core.training.from_workspace import train_in_workspace
+
+    changes: dict = {"train": {}, "fusion": {}}
+    for section, field in (("train", "seed"), ("train", "epochs"), ("fusion", "kind")):
+        value = args.fusion if field == "kind" else getattr(args, field)
+        if value is not None:
+            changes[section][field] = value
+    if args.run_name:
+        changes["name"] = args.run_name
+    recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), changes), args.recipe)
+    workspace = common.open_workspace(args)
+    if is_demo(workspace):
+        with common.progress_bar("Making demo clips") as progress:
+            add_split(workspace, recipe.data.train_split, progress=progress)
+    run_name = train_in_workspace(
+        workspace, recipe, devices=args.devices, accelerator=args.device, resume=not args.fresh
+    )
+    with common.progress_bar("Evaluating") as progress:
+        document = evaluate_run(
+            workspace,
+            run_name,
+            clip_ids=workspace.clip_ids(recipe.data.test_split),
+            device=args.device,
+            progress=progress,
+        )
+    if args.json:
+        common.print_json(document)
+    else:
+        print(f"{run_name}: average mAP {100 * document['average']:.2f} on {document['clips']} clips")

@@ -1,0 +1,188 @@
+"""One raw video in, detections and gates out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import ConfigError, WorkspaceError
+from mravff_core.inference.extract import encode_video
+from mravff_core.inference.predictor import Predictor
+from mravff_core.inference.run_predict import level_gates
+from mravff_core.inference.sound import altered_sound
+from mravff_core.media.encoders import ENCODERS
+from mravff_core.media.probe import MediaInfo, probe
+from mravff_core.model.detector import Detector
+from mravff_core.time_grid import TimeGrid
+from mravff_core.workspace import LevelGates
+
+SCHEMA = "mravff.localize/1"
+
+
+@dataclass(frozen=True)
+class Localization:
+    """What a detector found in one video.
+
+    Attributes:
+        video: what the probe found out.
+        grid: visual feature grid.
+        steps: visual feature steps.
+        labels: class names.
+        label_set: what the classes are.
+        detections: `start_s`, `end_s`, `label`, `score`, best first.
+        gates: one entry a level, finest first; empty where the detector has none.
+        audio_condition: what it was given to hear.
+        warnings: sentences for people.
+        seconds: time spent by stage.
+    """
+
+    video: MediaInfo
+    grid: TimeGrid
+    steps: int
+    labels: tuple[str, ...]
+    label_set: str
+    detections: pd.DataFrame
+    gates: list[LevelGates]
+    audio_condition: AudioCondition
+    warnings: tuple[str, ...]
+    seconds: dict[str, float]
+
+    def to_mapping(self, *, min_score: float = 0.0, run: str | None = None) -> dict[str, Any]:
+        """The result document (docs/localize.md): plain values, times in seconds."""
+        kept = self.detections[self.detections["score"] >= min_score]
+        return {
+            "schema": SCHEMA,
+            "clip": {
+                "path": str(self.video.path),
+                "duration_s": round(self.video.duration_s, 6),
+                "frames_per_second": _finite(self.video.frames_per_second),
+                "width": self.video.width,
+                "height": self.video.height,
+                "has_audio": self.video.has_audio,
+            },
+            "run": run,
+            "label_set": self.label_set,
+            "labels": list(self.labels),
+            "audio_condition": str(self.audio_condition),
+            "grid": {**self.grid.to_mapping(), "steps": self.steps},
+            "detections": [
+                {
+                    "start_s": round(float(row.start_s), 4),
+                    "end_s": round(float(row.end_s), 4),
+                    "label": int(row.label),
+                    "name": self.labels[int(row.label)],
+                    "score": round(float(row.score), 6),
+                }
+                for row in kept.itertuples(index=False)
+            ],
+            "gates": [
+                {
+                    "level": number,
+                    "step_s": round(self.grid.hop_s * 2**number, 6),
+                    "times_s": [round(float(value), 4) for value in level.times_s],
+                    "gate": [round(float(value), 5) for value in level.gates],
+                }
+                for number, level in enumerate(self.gates)
+            ],
+            "warnings": list(self.warnings),
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+        }
+
+
+def localize(
+    video: Path | str,
+    detector: Detector,
+    *,
+    condition: AudioCondition | str = "on",
+    progress: Callable[[float], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Localization:
+    """Encode a video with the detector's own encoders and detect in it.
+
+    Args:
+        video: any file that ffmpeg's libraries can read.
+        detector: one whose features our encoders make.
+        condition: what it gets to hear; `swap` needs a workspace and is refused here.
+        progress: called with the share done, 0 to 1.
+        cancel: asked now and then; True stops.
+    Raises: MediaError, ConfigError, WorkspaceError, CancelledError.
+    """
+    condition = AudioCondition.parse(condition)
+    if condition.kind == "swap":
+        raise ConfigError(f"audio condition {condition}: another clip's sound needs a workspace; use predict")
+    clock = time.perf_counter()
+    seconds: dict[str, float] = {}
+
+    def stage_done(name: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[name], clock = now - clock, now
+
+    info = probe(video)
+    encoders = encoders_of(detector)
+    stage_done("probe")
+    encoded = encode_video(video, encoders, has_audio=info.has_audio, progress=progress, cancel=cancel)
+    visual = encoded["visual"]
+    audio = encoded.get("audio")
+    silence = ENCODERS[encoders["audio"]]().silence() if "audio" in encoders else None  # type: ignore[attr-defined]
+    if audio is not None:
+        audio = altered_sound(video, audio, condition, ENCODERS[encoders["audio"]]())  # type: ignore[arg-type]
+    stage_done("encode")
+    prediction = Predictor(detector).detect(
+        visual.array,
+        None if audio is None else audio.array,
+        grid=visual.grid,
+        duration_s=info.duration_s,
+        audio_grid=None if audio is None else audio.grid,
+        audio_condition=condition if condition.kind in ("off", "shift") else "on",
+        silence=silence,
+    )
+    stage_done("detect")
+    warnings = list(info.warnings)
+    if "audio" in encoders and not info.has_audio:
+        warnings.append("There is no sound track: the detector worked from the picture alone, as with audio off.")
+    return Localization(
+        video=info,
+        grid=visual.grid,
+        steps=visual.array.shape[1],
+        labels=detector.labels,
+        label_set=detector.config.label_set,
+        detections=prediction.detections,
+        gates=level_gates(prediction),
+        audio_condition=condition,
+        warnings=tuple(warnings),
+        seconds=seconds,
+    )
+
+
+def encoders_of(detector: Detector) -> dict[str, str]:
+    """Names of our encoders that made the detector's features, by modality.
+
+    Raises: WorkspaceError if the detector reads features that no encoder of ours makes.
+    """
+    chosen = {}
+    for modality in ("visual", "audio"):
+        record = detector.config.features.get(modality)
+        if record is None or (modality == "audio" and detector.config.fusion.kind == "none"):
+            continue
+        name = str(record.get("encoder"))
+        if name not in ENCODERS:
+            raise WorkspaceError(
+                f"the detector reads {modality} features of {name!r}, which cannot be made from a video here; "
+                f"encoders here are {', '.join(ENCODERS)}; extract such features elsewhere and import them"
+            )
+        chosen[modality] = name
+    if "visual" not in chosen:
+        raise WorkspaceError("the detector does not say which features it was trained on; localize needs that record")
+    return chosen
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None

@@ -1,0 +1,205 @@
+"""Run a detector of a workspace over its clips, resumably."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import mravff_core
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.files import write_json
+from mravff_core.inference.extract import extract
+from mravff_core.inference.predictor import Prediction, Predictor
+from mravff_core.inference.sound import conditioned_audio, silence_of
+from mravff_core.model.checkpoints import load_detector
+from mravff_core.model.detector import Detector
+from mravff_core.workspace import LevelGates, Run, Workspace
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What a call of `predict` did.
+
+    Attributes:
+        run, audio: whose predictions under which condition.
+        computed, kept: clips worked on now, and clips whose earlier predictions still hold.
+        detections: how many are stored for these clips.
+        seconds: wall-clock time.
+    """
+
+    run: str
+    audio: str
+    computed: int
+    kept: int
+    detections: int
+    seconds: float
+
+
+def predict(
+    workspace: Workspace,
+    run_name: str,
+    *,
+    condition: AudioCondition | str = "on",
+    clip_ids: Sequence[str] | None = None,
+    device: str = "auto",
+    detector: Detector | None = None,
+    progress: Callable[[float], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> PredictSummary:
+    """Detect in all or chosen clips and store detections and gates with the run.
+
+    Clips whose predictions were made by the same weights from the same features are kept, so
+    a call after a kill goes on where it was and ends equal to one never stopped.
+
+    Args:
+        workspace: where clips, features and runs lie.
+        run_name: which detector.
+        condition: what it gets to hear.
+        clip_ids: None for all clips.
+        device: `auto`, `cpu`, `cuda`, `mps`.
+        detector: the run's detector if the caller has loaded it already.
+        progress: called with the share done, 0 to 1.
+        cancel: asked between clips and while encoding; True stops.
+    Raises: WorkspaceError, FeatureError, CheckpointError, MediaError, CancelledError.
+    """
+    began = time.perf_counter()
+    condition = AudioCondition.parse(condition)
+    run = workspace.run(run_name)
+    wanted = workspace.clip_ids() if clip_ids is None else list(clip_ids)
+    for clip_id in wanted:
+        workspace.clip(clip_id)
+    if condition.kind == "swap":
+        workspace.clip(condition.clip_id)
+    detector = detector or load_detector(run.folder, device=device)
+    sets = feature_sets_of(detector)
+    hashes = _fresh_hashes(run, condition)
+    stored = run.predicted_clips(condition)
+    todo, made = [], {}
+    for clip_id in wanted:
+        made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
+        if clip_id not in stored or hashes.get(clip_id, made[clip_id]) != made[clip_id]:
+            todo.append(clip_id)
+    predictor = Predictor(detector)
+    for number, clip_id in enumerate(todo):
+        if cancel is not None and cancel():
+            raise CancelledError(f"prediction was stopped after {number} of {len(todo)} clips; they are stored")
+        extract(workspace, _listened(clip_id, condition), feature_sets=sets, workers=1, cancel=cancel)
+        made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
+        prediction = predict_clip(workspace, clip_id, predictor, condition)
+        run.store(condition, clip_id, prediction.detections, level_gates(prediction))
+        if progress is not None:
+            progress((number + 1) / len(todo))
+    seconds = time.perf_counter() - began
+    if todo:
+        run.merge(condition)
+        _write_manifest(run, condition, {**hashes, **made}, seconds, str(detector_device(detector)))
+    table = run.detections(condition, wanted)
+    count = 0 if table is None else len(table)
+    return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
+
+
+def predict_clip(workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition) -> Prediction:
+    """Detect in one clip of a workspace whose features are there."""
+    visual_set, audio_set = _sets(predictor.detector)
+    visual = workspace.features(visual_set, clip_id)
+    listens = audio_set is not None and condition.kind != "off"
+    audio = conditioned_audio(workspace, clip_id, audio_set, condition) if audio_set and listens else None
+    return predictor.detect(
+        visual.array,
+        None if audio is None else audio.array,
+        grid=visual.grid,
+        duration_s=workspace.clip(clip_id).duration_s,
+        audio_grid=None if audio is None else audio.grid,
+        audio_condition=condition if condition.kind in ("off", "shift") else "on",
+        silence=silence_of(workspace, audio_set) if audio_set else None,
+    )
+
+
+def feature_sets_of(detector: Detector) -> list[str]:
+    """Names of the feature sets that a detector reads."""
+    return [name for name in _sets(detector) if name is not None]
+
+
+def level_gates(prediction: Prediction) -> list[LevelGates]:
+    """Gates of a prediction as stored: one number a step, the mean over channels where there are several."""
+    return [
+        LevelGates(np.asarray(times_s, np.float64), gate.detach().float().cpu().numpy()[0].mean(axis=0))
+        for times_s, gate in zip(prediction.level_times_s, prediction.trace.gates, strict=False)
+    ]
+
+
+def detector_device(detector: Detector) -> torch.device:
+    """Where the detector's weights lie."""
+    return next(detector.parameters()).device
+
+
+def _sets(detector: Detector) -> tuple[str, str | None]:
+    features = detector.config.features
+    if "visual" not in features:
+        raise WorkspaceError("the detector does not say which features it was trained on; predict needs that record")
+    audio = features.get("audio")
+    return features["visual"]["set"], audio["set"] if audio and detector.config.fusion.kind != "none" else None
+
+
+def _listened(clip_id: str, condition: AudioCondition) -> list[str]:
+    return [clip_id, condition.clip_id] if condition.kind == "swap" else [clip_id]
+
+
+def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, str]]:
+    """Input hashes of stored predictions; what other weights made is forgotten."""
+    folder = run.predictions_folder(condition)
+    marker = folder / "model.txt"
+    model_hash = run.model_hash()
+    if marker.is_file() and marker.read_text(encoding="utf-8").strip() != model_hash:
+        run.forget(condition, sorted(run.predicted_clips(condition)))
+        (folder / MANIFEST).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(model_hash + "\n", encoding="utf-8")
+    try:
+        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["clips"]
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def _input_hashes(workspace: Workspace, clip_id: str, sets: Sequence[str], condition: AudioCondition) -> dict[str, str]:
+    hashes = {}
+    for source in _listened(clip_id, condition):
+        for feature_set in sets:
+            path = workspace.feature_path(feature_set, source)
+            if path.is_file():
+                hashes[f"{feature_set}/{source}"] = _sha256(path)
+    return hashes
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_manifest(run: Run, condition: AudioCondition, clips: dict[str, Any], seconds: float, device: str) -> None:
+    manifest = {
+        "run": run.name,
+        "audio": str(condition),
+        "model_sha256": run.model_hash(),
+        "versions": {
+            "mravff_core": mravff_core.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+        "device": device,
+        "seconds_last_call": round(seconds, 3),
+        "clips": dict(sorted(clips.items())),
+    }
+    write_json(run.predictions_folder(condition) / MANIFEST, manifest)
