@@ -1,0 +1,90 @@
+"""Annotation files become segments in seconds, or one clear sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mravff_core.data.annotations import read_annotations, to_workspace_table
+from mravff_core.errors import AnnotationError
+
+LABEL_SETS = {"verb": ("cut", "stir"), "noun": ("pan", "onion")}
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_activitynet_json_is_read(tmp_path: Path) -> None:
+    database = {"v1": {"duration": 9.0, "annotations": [{"segment": [1, 2.5], "label": "stir"}]}, "v2": {}}
+    table = read_annotations(written(tmp_path, "a.json", json.dumps({"database": database})))
+    assert table.to_dict("records") == [
+        {"clip_id": "v1", "segment_id": "v1_0", "start_s": 1.0, "end_s": 2.5, "verb": "stir"}
+    ]
+    indexed = to_workspace_table(table, LABEL_SETS, "a.json")
+    assert indexed["verb"].tolist() == [1]
+    assert indexed["noun"].isna().all()
+
+
+def test_plain_csv_takes_names_and_numbers(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "clip_id,start_s,end_s,verb,noun\nv,0,1,cut,1\nv,2,3.5,stir,\n")
+    indexed = to_workspace_table(read_annotations(path), LABEL_SETS, path)
+    assert indexed["verb"].tolist() == [0, 1]
+    assert indexed["noun"].tolist()[0] == 1
+    assert pd.isna(indexed["noun"].tolist()[1])
+    assert indexed["segment_id"].tolist() == ["v_0", "v_1"]
+
+
+def test_real_epic_annotations_are_read(shared: Path) -> None:
+    table = read_annotations(shared / "data/epic100/EPIC_100_validation.csv")
+    assert len(table) == 9668
+    assert table["clip_id"].nunique() == 138
+    assert (table["end_s"] > table["start_s"]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("a.json", "{", "not readable as JSON"),
+        ("a.json", '{"results": {}}', "has no 'database' mapping"),
+        ("a.json", '{"database": {"v": {"annotations": 3}}}', "clip 'v' is no mapping with a list"),
+        (
+            "a.json",
+            '{"database": {"v": {"annotations": [{"segment": [1], "label": "x"}]}}}',
+            "annotation 0 of clip 'v'",
+        ),
+        ("a.json", '{"database": {"v": {"annotations": [{"segment": ["a", 2], "label": "x"}]}}}', "start_s 'a'"),
+        (
+            "a.json",
+            '{"database": {"v": {"annotations": [{"segment": [3, 2], "label": "x"}]}}}',
+            "end before they start",
+        ),
+        ("a.csv", "", "not readable as CSV"),
+        ("a.csv", "video,from,to\n1,2,3\n", "lacks column clip_id, start_s, end_s"),
+        ("a.csv", "clip_id,start_s,end_s,verb\nv,0,nan,cut\n", "segment 0 has end_s"),
+        (
+            "a.csv",
+            "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nv,00:01,00:00:02.0,1,1\n",
+            "not hours:minutes:seconds",
+        ),
+        ("a.txt", "x", "suffix '.txt' is not known"),
+    ],
+)
+def test_malformed_files_get_one_sentence(tmp_path: Path, name: str, text: str, match: str) -> None:
+    with pytest.raises(AnnotationError, match=match) as caught:
+        read_annotations(written(tmp_path, name, text))
+    assert name in str(caught.value)
+
+
+def test_unknown_labels_are_named(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "clip_id,start_s,end_s,verb\nv,0,1,fly\n")
+    with pytest.raises(AnnotationError, match="verb has no class 'fly'; it has 2, such as cut, stir"):
+        to_workspace_table(read_annotations(path), LABEL_SETS, path)
+    path = written(tmp_path, "b.csv", "clip_id,start_s,end_s,adverb\nv,0,1,fly\n")
+    with pytest.raises(AnnotationError, match="expected one of verb, noun"):
+        to_workspace_table(read_annotations(path), LABEL_SETS, path)

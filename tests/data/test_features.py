@@ -1,0 +1,109 @@
+"""Feature files in either orientation, and a clear sentence for what is none."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mravff_core import TimeGrid
+from mravff_core.data.features import Features, read_features, write_features
+from mravff_core.errors import FeatureError
+
+GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
+ARRAY = np.random.default_rng(0).normal(size=(3, 7)).astype(np.float32)
+
+
+def stored(folder: Path, kind: str, array: np.ndarray) -> Path:
+    path = folder / f"clip.{kind}"
+    if kind == "npy":
+        np.save(path, array)
+    elif kind == "npz":
+        np.savez(path, feats=array)
+    else:
+        torch.save(torch.from_numpy(array), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "pt"])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_both_orientations_read_alike(tmp_path: Path, kind: str, transposed: bool) -> None:
+    path = stored(tmp_path, kind, ARRAY.T.copy() if transposed else ARRAY)
+    np.testing.assert_array_equal(read_features(path, grid=GRID, channels=3).array, ARRAY)
+
+
+def test_own_files_carry_their_grid(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.npz", Features(ARRAY, GRID))
+    assert read_features(tmp_path / "a.npz").grid.to_mapping() == GRID.to_mapping()
+
+
+class RunsCode:
+    """Unpickling this would make a file; it must never be unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (self.trace,))
+
+
+@pytest.mark.parametrize("kind", ["pt", "npy"])
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, kind: str) -> None:
+    trace = tmp_path / "was_run"
+    path = tmp_path / f"clip.{kind}"
+    if kind == "pt":
+        path.write_bytes(pickle.dumps(RunsCode(trace)))
+    else:
+        np.save(path, np.array([RunsCode(trace)], dtype=object), allow_pickle=True)
+    with pytest.raises(FeatureError, match=r"clip\.(pt|npy): (refused|not readable)"):
+        read_features(path, grid=GRID)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("a.npz", None, "no such feature file"),
+        ("a.npz", b"", "not readable as .npz"),
+        ("a.npy", b"not numpy", "not readable as .npy"),
+        ("a.csv", b"1,2", "suffix '.csv' is not a feature file"),
+    ],
+)
+def test_files_that_are_no_features(tmp_path: Path, name: str, content: bytes | None, match: str) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(FeatureError, match=match):
+        read_features(tmp_path / name, grid=GRID)
+
+
+@pytest.mark.parametrize(
+    ("array", "match"),
+    [
+        (np.zeros((3, 0), np.float32), "neither empty"),
+        (np.zeros((2, 3, 4), np.float32), "expected two axes"),
+        (np.zeros((4, 5), np.float32), "expected 3 channels on either axis"),
+        (np.full((3, 5), np.nan, np.float32), "15 of 15 values are not finite"),
+        (np.array([["a", "b"], ["c", "d"], ["e", "f"]]), "of numbers"),
+    ],
+)
+def test_arrays_of_the_wrong_kind(tmp_path: Path, array: np.ndarray, match: str) -> None:
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(FeatureError, match=match):
+        read_features(tmp_path / "a.npy", grid=GRID, channels=3)
+
+
+def test_a_file_without_grid_needs_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", ARRAY)
+    with pytest.raises(FeatureError, match="holds no time grid"):
+        read_features(tmp_path / "a.npy")
+
+
+def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.npz", Features(ARRAY, GRID))
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(FeatureError, match=r"a\.npz: not readable"):
+        read_features(tmp_path / "a.npz")
