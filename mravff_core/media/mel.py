@@ -35,9 +35,9 @@ class MelSettings:
 @lru_cache(maxsize=8)
 def mel_filters(settings: MelSettings) -> Floats:
     """librosa's filter bank, [bands, fft_length // 2 + 1]; made once per settings."""
-    import librosa.filters  # takes seconds to load and compile; only who asks for spectra pays
+    from librosa.filters import mel  # takes seconds to load and compile; only who asks for spectra pays
 
-    return librosa.filters.mel(
+    return mel(
         sr=settings.sample_rate,
         n_fft=settings.fft_length,
         n_mels=settings.bands,
@@ -48,9 +48,9 @@ def mel_filters(settings: MelSettings) -> Floats:
 
 def mel_frequencies(settings: MelSettings) -> NDArray[np.float64]:
     """Centre frequency of each band in Hz, [bands]."""
-    import librosa
+    from librosa import mel_frequencies as edges_of
 
-    edges = librosa.mel_frequencies(n_mels=settings.bands + 2, fmin=settings.low_hz, fmax=settings.high_hz)
+    edges = edges_of(n_mels=settings.bands + 2, fmin=settings.low_hz, fmax=settings.high_hz)
     return np.asarray(edges[1:-1], dtype=np.float64)
 
 
