@@ -28,6 +28,8 @@ _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _WITHOUT_TIME_STAMPS = {"h264", "hevc", "m4v", "mpegvideo", "obu", "vvc", "vc1"}
 # Frame threads each hold a few frames, so their number bounds memory on many-core machines.
 _MOST_THREADS = 4
+# Some formats state their clock (1000, 90000) where the frame rate belongs.
+_FASTEST = 480
 
 Stream = Any
 Container = Any
@@ -159,7 +161,7 @@ def time_zero_s(container: Container) -> float:
 def frame_rate(stream: Stream) -> float:
     """Frames per second as the file states it, 25 where it does not or cannot be meant."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0.001 <= float(rate) <= 1000:
+        if rate and 0.001 <= float(rate) <= _FASTEST:
             return float(rate)
     return 25.0
 

@@ -86,6 +86,22 @@ def iter_frames(
     Raises: ValueError for a rate or range that makes no sense; MediaError if the file
         cannot be opened, has no video, or not one frame of it can be decoded.
     """
+    scale = _Scaler(width, height)
+    for time_s, frame in constant_rate(
+        path, frames_per_second=frames_per_second, start_s=start_s, end_s=end_s, report=report
+    ):
+        yield VideoFrame(time_s, scale(frame))
+
+
+def constant_rate(
+    path: Path | str,
+    *,
+    frames_per_second: float,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    report: DecodeReport | None = None,
+) -> Iterator[tuple[float, Any]]:
+    """The same as `iter_frames` before scaling and turning: times and decoder frames, repeats being one object."""
     if not (np.isfinite(frames_per_second) and frames_per_second > 0):
         raise ValueError(f"frames_per_second is {frames_per_second}, expected a number above 0")
     if start_s < 0 or (end_s is not None and end_s < start_s):
@@ -93,7 +109,6 @@ def iter_frames(
     report = report if report is not None else DecodeReport()
     with opened(path) as container:
         own_rate = frame_rate(video_stream(container, path))
-    scale = _Scaler(width, height)
     last_end_s, index = 0.0, 0
     tolerance_s = 0.5 / max(own_rate, frames_per_second)
 
@@ -106,10 +121,10 @@ def iter_frames(
             while due_s(index) < timed.start_s - tolerance_s:
                 if end_s is not None and due_s(index) >= end_s:
                     return
-                yield VideoFrame(due_s(index), scale(current.frame))
+                yield due_s(index), current.frame
                 index += 1
         current = timed
-        last_end_s = max(last_end_s, timed.end_s)
+        last_end_s = timed.end_s
     if current is None:
         raise MediaError(
             f"{path}: not one video frame could be decoded ({report.damaged} damaged pieces); corrupt or truncated?"
@@ -117,7 +132,7 @@ def iter_frames(
     stop_s = last_end_s - 0.25 / frames_per_second
     stop_s = stop_s if end_s is None else min(stop_s, end_s)
     while due_s(index) < stop_s or (index == 0 and start_s == 0):
-        yield VideoFrame(due_s(index), scale(current.frame))
+        yield due_s(index), current.frame
         index += 1
 
 

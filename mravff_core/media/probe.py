@@ -31,6 +31,7 @@ _WEBM_VIDEO, _WEBM_AUDIO = {"vp8", "vp9", "av1"}, {"vorbis", "opus"}
 _BROWSER_PIXELS = {"yuv420p", "yuvj420p"}
 # Frames whose spacing tells whether the rate varies.
 _LOOKED_AT = 400
+_BEYOND_ANY_END = 2**50
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def probe(path: Path | str) -> MediaInfo:
         return MediaInfo(
             path=path,
             duration_s=duration_s,
-            frames_per_second=rate,
+            frames_per_second=_credible_rate(rate, seen.packets, duration_s),
             width=sides[0],
             height=sides[1],
             rotation=rotation,
@@ -123,6 +124,14 @@ def _first_frame(path: Path) -> Any:
     )
 
 
+def _credible_rate(stated: float, frames: int | None, duration_s: float) -> float:
+    """The stated rate, or the counted one where the two have little to do with each other."""
+    counted = (frames or 0) / duration_s
+    if frames and frames > 2 and abs(counted - stated) > 0.1 * stated:
+        return counted
+    return stated
+
+
 def _codec(stream: Stream) -> str:
     return str(stream.codec_context.codec.canonical_name)
 
@@ -138,15 +147,35 @@ def _extents(path: Path, container: Container, video: Stream, audio: Stream | No
 def _indexed(container: Container, stream: Stream, file_size: int) -> _Extent:
     zero_s = time_zero_s(container)
     start = stream.start_time or 0
-    end_s = float((start + (stream.duration or 0)) * stream.time_base) - zero_s
     index = stream.index_entries
     whole = _entries_inside(index, file_size)
     varies = stream.type == "video" and _uneven([index[k].timestamp for k in range(min(len(index), _LOOKED_AT))])
-    if whole == len(index):
-        return _Extent(end_s, stream.frames or None, varies=varies)
-    first, gone = index[0].timestamp, index[whole].timestamp
-    end_s = float((start + gone - first) * stream.time_base) - zero_s
-    return _Extent(end_s, whole, truncated=True, varies=varies)
+    if whole < len(index):
+        end = start + index[whole].timestamp - index[0].timestamp
+        return _Extent(float(end * stream.time_base) - zero_s, whole, truncated=True, varies=varies)
+    end_s = float((start + (stream.duration or 0)) * stream.time_base) - zero_s
+    if stream.type == "video":
+        # The header adds up decoding steps, which with reordered frames of uneven length is not when the last one ends.
+        end_s = _end_of_last_packet(container, stream, end_s)
+    return _Extent(end_s, stream.frames or None, varies=varies)
+
+
+def _end_of_last_packet(container: Container, stream: Stream, otherwise_s: float) -> float:
+    """When the frame shown last is gone, from the packets after the last key frame."""
+    last, end = None, 0.0
+    try:
+        container.seek(_BEYOND_ANY_END, stream=stream)
+        for packet in container.demux(stream):
+            if (
+                packet.size
+                and packet.pts is not None
+                and not packet.is_discard
+                and (last is None or packet.pts >= last)
+            ):
+                last, end = packet.pts, float((packet.pts + (packet.duration or 0)) * packet.time_base)
+    except FFmpegError:
+        return otherwise_s
+    return otherwise_s if last is None else end - time_zero_s(container)
 
 
 def _entries_inside(index: Any, file_size: int) -> int:
@@ -164,6 +193,7 @@ def _entries_inside(index: Any, file_size: int) -> int:
 def _scanned(container: Container, video: Stream, audio: Stream | None) -> tuple[_Extent, _Extent | None]:
     streams = [video] if audio is None else [video, audio]
     ends: dict[int, float] = {}
+    latest: dict[int, int] = {}
     stamps: list[int] = []
     counts = dict.fromkeys((stream.index for stream in streams), 0)
     broken = False
@@ -185,8 +215,9 @@ def _scanned(container: Container, video: Stream, audio: Stream | None) -> tuple
         if packet.pts is not None:
             if at == video.index and len(stamps) < _LOOKED_AT:
                 stamps.append(packet.pts)
-            length_s = float((packet.duration or 0) * packet.time_base) or typical_s.get(at, 0.0)
-            ends[at] = max(ends.get(at, 0.0), float(packet.pts * packet.time_base) - zero_s + length_s)
+            if packet.pts >= latest.get(at, packet.pts):
+                length_s = float((packet.duration or 0) * packet.time_base) or typical_s.get(at, 0.0)
+                latest[at], ends[at] = packet.pts, float(packet.pts * packet.time_base) - zero_s + length_s
     if not has_time_stamps(container):
         ends[video.index] = counts[video.index] / frame_rate(video)
     truncated = broken or _header_claims_more(container, ends)

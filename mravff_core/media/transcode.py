@@ -10,13 +10,14 @@ from typing import Any
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.frame import PictureType
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
 from numpy.typing import NDArray
 
 from mravff_core.errors import CancelledError, MediaError
 from mravff_core.files import written_aside
 from mravff_core.media.container import describe
-from mravff_core.media.decode import iter_frames
+from mravff_core.media.decode import constant_rate, iter_frames
 from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.media.sound import iter_channels
 
@@ -24,6 +25,11 @@ _AUDIO_RATE = 48000
 # Larger pictures are scaled down to fit: every browser decodes this in hardware.
 _WIDEST, _HIGHEST = 1920, 1080
 _KEY_FRAME_EVERY_S = 1.0
+_TO_ENCODER: dict[str, Any] = {
+    "format": "yuv420p",
+    "dst_colorspace": Colorspace.ITU709,
+    "dst_color_range": ColorRange.MPEG,
+}
 
 
 def to_browser_mp4(
@@ -68,10 +74,10 @@ def _write(
     rate = _rate(info.frames_per_second)
     width, height = _size(info.width, info.height)
     picture = _picture_stream(container, rate, width, height)
+    frames = _turned(info, rate, width, height) if info.rotation else _upright(info, rate, width, height)
     sound = container.add_stream("aac", rate=_AUDIO_RATE, layout="stereo") if info.has_audio else None
     blocks = _sound(info) if sound is not None else iter(())
     second = max(1, round(rate))
-    frames = iter_frames(info.path, frames_per_second=float(rate), width=width, height=height)
     for number, frame in enumerate(frames):
         if cancel is not None and cancel():
             raise CancelledError(f"stopped while converting {info.path.name}")
@@ -79,8 +85,9 @@ def _write(
             # Sound and picture go in side by side, or the muxer would hold one of them in memory.
             _put_sound(container, sound, next(blocks, None))
             if progress is not None:
-                progress(min(0.99, frame.time_s / max(info.duration_s, 1e-9)))
-        container.mux(picture.encode(_picture(frame.rgb, number, rate)))
+                progress(min(0.99, number / float(rate) / max(info.duration_s, 1e-9)))
+        frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
+        container.mux(picture.encode(frame))
     container.mux(picture.encode(None))
     if sound is not None:
         for block in blocks:
@@ -109,17 +116,22 @@ def _picture_stream(container: Any, rate: Fraction, width: int, height: int) -> 
     stream.time_base = 1 / rate
     stream.options = {"preset": "veryfast", "crf": "20", "g": str(max(1, round(rate * Fraction(_KEY_FRAME_EVERY_S))))}
     context = stream.codec_context
+    context.thread_type = "FRAME"  # slices would cost quality and leave cores idle
     context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
     context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
     return stream
 
 
-def _picture(rgb: NDArray[np.uint8], number: int, rate: Fraction) -> Any:
-    frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(
-        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-    )
-    frame.pts, frame.time_base = number, 1 / rate
-    return frame
+def _upright(info: MediaInfo, rate: Fraction, width: int, height: int) -> Iterator[Any]:
+    """Decoder frames in the encoder's format; untouched where they have it already."""
+    reformatter = VideoReformatter()
+    for _, frame in constant_rate(info.path, frames_per_second=float(rate)):
+        yield reformatter.reformat(frame, width, height, **_TO_ENCODER)
+
+
+def _turned(info: MediaInfo, rate: Fraction, width: int, height: int) -> Iterator[Any]:
+    for frame in iter_frames(info.path, frames_per_second=float(rate), width=width, height=height):
+        yield av.VideoFrame.from_ndarray(frame.rgb, format="rgb24").reformat(**_TO_ENCODER)
 
 
 def _sound(info: MediaInfo) -> Iterator[tuple[int, NDArray[np.float32]]]:
