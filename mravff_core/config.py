@@ -30,12 +30,18 @@ class BaseConfig:
 
     kind: Literal["actionformer"] = "actionformer"
     input_channels: int = 2048
+    input_groups: tuple[int, ...] = ()
+    """Channels of each of several encoders stacked in the input; each is projected on its own first."""
     embed_channels: int = 512
+    embed_groups: tuple[int, ...] = ()
+    """Channels that each input group is projected to; they add up to `embed_channels`."""
+    encoder: Literal["transformer", "conv"] = "transformer"
     embed_layers: int = 2
     embed_kernel: int = 3
     embed_norm: bool = True
     stem_layers: int = 2
     levels: int = 6
+    """Levels of the encoder; the heads read those from `neck_first_level` on."""
     heads: int = 4
     window: tuple[int, ...] = (9,)
     """Local attention window per level in steps, -1 for full; one value serves all levels."""
@@ -46,6 +52,7 @@ class BaseConfig:
     neck: Literal["identity", "fpn"] = "identity"
     neck_channels: int = 512
     neck_norm: bool = True
+    neck_first_level: int = 0
     head_channels: int = 512
     head_kernel: int = 3
     head_layers: int = 3
@@ -56,6 +63,9 @@ class BaseConfig:
     class_prior: float = 0.01
     empty_classes: tuple[int, ...] = ()
     """Classes without training segments; their bias starts far below the prior."""
+    official_padding: bool = False
+    """Let steps near a sequence's end see padding as the published code does. Published weights
+    need it to keep their numbers; otherwise padding is never seen."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,8 @@ class TestConfig:
 
     pre_nms_min_score: float = 0.001
     pre_nms_top_k: int = 5000
-    min_duration_s: float = 0.05
+    min_duration_grid: float = 0.05
+    """Shortest candidate, in finest feature steps."""
     nms: Literal["soft", "hard", "none"] = "soft"
     iou_threshold: float = 0.1
     sigma: float = 0.4
@@ -256,6 +267,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}")
         pairs = enumerate(zip(arguments, value, strict=True))
         return tuple(_coerce(argument, item, f"{where}[{i}]") for i, (argument, item) in pairs)
+    if origin is dict:
+        return _coerce(dict, value, where)
     if dataclasses.is_dataclass(hint):
         return from_mapping(typing.cast(type, hint), value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

@@ -1,0 +1,1 @@
+"""Networks: visual bases, audio fusion, the detector that wires them, and its files."""

@@ -1,0 +1,85 @@
+"""Masked attention over local windows or whole sequences, and its weights on request.
+
+Axes: queries, keys and values are [batch, heads, time, width]; `key_mask` is [batch, time]
+bool, True where a key may be attended to.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SMALLEST_CHUNK = 32
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor, *, window: int, bias: Tensor | None = None
+) -> Tensor:
+    """Attention output [batch, heads, time, width]; 0 where no key may be attended to.
+
+    Args:
+        window: odd number of steps centred on the query, or -1 for all steps.
+        bias: [heads, window] added to the scores by relative position; local windows only.
+
+    Local windows take memory linear in time: queries are cut into chunks, each multiplied with
+    the keys of its own steps and of half a window on both sides.
+    """
+    if window < 0:
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
+        return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
+    weights = _chunk_weights(query, key, key_mask, window, bias)
+    chunk = weights.shape[-2]
+    out = weights @ _neighbourhoods(value, chunk, window // 2).transpose(-1, -2)
+    return out.flatten(2, 3)[:, :, : query.shape[2]]
+
+
+def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: int) -> Tensor:
+    """The weights that `attend` uses.
+
+    Returns: [batch, heads, time, window], entry `k` on step `t + k - window // 2`, or
+        [batch, heads, time, time] for `window=-1`; 0 on keys that may not be attended to.
+    """
+    if window < 0:
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        return _softmax(scores, key_mask[:, None, None])
+    weights = _chunk_weights(query, key, key_mask, window, None)
+    row = torch.arange(weights.shape[-2], device=weights.device)[:, None]
+    column = row + torch.arange(window, device=weights.device)
+    return weights[..., row, column].flatten(2, 3)[:, :, : query.shape[2]]
+
+
+def split_heads(features: Tensor, heads: int) -> Tensor:
+    """[batch, channels, time] to [batch, heads, time, channels / heads]."""
+    return features.unflatten(1, (heads, -1)).transpose(2, 3)
+
+
+def join_heads(features: Tensor) -> Tensor:
+    """[batch, heads, time, width] to [batch, heads * width, time]."""
+    return features.transpose(2, 3).flatten(1, 2)
+
+
+def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bias: Tensor | None) -> Tensor:
+    """Weights [batch, heads, chunks, chunk, chunk + window - 1] on each chunk's neighbourhood."""
+    radius = window // 2
+    chunk = max(_SMALLEST_CHUNK, window - 1)
+    offset = torch.arange(chunk + 2 * radius, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
+    in_window = (offset >= 0) & (offset < window)
+    query = functional.pad(query, (0, 0, 0, -query.shape[2] % chunk)).unflatten(2, (-1, chunk))
+    scores = (query * query.shape[-1] ** -0.5) @ _neighbourhoods(key, chunk, radius)
+    if bias is not None:
+        scores = scores + bias[:, offset.clamp(0, window - 1)][:, None]
+    near_keys = _neighbourhoods(key_mask[:, None, :, None], chunk, radius)
+    return _softmax(scores, near_keys & in_window)
+
+
+def _neighbourhoods(features: Tensor, chunk: int, radius: int) -> Tensor:
+    """[batch, heads, time, width] to [batch, heads, chunks, width, chunk + 2 * radius]; zeros beyond the ends."""
+    padded = functional.pad(features, (0, 0, radius, radius + -features.shape[2] % chunk))
+    return padded.unfold(2, chunk + 2 * radius, chunk)
+
+
+def _softmax(scores: Tensor, allowed: Tensor) -> Tensor:
+    """Softmax over allowed entries; a row without any is all 0, not NaN."""
+    lowest = torch.finfo(scores.dtype).min
+    return scores.masked_fill(~allowed, lowest).softmax(dim=-1).masked_fill(~allowed, 0.0)

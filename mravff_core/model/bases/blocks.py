@@ -1,0 +1,137 @@
+"""Encoder blocks of the ActionFormer family."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mravff_core.model.attention import attend, join_heads, split_heads
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask, drop_path
+
+
+class ConvNormRelu(nn.Module):
+    """Masked convolution, optional norm, ReLU; the convolution has a bias only where no norm follows."""
+
+    def __init__(self, channels: int, out_channels: int, kernel: int, *, norm: bool) -> None:
+        super().__init__()
+        self.conv = MaskedConv1d(channels, out_channels, kernel, bias=not norm)
+        self.norm = ChannelNorm(out_channels) if norm else nn.Identity()
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, out_channels, time]."""
+        return torch.relu(self.norm(self.conv(features, steps)))
+
+
+class ConvAttention(nn.Module):
+    """Self-attention whose queries, keys and values come from depthwise convolutions.
+
+    Args:
+        window: steps attended to, centred on the query; 1 or less for all. An even window
+            reaches as far as the next odd one.
+        stride: keeps every `stride`-th step.
+        relative_position: adds a learnt score per head and relative position; local windows only.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        *,
+        window: int,
+        stride: int = 1,
+        dropout: float = 0.0,
+        relative_position: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window // 2 * 2 + 1 if window > 1 else -1
+        self.stride = stride
+        kernel = stride + 1 if stride > 1 else 3
+        for name in ("query", "key", "value"):
+            conv = MaskedConv1d(channels, channels, kernel, stride=stride, groups=channels, bias=False)
+            self.add_module(f"{name}_conv", conv)
+            self.add_module(f"{name}_norm", ChannelNorm(channels))
+            self.add_module(name, _pointwise(channels, channels))
+        self.out = _pointwise(channels, channels)
+        self.dropout = nn.Dropout(dropout)
+        self.relative_bias: nn.Parameter | None = None
+        if relative_position and self.window > 1:
+            bias = torch.zeros(heads, self.window)
+            self.relative_bias = nn.Parameter(nn.init.trunc_normal_(bias, std=(2 / channels) ** 0.5))
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that are not valid."""
+        projected = []
+        for name in ("query", "key", "value"):
+            mixed = self.get_submodule(f"{name}_conv")(features, steps)
+            mixed = self.get_submodule(f"{name}_norm")(mixed)
+            projected.append(split_heads(self.get_submodule(name)(mixed), self.heads))
+        query, key, value = projected
+        kept = steps.every(self.stride)
+        attended = attend(query, key, value, kept.valid[:, 0], window=self.window, bias=self.relative_bias)
+        return kept.keep_valid(self.dropout(self.out(join_heads(attended))))
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm transformer block, optionally keeping every `stride`-th step."""
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        *,
+        window: int,
+        stride: int = 1,
+        dropout: float = 0.0,
+        path_dropout: float = 0.0,
+        relative_position: bool = False,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.attention_norm = ChannelNorm(channels)
+        self.attention = ConvAttention(
+            channels, heads, window=window, stride=stride, dropout=dropout, relative_position=relative_position
+        )
+        self.attention_path = drop_path(channels, path_dropout)
+        self.pool = MaskedMaxPool(stride)
+        self.mlp_norm = ChannelNorm(channels)
+        self.mlp = nn.Sequential(
+            _pointwise(channels, 4 * channels),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            _pointwise(4 * channels, channels),
+            nn.Dropout(dropout),
+        )
+        self.mlp_path = drop_path(channels, path_dropout)
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that are not valid."""
+        kept = steps.every(self.stride)
+        attended = self.attention(self.attention_norm(features), steps)
+        out = self.pool(features, steps) + self.attention_path(attended)
+        return out + self.mlp_path(kept.keep_valid(self.mlp(self.mlp_norm(out))))
+
+
+class ConvBlock(nn.Module):
+    """Residual block of two convolutions, twice as wide between them, without norm."""
+
+    def __init__(self, channels: int, *, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.widen = MaskedConv1d(channels, 2 * channels, kernel, stride=stride)
+        self.narrow = MaskedConv1d(2 * channels, channels, kernel)
+        self.shortcut = MaskedConv1d(channels, channels, 1, stride=stride) if stride > 1 else None
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]."""
+        kept = steps.every(self.stride)
+        out = self.narrow(torch.relu(self.widen(features, steps)), kept)
+        shortcut = features if self.shortcut is None else self.shortcut(features, steps)
+        return torch.relu(out + shortcut)
+
+
+def _pointwise(channels: int, out_channels: int) -> nn.Conv1d:
+    conv = nn.Conv1d(channels, out_channels, 1)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv

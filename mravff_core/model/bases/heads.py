@@ -1,0 +1,79 @@
+"""Heads shared by all levels: what happens at a step, and how far away it starts and ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mravff_core.config import BaseConfig
+from mravff_core.model.bases.base import Pyramid
+from mravff_core.model.bases.blocks import ConvNormRelu
+from mravff_core.model.layers import MaskedConv1d, StepMask
+
+_EMPTY_CLASS_PROBABILITY = 1e-6
+
+
+class _Tower(nn.Module):
+    """Convolutions of one head, applied to each level alike."""
+
+    def __init__(self, config: BaseConfig, outputs: int) -> None:
+        super().__init__()
+        hidden = config.head_layers - 1
+        widths = [config.neck_channels] + [config.head_channels] * hidden
+        self.layers = nn.ModuleList(
+            [ConvNormRelu(widths[i], widths[i + 1], config.head_kernel, norm=config.head_norm) for i in range(hidden)]
+        )
+        self.out = MaskedConv1d(widths[-1], outputs, config.head_kernel)
+
+    def forward(self, level: Tensor, steps: StepMask) -> Tensor:
+        for layer in self.layers:
+            level = layer(level, steps)
+        return self.out(level, steps)
+
+
+class ClassHead(nn.Module):
+    """Logit of every class at every step.
+
+    The bias starts at `class_prior`, so that a fresh head does not drown the few true steps;
+    classes without training segments start far below it.
+    """
+
+    def __init__(self, config: BaseConfig, classes: int) -> None:
+        super().__init__()
+        self.tower = _Tower(config, classes)
+        bias = self.tower.out.bias
+        assert bias is not None
+        nn.init.constant_(bias, _logit(config.class_prior))
+        with torch.no_grad():
+            bias[list(config.empty_classes)] = _logit(_EMPTY_CLASS_PROBABILITY)
+
+    def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
+        """Class logits [batch, time, classes] per level."""
+        return tuple(self.tower(level, steps).transpose(1, 2) for level, steps in _pairs(pyramid))
+
+
+class BoundaryHead(nn.Module):
+    """Distances to start and end at every step, with one learnt scale per level."""
+
+    def __init__(self, config: BaseConfig, levels: int) -> None:
+        super().__init__()
+        self.tower = _Tower(config, 2)
+        self.scales = nn.ParameterList([nn.Parameter(torch.tensor(1.0)) for _ in range(levels)])
+
+    def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
+        """Offsets [batch, time, 1, 2] per level, >= 0, in strides of the own level."""
+        return tuple(
+            torch.relu(self.tower(level, steps) * scale).transpose(1, 2)[:, :, None]
+            for (level, steps), scale in zip(_pairs(pyramid), self.scales, strict=True)
+        )
+
+
+def _pairs(pyramid: Pyramid) -> Sequence[tuple[Tensor, StepMask]]:
+    return list(zip(pyramid.levels, pyramid.steps, strict=True))
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))

@@ -1,0 +1,52 @@
+"""From the encoder's levels to those that the heads read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepMask
+
+
+def _norms(channels: int, levels: int, norm: bool) -> nn.ModuleList:
+    return nn.ModuleList([ChannelNorm(channels) if norm else nn.Identity() for _ in range(levels)])
+
+
+class IdentityNeck(nn.Module):
+    """Each level on its own, normed if asked."""
+
+    def __init__(self, channels: int, levels: int, *, norm: bool) -> None:
+        super().__init__()
+        self.norms = _norms(channels, levels, norm)
+
+    def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
+        """Same shapes, [batch, channels, time] per level."""
+        return tuple(norm(level) for norm, level in zip(self.norms, levels, strict=True))
+
+
+class TopDownNeck(nn.Module):
+    """Feature pyramid: coarse levels are added, repeated in time, to the finer ones.
+
+    Reference: Lin et al., Feature pyramid networks for object detection, CVPR 2017.
+    """
+
+    def __init__(self, channels: int, out_channels: int, levels: int, *, scale_factor: int, norm: bool) -> None:
+        super().__init__()
+        self.scale_factor = scale_factor
+        bias = not norm
+        self.laterals = nn.ModuleList([MaskedConv1d(channels, out_channels, 1, bias=bias) for _ in range(levels)])
+        self.smoothers = nn.ModuleList(
+            [MaskedConv1d(out_channels, out_channels, 3, groups=out_channels, bias=bias) for _ in range(levels)]
+        )
+        self.norms = _norms(out_channels, levels, norm)
+
+    def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
+        """[batch, channels, time] to [batch, out_channels, time] per level."""
+        merged = [lateral(level, step) for lateral, level, step in zip(self.laterals, levels, steps, strict=True)]
+        for fine in range(len(merged) - 2, -1, -1):
+            repeated = functional.interpolate(merged[fine + 1], scale_factor=float(self.scale_factor), mode="nearest")
+            merged[fine] = merged[fine] + repeated
+        smoothed = [smoother(level, step) for smoother, level, step in zip(self.smoothers, merged, steps, strict=True)]
+        return tuple(norm(level) for norm, level in zip(self.norms, smoothed, strict=True))

@@ -1,0 +1,171 @@
+"""A visual base, audio fusion on its pyramid, and the two heads that read it: wiring only.
+
+Axes:
+    batch      clips
+    channels   feature width
+    time       steps of one level; level 0 is the finest, step `t` of a level with stride `s`
+               stands at step `t * s` of the input
+    classes    one logit each, not exclusive
+    K          1, or classes where the base predicts boundaries per class
+
+        visual [batch, channels, time] -> base.pyramid -> levels [batch, channels, time of the level]
+        audio  [batch, channels, time] -> audio pyramid -> fusion at every level
+        levels -> class_logits [batch, time, classes], boundary_offsets [batch, time, K, 2]
+
+Sound enters after the base's neck, on the very features that both heads read; with every gate
+shut the heads read what they would read without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mravff_core.config import BaseConfig, FusionConfig, TestConfig
+from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.bases import Pyramid, build_base
+from mravff_core.model.fusion import MRAVFusion
+from mravff_core.model.outputs import AttentionTrace, Batch, DetectorOutput, FusionTrace
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything needed to build a detector and to use it as it was meant.
+
+    Attributes:
+        label_set: what the classes are, such as `verb`.
+        labels: class names; their number is the number of classes.
+        base: visual detector.
+        fusion: how audio enters.
+        test: from logits to detections.
+        features: what it was trained on, by modality (`visual`, `audio`): encoder, channels,
+            hop and whatever else identifies them; not read by the detector itself.
+    """
+
+    label_set: str
+    labels: tuple[str, ...]
+    base: BaseConfig = field(default_factory=BaseConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    test: TestConfig = field(default_factory=TestConfig)
+    features: dict[str, Any] = field(default_factory=dict)
+
+
+class Detector(nn.Module):
+    """Temporal action detector for vision and, if its fusion says so, sound.
+
+    Args:
+        config: see `DetectorConfig`.
+    Raises: ConfigError for values that do not fit each other.
+    """
+
+    def __init__(self, config: DetectorConfig) -> None:
+        super().__init__()
+        if not config.labels:
+            raise ConfigError("a detector needs at least one label; found none")
+        self.config = config
+        self.base = build_base(config.base, len(config.labels))
+        self.fusion = MRAVFusion.of(config.fusion, self.base.channels, self.base.strides)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Class names in the order of the logits."""
+        return self.config.labels
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Input steps from one step of a level to the next, finest level first."""
+        return self.base.strides
+
+    def forward(self, batch: Batch) -> DetectorOutput:
+        """Predict at every step of every level.
+
+        A level with stride `s` has ceil(time / s) steps. Without audio, for the batch or for
+        one clip, fusion is bypassed and the output is exactly the base's.
+
+        Raises: FeatureError if shapes do not fit the configuration.
+        """
+        valid = self._check(batch)
+        pyramid = self.base.pyramid(batch.visual, valid)
+        fused, trace = self._fuse(batch, pyramid)
+        fuse_for = self.config.fusion.fuse_for
+        logits = self.base.classify(pyramid if fuse_for == "boundaries" else fused)
+        offsets = self.base.locate(pyramid if fuse_for == "classes" else fused)
+        lengths = self._level_lengths(batch.visual.shape[-1])
+        return DetectorOutput(
+            class_logits=tuple(level[:, :n] for level, n in zip(logits, lengths, strict=True)),
+            boundary_offsets=tuple(level[:, :n] for level, n in zip(offsets, lengths, strict=True)),
+            level_masks=tuple(steps.valid[..., :n] for steps, n in zip(pyramid.steps, lengths, strict=True)),
+            trace=FusionTrace(tuple(gate[..., :n] for gate, n in zip(trace.gates, lengths, strict=False))),
+        )
+
+    def with_attention(self, batch: Batch) -> AttentionTrace:
+        """Recompute the cross-attention weights of a batch.
+
+        Returns: no levels where there is no sound or the fusion does not attend.
+        Raises: FeatureError if shapes do not fit the configuration.
+        """
+        pyramid = self.base.pyramid(batch.visual, self._check(batch))
+        if self.fusion is None:
+            return AttentionTrace((), ())
+        masks = [steps.valid for steps in pyramid.steps]
+        audio = self._padded_audio(batch, pyramid)
+        trace = self.fusion.attention(pyramid.levels, audio, masks, audio_present=batch.audio_present)
+        weights = []
+        lengths = self._level_lengths(batch.visual.shape[-1])
+        for weight, window, n in zip(trace.weights, trace.windows, lengths, strict=False):
+            weights.append(weight[:, :, :n, :n] if window < 0 else weight[:, :, :n])
+        return AttentionTrace(tuple(weights), trace.windows)
+
+    def _fuse(self, batch: Batch, pyramid: Pyramid) -> tuple[Pyramid, FusionTrace]:
+        if self.fusion is None:
+            return pyramid, FusionTrace()
+        masks = [steps.valid for steps in pyramid.steps]
+        audio = self._padded_audio(batch, pyramid)
+        levels, trace = self.fusion(pyramid.levels, audio, masks, audio_present=batch.audio_present)
+        return replace(pyramid, levels=levels), trace
+
+    def _padded_audio(self, batch: Batch, pyramid: Pyramid) -> Tensor | None:
+        """Audio padded as far as the base padded vision; None where no clip has any."""
+        if batch.audio is None or (batch.audio_present is not None and not bool(batch.audio_present.any())):
+            return None
+        total = pyramid.levels[0].shape[-1] * self.strides[0]
+        return functional.pad(batch.audio, (0, total - batch.audio.shape[-1]))
+
+    def _level_lengths(self, time: int) -> list[int]:
+        return [-(-time // stride) for stride in self.strides]
+
+    def _check(self, batch: Batch) -> Tensor:
+        """Valid mask of a batch whose shapes fit. Raises: FeatureError."""
+        visual, channels = batch.visual, self.config.base.input_channels
+        if visual.ndim != 3 or visual.shape[1] != channels or visual.shape[2] == 0:
+            raise FeatureError(
+                f"visual features are {list(visual.shape)}, expected [batch, {channels}, time] with time above 0; "
+                "were they saved with time first, or made by another encoder?"
+            )
+        clips, _, time = visual.shape
+        audio_channels = self.config.fusion.audio_channels
+        if self.fusion is not None and batch.audio is not None:
+            expected = [clips, audio_channels, time]
+            if list(batch.audio.shape) != expected:
+                raise FeatureError(f"audio features are {list(batch.audio.shape)}, expected {expected} as for vision")
+        if batch.audio_present is not None and list(batch.audio_present.shape) != [clips]:
+            raise FeatureError(f"audio_present is {list(batch.audio_present.shape)}, expected [{clips}]")
+        if batch.valid_mask is None:
+            return torch.ones(clips, 1, time, dtype=torch.bool, device=visual.device)
+        valid = batch.valid_mask
+        if list(valid.shape) != [clips, 1, time] or valid.dtype != torch.bool:
+            raise FeatureError(
+                f"valid_mask is {valid.dtype} {list(valid.shape)}, expected torch.bool {[clips, 1, time]}"
+            )
+        if not bool(valid[..., 0].all()) or bool((valid[..., 1:] > valid[..., :-1]).any()):
+            raise FeatureError("valid_mask must be True from the first step to a clip's last, and False after it")
+        return valid
+
+
+def build_detector(config: DetectorConfig) -> Detector:
+    """A fresh detector. Raises: ConfigError for values that do not fit each other."""
+    return Detector(config)

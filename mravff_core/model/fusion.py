@@ -1,0 +1,375 @@
+"""Audio-visual fusion on every level of a feature pyramid, usable in anyone's detector.
+
+Reference: Fish, Weinbren, Gilbert, Multi-Resolution Audio-Visual Feature Fusion for Temporal
+Action Localization (MRAV-FF), arXiv 2310.03456.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from mravff_core.config import FusionConfig
+from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.attention import attend, attention_weights, join_heads, split_heads
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask
+from mravff_core.model.outputs import AttentionTrace, FusionTrace
+
+FusionKind = Literal["sum", "concat", "cross_attention", "mrav"]
+GateKind = Literal["scalar", "channel", "softmax"]
+GateSource = Literal["visual", "audio", "both"]
+Mix = Literal["convex", "residual"]
+
+
+class AudioPyramid(nn.Module):
+    """Audio features at every level's resolution.
+
+    Projected to `channels` by a masked convolution and a norm, then max-pooled from level to
+    level over a window centred on each kept step, as in the visual pyramid.
+
+    Args:
+        strides: of the visual levels in finest steps, finest level first.
+    """
+
+    def __init__(self, audio_channels: int, channels: int, strides: Sequence[int], *, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = MaskedConv1d(audio_channels, channels, kernel)
+        self.norm = ChannelNorm(channels)
+        finer = [1, *strides[:-1]]
+        self.pools = nn.ModuleList([MaskedMaxPool(here // below) for below, here in zip(finer, strides, strict=True)])
+
+    def forward(self, audio: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
+        """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] per level."""
+        steps = StepMask(valid, valid)
+        features = steps.keep_valid(self.norm(self.conv(audio, steps)))
+        levels = []
+        for pool in self.pools:
+            assert isinstance(pool, MaskedMaxPool)
+            features = pool(features, steps)
+            steps = steps.every(pool.stride)
+            levels.append(features)
+        return tuple(levels)
+
+
+class CrossAttention(nn.Module):
+    """Visual steps ask, audio steps answer.
+
+    Args:
+        window: audio steps in reach of a visual step, odd and centred on it; -1 for all.
+    """
+
+    def __init__(self, channels: int, *, heads: int, window: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.window = window
+        self.query = nn.Conv1d(channels, channels, 1)
+        self.key = nn.Conv1d(channels, channels, 1)
+        self.value = nn.Conv1d(channels, channels, 1)
+        self.out = nn.Conv1d(channels, channels, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
+        """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""
+        query, key, value = (
+            split_heads(project(features), self.heads)
+            for project, features in ((self.query, visual), (self.key, audio), (self.value, audio))
+        )
+        attended = attend(query, key, value, valid[:, 0], window=self.window)
+        return self.dropout(self.out(join_heads(attended)))
+
+    def weights(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
+        """Attention weights as `AttentionTrace` describes them."""
+        query = split_heads(self.query(visual), self.heads)
+        key = split_heads(self.key(audio), self.heads)
+        weights = attention_weights(query, key, valid[:, 0], window=self.window)
+        return weights * valid[:, :, :, None].to(weights.dtype)
+
+
+class Gate(nn.Module):
+    """Share of sound in each step, from 0 (shut) to 1.
+
+    Args:
+        kind: `scalar` for one number per step, `channel` for one per step and channel, `softmax`
+            for one per step, as the sound's share in a softmax over a visual and an audio score.
+        source: features that decide.
+    """
+
+    def __init__(self, channels: int, *, kind: GateKind, source: GateSource) -> None:
+        super().__init__()
+        self.kind = kind
+        self.source = source
+        self.width = channels if kind == "channel" else 1
+        scores = 2 if kind == "softmax" else self.width
+        self.score = nn.Conv1d(channels * (2 if source == "both" else 1), scores, 1)
+        assert self.score.bias is not None
+        nn.init.zeros_(self.score.bias)
+
+    def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
+        """[batch, channels, time] each to [batch, 1 or channels, time]."""
+        if self.source == "both":
+            features = torch.cat([visual, audio], dim=1)
+        else:
+            features = visual if self.source == "visual" else audio
+        scores = self.score(features)
+        return scores.softmax(dim=1)[:, 1:] if self.kind == "softmax" else scores.sigmoid()
+
+
+class LevelFusion(nn.Module):
+    """One level's fusion: what the sound says, and how it is mixed in.
+
+    `sum` adds the audio features, `concat` projects both side by side, `cross_attention` adds
+    attended audio, `mrav` mixes attended audio in through a gate: convex as
+    (1 - gate) * visual + gate * attended, residual as visual + gate * attended.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kind: FusionKind,
+        heads: int,
+        window: int,
+        gate: GateKind,
+        gate_source: GateSource,
+        mix: Mix,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.mix = mix
+        attends = kind in ("cross_attention", "mrav")
+        self.attention = CrossAttention(channels, heads=heads, window=window, dropout=dropout) if attends else None
+        self.gate = Gate(channels, kind=gate, source=gate_source) if kind == "mrav" else None
+        self.merge = nn.Conv1d(2 * channels, channels, 1) if kind == "concat" else None
+
+    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time]."""
+        if self.merge is not None:
+            return self.merge(torch.cat([visual, audio], dim=1)), None
+        heard = audio if self.attention is None else self.attention(visual, audio, valid)
+        if self.gate is None:
+            return visual + heard, None
+        gate = self.gate(visual, audio) * valid.to(visual.dtype)
+        kept = visual if self.mix == "residual" else (1 - gate) * visual
+        return kept + gate * heard, gate
+
+
+class MRAVFusion(nn.Module):
+    """Mixes audio into every level of a visual feature pyramid.
+
+        fusion = MRAVFusion(channels=512, audio_channels=128, levels=6)
+        fused_levels, trace = fusion(visual_levels, audio, level_masks)
+
+    Args:
+        channels: width of every visual level, a multiple of `heads` where attention is used.
+        audio_channels: width of the audio features.
+        levels: number of levels, or the stride of each in finest steps; a number stands for
+            levels of half the length each: 1, 2, 4, ...
+        heads: attention heads.
+        window: audio steps in reach of a visual step on the same level, odd; -1 for all.
+        gate, gate_source: see `Gate`.
+        mix, kind: see `LevelFusion`.
+        shared_levels: one fusion for all levels rather than one each.
+        audio_kernel: odd width of the convolution that audio enters through.
+        audio_dropout: chance that a clip goes without sound while training.
+        dropout: on attended audio while training.
+    Raises: ConfigError for values that do not fit each other.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        audio_channels: int,
+        levels: int | Sequence[int],
+        *,
+        heads: int = 4,
+        window: int = 9,
+        gate: GateKind = "scalar",
+        gate_source: GateSource = "visual",
+        mix: Mix = "convex",
+        kind: FusionKind = "mrav",
+        shared_levels: bool = False,
+        audio_kernel: int = 3,
+        audio_dropout: float = 0.0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.strides = tuple(2**level for level in range(levels)) if isinstance(levels, int) else tuple(levels)
+        _check(channels, audio_channels, self.strides, heads, window, audio_kernel, (audio_dropout, dropout))
+        _check_choice("kind", kind, ("sum", "concat", "cross_attention", "mrav"))
+        _check_choice("gate", gate, ("scalar", "channel", "softmax"))
+        _check_choice("gate_source", gate_source, ("visual", "audio", "both"))
+        _check_choice("mix", mix, ("convex", "residual"))
+        self.audio_channels = audio_channels
+        self.audio_dropout = audio_dropout
+        self.audio_pyramid = AudioPyramid(audio_channels, channels, self.strides, kernel=audio_kernel)
+        self.fusions = nn.ModuleList(
+            [
+                LevelFusion(
+                    channels,
+                    kind=kind,
+                    heads=heads,
+                    window=window,
+                    gate=gate,
+                    gate_source=gate_source,
+                    mix=mix,
+                    dropout=dropout,
+                )
+                for _ in range(1 if shared_levels else len(self.strides))
+            ]
+        )
+
+    @classmethod
+    def of(cls, config: FusionConfig, channels: int, strides: Sequence[int]) -> MRAVFusion | None:
+        """The fusion a configuration describes; None for kind `none`."""
+        if config.kind == "none":
+            return None
+        return cls(
+            channels,
+            config.audio_channels,
+            strides,
+            heads=config.heads,
+            window=config.window,
+            gate=config.gate,
+            gate_source=config.gate_source,
+            mix=config.mix,
+            kind=config.kind,
+            shared_levels=config.shared_levels,
+            audio_kernel=config.audio_kernel,
+            audio_dropout=config.audio_dropout,
+            dropout=config.dropout,
+        )
+
+    def forward(
+        self,
+        visual_levels: Sequence[Tensor],
+        audio: Tensor | None,
+        level_masks: Sequence[Tensor],
+        *,
+        audio_present: Tensor | None = None,
+    ) -> tuple[tuple[Tensor, ...], FusionTrace]:
+        """Fuse one batch.
+
+        Args:
+            visual_levels: [batch, channels, time of the level], finest first.
+            audio: [batch, audio channels, finest time], on the grid of stride 1; None for no sound.
+            level_masks: [batch, 1, time of the level] bool, True is real.
+            audio_present: [batch] bool; a clip with False is left exactly as it was.
+        Returns: levels of the same shapes, and the gates.
+        Raises: FeatureError if shapes do not fit.
+        """
+        levels = self._level_fusions(visual_levels, level_masks)
+        if audio is None:
+            return tuple(visual_levels), FusionTrace(self._shut_gates(visual_levels))
+        heard = self._drop_audio(audio_present, len(audio), audio.device)
+        audio_levels = self._audio_levels(audio, visual_levels, level_masks)
+        fused_levels, gates = [], []
+        for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
+            fused, gate = fusion(visual, sound, valid)
+            changed = valid if heard is None else valid & heard[:, None, None]
+            fused_levels.append(torch.where(changed, fused, visual))
+            if gate is not None:
+                gates.append(gate * changed.to(gate.dtype))
+        return tuple(fused_levels), FusionTrace(tuple(gates))
+
+    def attention(
+        self,
+        visual_levels: Sequence[Tensor],
+        audio: Tensor | None,
+        level_masks: Sequence[Tensor],
+        *,
+        audio_present: Tensor | None = None,
+    ) -> AttentionTrace:
+        """Cross-attention weights of one batch; arguments as for `forward`.
+
+        Returns: no levels where the fusion does not attend or there is no sound; weight 0
+            throughout for a clip without sound.
+        """
+        levels = self._level_fusions(visual_levels, level_masks)
+        if audio is None or any(fusion.attention is None for fusion in levels):
+            return AttentionTrace((), ())
+        audio_levels = self._audio_levels(audio, visual_levels, level_masks)
+        weights, windows = [], []
+        for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
+            assert fusion.attention is not None
+            weight = fusion.attention.weights(visual, sound, valid)
+            if audio_present is not None:
+                weight = weight * audio_present[:, None, None, None].to(weight.dtype)
+            weights.append(weight)
+            windows.append(fusion.attention.window)
+        return AttentionTrace(tuple(weights), tuple(windows))
+
+    def _level_fusions(self, visual_levels: Sequence[Tensor], level_masks: Sequence[Tensor]) -> list[LevelFusion]:
+        """The fusion of each level, once shapes are known to fit."""
+        if not len(visual_levels) == len(level_masks) == len(self.strides):
+            raise FeatureError(
+                f"found {len(visual_levels)} visual levels and {len(level_masks)} masks, "
+                f"expected {len(self.strides)} of each"
+            )
+        fusions = list(self.fusions) * (len(self.strides) if len(self.fusions) == 1 else 1)
+        return [fusion for fusion in fusions if isinstance(fusion, LevelFusion)]
+
+    def _audio_levels(
+        self, audio: Tensor, visual_levels: Sequence[Tensor], level_masks: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Audio pyramid cut to the visual levels' lengths."""
+        finest = self.strides[0]
+        steps = visual_levels[0].shape[-1] * finest
+        if audio.ndim != 3 or audio.shape[1] != self.audio_channels or not steps - finest < audio.shape[-1] <= steps:
+            raise FeatureError(
+                f"audio features are {list(audio.shape)}, expected [batch, {self.audio_channels}, {steps}] "
+                "on the finest visual grid; bring them there by time stamps first"
+            )
+        valid = level_masks[0].repeat_interleave(finest, dim=-1)[..., : audio.shape[-1]]
+        sounds = self.audio_pyramid(audio, valid)
+        for sound, visual in zip(sounds, visual_levels, strict=True):
+            if sound.shape[-1] != visual.shape[-1]:
+                raise FeatureError(
+                    f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, "
+                    f"expected {[level.shape[-1] for level in sounds]} for strides {list(self.strides)}"
+                )
+        return list(sounds)
+
+    def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
+        """[batch] bool, True where sound is heard; None where all clips are."""
+        if not self.training or self.audio_dropout == 0:
+            return audio_present
+        kept = torch.rand(batch, device=device) >= self.audio_dropout
+        return kept if audio_present is None else kept & audio_present
+
+    def _shut_gates(self, visual_levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        gates = [fusion.gate for fusion in self.fusions if isinstance(fusion, LevelFusion)]
+        if gates[0] is None:
+            return ()
+        return tuple(level.new_zeros(len(level), gates[0].width, level.shape[-1]) for level in visual_levels)
+
+
+def _check(
+    channels: int,
+    audio_channels: int,
+    strides: tuple[int, ...],
+    heads: int,
+    window: int,
+    audio_kernel: int,
+    dropouts: tuple[float, float],
+) -> None:
+    ordered = all(above % below == 0 for below, above in zip((1, *strides), strides, strict=False))
+    problems = [
+        (min(channels, audio_channels, heads) < 1, "channels, audio_channels and heads must be at least 1"),
+        (not strides or not ordered, f"strides {list(strides)} must each be a multiple of the finer one"),
+        (heads > 0 and channels % heads != 0, f"channels ({channels}) must be a multiple of heads ({heads})"),
+        (window != -1 and (window < 1 or window % 2 == 0), f"window ({window}) must be odd, or -1 for all steps"),
+        (audio_kernel < 1 or audio_kernel % 2 == 0, f"audio_kernel ({audio_kernel}) must be odd"),
+        (not all(0 <= rate < 1 for rate in dropouts), "dropout rates must lie in 0 to 1, 1 excluded"),
+    ]
+    found = [sentence for wrong, sentence in problems if wrong]
+    if found:
+        raise ConfigError(f"fusion: {'; '.join(found)}")
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"fusion: {name} is {value!r}, expected one of {', '.join(allowed)}")

@@ -1,0 +1,131 @@
+"""Building blocks that know which steps are real: masks, convolution, norm, drop path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class StepMask:
+    """Which steps of a level are real, and which exist at all for their neighbours.
+
+    A batch is padded so that clips of different lengths fit one tensor. A padded step is
+    never valid. Whether its neighbours may see it is another matter: our own detectors treat
+    it like the void beyond a sequence's end, so that padding cannot matter; published weights
+    were trained on sequences that carry on for a fixed length with non-zero constants, which
+    a step near the end does see.
+
+    Attributes:
+        valid: [batch, 1, time] bool, True where features are real.
+        present: [batch, 1, time] bool, True where a step exists for its neighbours; includes
+            every valid step. None means all do.
+    """
+
+    valid: Tensor
+    present: Tensor | None = None
+
+    @classmethod
+    def of_lengths(cls, lengths: Tensor, extents: Tensor, total: int) -> StepMask:
+        """Masks of sequences with `lengths` valid and `extents` present steps, [batch] each, in `total` steps."""
+        step = torch.arange(total, device=lengths.device)[None, None]
+        present = None if bool((extents >= total).all()) else step < extents[:, None, None]
+        return cls(step < lengths[:, None, None], present)
+
+    def every(self, stride: int) -> StepMask:
+        """Masks of the level that keeps every `stride`-th step."""
+        if stride == 1:
+            return self
+        return StepMask(self.valid[..., ::stride], None if self.present is None else self.present[..., ::stride])
+
+    def keep_valid(self, features: Tensor) -> Tensor:
+        """`features` [batch, channels, time] with steps that are not valid set to 0."""
+        return features * self.valid.to(features.dtype)
+
+    def keep_present(self, features: Tensor) -> Tensor:
+        """`features` [batch, channels, time] with steps that do not exist set to 0."""
+        return features if self.present is None else features * self.present.to(features.dtype)
+
+
+class MaskedConv1d(nn.Conv1d):
+    """Convolution that keeps length (over stride) and gives 0 at steps that are not valid.
+
+    Args:
+        kernel: odd width.
+        stride: output keeps every `stride`-th step; the input's length must be a multiple of it.
+    """
+
+    def __init__(
+        self, channels: int, out_channels: int, kernel: int, *, stride: int = 1, groups: int = 1, bias: bool = True
+    ) -> None:
+        super().__init__(channels, out_channels, kernel, stride, padding=kernel // 2, groups=groups, bias=bias)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:  # type: ignore[override]
+        """[batch, channels, time] to [batch, out_channels, time / stride]; `steps` are those of the input."""
+        return steps.every(self.stride[0]).keep_valid(super().forward(steps.keep_present(features)))
+
+
+class MaskedMaxPool(nn.Module):
+    """Centred maximum over `stride + 1` steps, keeping every `stride`-th; 0 at steps that are not valid."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]; `steps` are those of the input."""
+        if self.stride > 1:
+            if steps.present is not None:
+                # Finite, so that a window without any existing step can still be set to 0.
+                features = features.masked_fill(~steps.present, torch.finfo(features.dtype).min)
+            width = self.stride + 1
+            features = nn.functional.max_pool1d(features, width, stride=self.stride, padding=width // 2)
+        return steps.every(self.stride).keep_valid(features)
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of [batch, channels, time], with scale and shift per channel."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.epsilon = epsilon
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Same shape; mean 0 and variance 1 over channels before scale and shift."""
+        centred = features - features.mean(dim=1, keepdim=True)
+        spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.epsilon)
+        return torch.addcmul(self.bias[:, None], centred * spread, self.weight[:, None])
+
+
+class ScaledDropPath(nn.Module):
+    """Residual branch with a learnt scale per channel, dropped for whole clips while training.
+
+    Args:
+        rate: chance that a clip goes without the branch; survivors are scaled up to match.
+    Reference: Touvron et al., Going deeper with image transformers, ICCV 2021 (the scale).
+    """
+
+    def __init__(self, channels: int, rate: float, initial_scale: float = 1e-4) -> None:
+        super().__init__()
+        self.rate = rate
+        self.scale = nn.Parameter(torch.full((channels,), initial_scale))
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """Same shape, [batch, channels, time]."""
+        scaled = branch * self.scale[:, None]
+        if not self.training or self.rate == 0:
+            return scaled
+        keep = 1 - self.rate
+        survives = torch.rand(len(branch), 1, 1, device=branch.device, dtype=branch.dtype) < keep
+        return scaled * survives / keep
+
+
+def drop_path(channels: int, rate: float) -> nn.Module:
+    """A `ScaledDropPath`, or nothing at all where the rate is 0."""
+    return ScaledDropPath(channels, rate) if rate > 0 else nn.Identity()
