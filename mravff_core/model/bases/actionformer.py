@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.config import BaseConfig
-from mravff_core.errors import ConfigError
+from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.bases.base import Base, Pyramid
 from mravff_core.model.bases.blocks import ConvBlock, ConvNormRelu, TransformerBlock
 from mravff_core.model.bases.heads import BoundaryHead, ClassHead
@@ -60,6 +60,16 @@ class ActionFormer(Base):
         if config.absolute_position:
             table = position_encoding(config.max_steps, config.embed_channels)
             self.register_buffer("position", table, persistent=False)
+
+    def check_length(self, steps: int, max_buffer_factor: float) -> None:
+        """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""
+        longest = math.ceil(self.config.max_steps * max_buffer_factor)
+        if self.config.official_padding and self.padding.extent(steps) > longest:
+            raise FeatureError(
+                f"the clip has {steps} feature steps, {self.padding.extent(steps)} with padding, but the checkpoint's "
+                f"configuration ends at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise "
+                "the factor"
+            )
 
     def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
         """See `Base.pyramid`."""

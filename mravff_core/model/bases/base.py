@@ -34,6 +34,12 @@ class Base(nn.Module, ABC):
     strides: tuple[int, ...]
     channels: int
 
+    def check_length(self, steps: int, max_buffer_factor: float) -> None:
+        """Refuse an input longer than the base can take; most bases take any.
+
+        Raises: FeatureError.
+        """
+
     @abstractmethod
     def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
         """Encode visual features [batch, channels, time] with `valid` [batch, 1, time] bool.

@@ -1,0 +1,208 @@
+"""From the features of one clip to detections in seconds and what the fusion did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.data.align import to_grid
+from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.inference.decode import Candidates, decode
+from mravff_core.inference.nms import suppress
+from mravff_core.model.detector import Detector
+from mravff_core.model.outputs import Batch, FusionTrace
+from mravff_core.segments import detection_table
+from mravff_core.time_grid import TimeGrid
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a detector found in one clip.
+
+    Attributes:
+        detections: `start_s`, `end_s`, `label`, `score`; best first.
+        trace: gates of every level, [1, 1 or channels, steps of the level], on the CPU.
+        level_times_s: seconds at which the steps of each level stand, finest level first.
+    """
+
+    detections: pd.DataFrame
+    trace: FusionTrace
+    level_times_s: tuple[NDArray[np.float64], ...]
+
+
+class Predictor:
+    """Runs a detector on single clips with the test-time settings of its configuration.
+
+    Args:
+        detector: on any device; used in evaluation mode and left in the mode it was in.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+
+    def detect(
+        self,
+        visual: ArrayLike,
+        audio: ArrayLike | None = None,
+        *,
+        grid: TimeGrid,
+        duration_s: float,
+        audio_grid: TimeGrid | None = None,
+        audio_condition: AudioCondition | str = "on",
+        silence: ArrayLike | None = None,
+    ) -> Prediction:
+        """Detect actions in one clip.
+
+        Args:
+            visual: [channels, time] array on `grid`.
+            audio: [channels, time] array on `audio_grid`; None for no sound, as with `off`.
+            grid: time stamps of the visual features.
+            duration_s: detections are cut to 0 and this.
+            audio_grid: time stamps of the audio features; None if they lie on `grid`.
+            audio_condition: `on`, `off`, `silence` or `shift:±S`. For swapped or noisy sound
+                pass the features of that sound with `on`.
+            silence: [channels] audio features of digital silence, for `silence` and for the time
+                that audio does not cover; zeros if None.
+        Raises: FeatureError if features do not fit the detector; ConfigError for a condition
+            that cannot be met here.
+        """
+        if not (np.isfinite(duration_s) and duration_s > 0):
+            raise FeatureError(f"duration is {duration_s} s, expected a number above 0")
+        batch = self.prepare(
+            visual, audio, grid=grid, audio_grid=audio_grid, audio_condition=audio_condition, silence=silence
+        )
+        settings = self.detector.config.test
+        strides = self.detector.strides
+        with _evaluating(self.detector), torch.inference_mode():
+            output = self.detector(batch)
+            candidates = decode(
+                output,
+                strides,
+                min_score=settings.pre_nms_min_score,
+                top_k=settings.pre_nms_top_k,
+                min_duration_grid=settings.min_duration_grid,
+            )
+        times_s = tuple(
+            grid.to_seconds(np.arange(logits.shape[1], dtype=np.float64) * stride)
+            for logits, stride in zip(output.class_logits, strides, strict=True)
+        )
+        trace = FusionTrace(tuple(gate.cpu() for gate in output.trace.gates))
+        return Prediction(self._detections(candidates, grid, duration_s), trace, times_s)
+
+    def prepare(
+        self,
+        visual: ArrayLike,
+        audio: ArrayLike | None = None,
+        *,
+        grid: TimeGrid,
+        audio_grid: TimeGrid | None = None,
+        audio_condition: AudioCondition | str = "on",
+        silence: ArrayLike | None = None,
+    ) -> Batch:
+        """The batch of one that `detect` gives to the detector; arguments and errors as there."""
+        config = self.detector.config
+        features = _feature_array(visual, config.base.input_channels, "visual")
+        steps = features.shape[1]
+        self.detector.base.check_length(steps, config.test.max_buffer_factor)
+        heard = None
+        condition = AudioCondition.parse(audio_condition)
+        if condition.kind in ("swap", "noise"):
+            raise ConfigError(
+                f"audio condition {condition} alters the sound itself; pass the features of the altered sound with 'on'"
+            )
+        if audio is not None and condition.kind != "off" and self.detector.fusion is not None:
+            sound = _feature_array(audio, config.fusion.audio_channels, "audio")
+            fill = np.zeros(len(sound), np.float32) if silence is None else np.asarray(silence, np.float32)
+            if fill.shape != (len(sound),):
+                raise FeatureError(f"features of silence are {list(fill.shape)}, expected [{len(sound)}]")
+            heard = _heard(sound, fill, condition, audio_grid or grid, grid, steps)
+        device = next(self.detector.parameters()).device
+        return Batch(_one(features, device), None if heard is None else _one(heard, device))
+
+    def _detections(self, candidates: Candidates, grid: TimeGrid, duration_s: float) -> pd.DataFrame:
+        """Candidates suppressed as configured, in seconds within the clip."""
+        settings = self.detector.config.test
+        segments, scores, labels = candidates.segments_grid, candidates.scores, candidates.labels
+        if settings.nms != "none":
+            segments, scores, labels = suppress(
+                segments,
+                scores,
+                labels,
+                method=settings.nms,
+                sigma=settings.sigma,
+                iou_threshold=settings.iou_threshold,
+                min_score=settings.min_score,
+                max_segments=settings.max_segments,
+                multiclass=settings.multiclass,
+                voting_threshold=settings.voting_threshold,
+                vote_weight=settings.vote_weight,
+            )
+        segments_s = np.clip(grid.to_seconds(segments.astype(np.float64)), 0.0, duration_s)
+        return detection_table(segments_s, labels, scores)
+
+
+def _heard(
+    sound: NDArray[np.float32],
+    fill: NDArray[np.float32],
+    condition: AudioCondition,
+    sound_grid: TimeGrid,
+    grid: TimeGrid,
+    steps: int,
+) -> NDArray[np.float32]:
+    """Audio features [channels, steps] on the visual grid under a condition."""
+    if condition.kind == "silence":
+        return np.repeat(fill[:, None], steps, axis=1)
+    if condition.kind == "shift":
+        sound_grid = TimeGrid(
+            hop_frames=sound_grid.hop_frames,
+            window_frames=sound_grid.window_frames,
+            frames_per_second=sound_grid.frames_per_second,
+            offset_frames=sound_grid.centre_frames + condition.shift_s * sound_grid.frames_per_second,
+        )
+    if sound_grid == grid and sound.shape[1] == steps:
+        return sound
+    return to_grid(sound, sound_grid, grid, steps, fill=fill)
+
+
+def _feature_array(features: ArrayLike, channels: int, modality: str) -> NDArray[np.float32]:
+    """Checked [channels, time] float32 array. Raises: FeatureError."""
+    if isinstance(features, Tensor):
+        features = features.detach().cpu().numpy()
+    array = np.asarray(features)
+    if array.ndim != 2 or array.shape[0] != channels or array.shape[1] == 0:
+        raise FeatureError(
+            f"{modality} features are {list(array.shape)}, expected [{channels}, time] with time above 0; "
+            "saved with time first, or made by another encoder?"
+        )
+    array = array.astype(np.float32)
+    unfinite = int(np.count_nonzero(~np.isfinite(array).all(axis=0)))
+    if unfinite:
+        raise FeatureError(
+            f"{modality} features are not finite at {unfinite} of {array.shape[1]} steps; did extraction fail?"
+        )
+    return array
+
+
+def _one(features: NDArray[np.float32], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(features))[None].to(device)
+
+
+@contextmanager
+def _evaluating(detector: Detector) -> Iterator[None]:
+    """Evaluation mode inside, the former mode after."""
+    was_training = detector.training
+    if was_training:
+        detector.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            detector.train()
