@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.features import Features
-from mravff_core.media.decode import read_audio
+from mravff_core.media.sound import read_audio
 from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.workspace import Workspace
 

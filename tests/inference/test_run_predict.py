@@ -1,0 +1,145 @@
+"""Predictions over a workspace: resumable, equal however they came about, honest about silence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.run_predict import predict
+from mravff_core.inference.sound import with_noise
+from mravff_core.model.checkpoints import save_detector
+from tests.small_workspace import small_detector, small_workspace
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return small_workspace(tmp_path_factory.mktemp("predict") / "ws")
+
+
+@pytest.fixture
+def workspace(original: Workspace, tmp_path: Path) -> Workspace:
+    shutil.copytree(original.folder, tmp_path / "ws")
+    return Workspace(tmp_path / "ws")
+
+
+def detections(workspace: Workspace, condition: str = "on", run: str = "verb_mrav") -> pd.DataFrame:
+    table = workspace.run(run).detections(condition)
+    assert table is not None
+    assert len(table) > 10
+    return table
+
+
+def test_a_stopped_run_goes_on_and_ends_equal(workspace: Workspace) -> None:
+    whole = Workspace(workspace.folder)
+    predict(whole, "verb_mrav")
+    expected = detections(whole)
+    expected_gates = whole.run("verb_mrav").gates("on", "clip_0")
+    shutil.rmtree(workspace.folder / "runs/verb_mrav/predictions")
+
+    answers = iter([False, False, True])
+    with pytest.raises(CancelledError, match="after 1 of 3 clips"):
+        predict(workspace, "verb_mrav", cancel=lambda: next(answers, True))
+    assert workspace.run("verb_mrav").predicted_clips() == {"clip_0"}
+    summary = predict(workspace, "verb_mrav")
+    assert (summary.computed, summary.kept) == (2, 1)
+    pd.testing.assert_frame_equal(detections(workspace), expected)
+    for level, wanted in zip(workspace.run("verb_mrav").gates("on", "clip_0"), expected_gates, strict=True):
+        np.testing.assert_array_equal(level.gates, wanted.gates)
+    assert predict(workspace, "verb_mrav").computed == 0
+
+
+def test_new_weights_and_new_features_are_noticed(workspace: Workspace) -> None:
+    predict(workspace, "verb_mrav")
+    before = detections(workspace)
+    path = workspace.feature_path("visual", "clip_1")
+    features = workspace.features("visual", "clip_1")
+    features.array[:] = 0
+    workspace.set_features("visual", "clip_1", features)
+    assert predict(workspace, "verb_mrav").computed == 1
+    assert not detections(workspace).equals(before)
+    assert path.is_file()
+    save_detector(small_detector(seed=1), workspace.run("verb_mrav").folder)
+    assert predict(workspace, "verb_mrav").computed == 3
+
+
+def test_the_audio_conditions_differ_where_they_should(workspace: Workspace) -> None:
+    conditions = ["on", "off", "silence", "shift:+0.5", "noise:0", "swap:clip_1"]
+    tables = {}
+    for condition in conditions:
+        predict(workspace, "verb_mrav", condition=condition, clip_ids=["clip_0"])
+        tables[condition] = detections(workspace, condition)
+    for condition in conditions[1:]:
+        assert not tables[condition].equals(tables["on"]), condition
+    gates = workspace.run("verb_mrav").gates("off", "clip_0")
+    assert all((level.gates == 0).all() for level in gates)
+    assert sorted(str(condition) for condition in workspace.run("verb_mrav").conditions()) == sorted(conditions)
+
+
+def test_a_clip_without_sound_is_seen_as_with_audio_off(workspace: Workspace) -> None:
+    for condition in ("on", "off"):
+        predict(workspace, "verb_mrav", condition=condition, clip_ids=["clip_2"])
+    pd.testing.assert_frame_equal(detections(workspace, "on"), detections(workspace, "off"))
+
+
+def test_a_visual_detector_has_no_gates_and_needs_no_sound(workspace: Workspace) -> None:
+    for path in (workspace.folder / "features/audio").iterdir():
+        path.unlink()
+    predict(workspace, "verb_visual")
+    assert len(detections(workspace, run="verb_visual"))
+    assert workspace.run("verb_visual").gates("on", "clip_0") == []
+
+
+def test_the_manifest_says_from_what_and_by_what(workspace: Workspace) -> None:
+    predict(workspace, "verb_mrav", condition="off")
+    run = workspace.run("verb_mrav")
+    manifest = json.loads((run.predictions_folder("off") / "manifest.json").read_text())
+    assert manifest["audio"] == "off"
+    assert manifest["model_sha256"] == run.model_hash()
+    assert set(manifest["clips"]) == {"clip_0", "clip_1", "clip_2"}
+    assert {"torch", "numpy", "python", "mravff_core"} == set(manifest["versions"])
+
+
+def test_scores_count_only_clips_with_truth(workspace: Workspace) -> None:
+    result = evaluate_run(workspace, "verb_mrav")
+    assert result["clips"] == 3
+    assert 0 <= result["average"] <= 1
+    assert set(result["per_class"]) <= {"cut", "stir", "pour"}
+    assert (workspace.run("verb_mrav").predictions_folder("on") / "metrics.json").is_file()
+    workspace.set_annotations(workspace.annotations.iloc[:0])
+    with pytest.raises(WorkspaceError, match="none of the chosen clips has true verb segments"):
+        evaluate_run(workspace, "verb_mrav")
+
+
+def test_perfect_detections_score_one(workspace: Workspace) -> None:
+    run = workspace.run("verb_mrav")
+    predict(workspace, "verb_mrav")
+    for clip_id, truth in workspace.truth("verb").groupby("clip_id"):
+        run.store("on", str(clip_id), truth[["start_s", "end_s", "label"]].assign(score=0.9), [])
+    run.merge("on")
+    assert evaluate_run(workspace, "verb_mrav")["average"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("snr_db", [20.0, 0.0, -10.0])
+def test_noise_has_the_power_it_claims(snr_db: float) -> None:
+    signal = np.sin(np.arange(50_000, dtype=np.float32))
+    noisy = with_noise(signal, snr_db)
+    measured = 10 * np.log10(np.mean(signal**2) / np.mean((noisy - signal) ** 2))
+    assert measured == pytest.approx(snr_db, abs=0.2)
+    np.testing.assert_array_equal(noisy, with_noise(signal, snr_db))
+
+
+def test_missing_things_are_named(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="has no run 'nope'"):
+        predict(workspace, "nope")
+    with pytest.raises(WorkspaceError, match="has no clip 'nope'"):
+        predict(workspace, "verb_mrav", clip_ids=["nope"])
+    with pytest.raises(WorkspaceError, match="has no clip 'nope'"):
+        predict(workspace, "verb_mrav", condition="swap:nope")
