@@ -78,11 +78,13 @@ class AudioEncoder:
     ) -> Features:
         """Features of a file's sound, [192, ceil(seconds of sound * 7.5)].
 
+        A track from which nothing can be heard, being empty or damaged, counts as silence.
+
         Args:
             progress: told the share done, 0 to 1.
             cancel: asked now and then; True stops with CancelledError.
             report: filled with the damage met.
-        Raises: MediaError if the file cannot be opened or holds no sound.
+        Raises: MediaError if the file cannot be opened or has no audio track.
         """
         from mravff_core.media.probe import probe
 
@@ -90,9 +92,9 @@ class AudioEncoder:
         duration_s = info.audio_duration_s or info.duration_s
         blocks = iter_audio(path, sample_rate=self.sample_rate, report=report)
         features = self._encode_blocks(_watched(blocks, duration_s, progress, cancel))
-        if features is None:
-            raise MediaError(f"{path}: holds no sound to encode; leave audio out for this clip")
-        return features
+        if features is None and not info.has_audio:
+            raise MediaError(f"{path}: has no audio track, so no sound to encode; leave audio out for this clip")
+        return features or Features(self.silence()[:, None], self.grid)
 
     def encode_samples(self, samples: Floats, sample_rate: int) -> Features:
         """Features of mono samples in [-1, 1] at any rate; an empty array gives one step of silence."""

@@ -93,14 +93,14 @@ def _open(path: Path) -> Container:
 
 def _likely_cause(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(64)
     if head.startswith(b"\x89PNG") or head.startswith(b"\xff\xd8\xff") or head.startswith(b"BM"):
         return "it is a picture, expected a video"
     if head.startswith(b"PK\x03\x04"):
         return "it is a ZIP archive; unpack it first"
     if head[4:8] in (b"ftyp", b"mdat", b"moov", b"free", b"wide"):
         return "it looks like an MP4 or MOV whose index is missing, as after an interrupted recording or download"
-    if not any(byte < 9 for byte in head):
+    if head.isascii() and not any(byte < 9 for byte in head):
         return "it looks like text, expected a video such as .mp4, .webm or .mkv"
     return "expected a video such as .mp4, .webm or .mkv; damaged or renamed?"
 

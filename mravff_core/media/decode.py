@@ -110,7 +110,7 @@ def constant_rate(
     with opened(path) as container:
         own_rate = frame_rate(video_stream(container, path))
     last_end_s, index = 0.0, 0
-    tolerance_s = 0.5 / max(own_rate, frames_per_second)
+    tolerance_s = 0.45 / max(own_rate, frames_per_second)
 
     def due_s(k: int) -> float:
         return start_s + k / frames_per_second

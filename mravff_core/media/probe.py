@@ -32,6 +32,8 @@ _BROWSER_PIXELS = {"yuv420p", "yuvj420p"}
 # Frames whose spacing tells whether the rate varies.
 _LOOKED_AT = 400
 _BEYOND_ANY_END = 2**50
+# A header that promises this much more than there is was written for a longer file.
+_MISSING_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -231,7 +233,7 @@ def _header_claims_more(container: Container, ends: dict[int, float]) -> bool:
     # The header of broadcast formats is itself an estimate.
     if "matroska" not in container.format.name or not container.duration or not ends:
         return False
-    return container.duration / av.time_base > max(ends.values()) + 1.0
+    return container.duration / av.time_base > max(ends.values()) + _MISSING_S
 
 
 def _plays_in_browsers(path: Path, container: Container, video: Stream, audio: Stream | None, pixels: str) -> bool:
