@@ -44,7 +44,7 @@ class AudioPyramid(nn.Module):
     def forward(self, audio: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
         """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] per level."""
         steps = StepMask(valid, valid)
-        features = steps.keep_valid(self.norm(self.conv(audio, steps)))
+        features = steps.keep_valid(self.norm(self.conv(audio.masked_fill(~valid, 0.0), steps)))
         levels = []
         for pool in self.pools:
             assert isinstance(pool, MaskedMaxPool)

@@ -78,6 +78,8 @@ class ActionFormer(Base):
         extents = [self.padding.extent(length) for length in each]
         total = max(self.padding.whole(visual.shape[-1]), *(self.padding.computed(length) for length in each))
         steps = StepMask.of_lengths(lengths, lengths.new_tensor(extents), total)
+        if not bool(valid.all()):
+            visual = visual.masked_fill(~valid, 0.0)
         features = self._embed(functional.pad(visual, (0, total - visual.shape[-1])), steps, extents)
         levels, level_steps = [features], [steps]
         for block in self.branch:

@@ -44,7 +44,8 @@ class Base(nn.Module, ABC):
     def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
         """Encode visual features [batch, channels, time] with `valid` [batch, 1, time] bool.
 
-        Pads time at its end as far as the base needs; levels keep that padding.
+        What stands at steps that are not valid is not looked at. Pads time at its end as far as
+        the base needs; levels keep that padding.
         """
 
     @abstractmethod
