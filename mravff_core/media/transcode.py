@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,6 @@ _AUDIO_RATE = 48000
 # Larger pictures are scaled down to fit: every browser decodes this in hardware.
 _WIDEST, _HIGHEST = 1920, 1080
 _KEY_FRAME_EVERY_S = 1.0
-_TO_ENCODER: dict[str, Any] = {
-    "format": "yuv420p",
-    "dst_colorspace": Colorspace.ITU709,
-    "dst_color_range": ColorRange.MPEG,
-}
 
 
 def to_browser_mp4(
@@ -73,12 +69,13 @@ def _write(
 ) -> None:
     rate = _rate(info.frames_per_second)
     width, height = _size(info.width, info.height)
-    picture = _picture_stream(container, rate, width, height)
     frames = _turned(info, rate, width, height) if info.rotation else _upright(info, rate, width, height)
+    first = next(frames)
+    picture = _picture_stream(container, rate, first)
     sound = container.add_stream("aac", rate=_AUDIO_RATE, layout="stereo") if info.has_audio else None
     blocks = _sound(info) if sound is not None else iter(())
     second = max(1, round(rate))
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(chain([first], frames)):
         if cancel is not None and cancel():
             raise CancelledError(f"stopped while converting {info.path.name}")
         if number % second == 0:
@@ -110,15 +107,16 @@ def _size(width: int, height: int) -> tuple[int, int]:
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
 
-def _picture_stream(container: Any, rate: Fraction, width: int, height: int) -> Any:
+def _picture_stream(container: Any, rate: Fraction, first: Any) -> Any:
+    """An H.264 stream of the first frame's size and colours."""
     stream = container.add_stream("libx264", rate=rate)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.width, stream.height, stream.pix_fmt = first.width, first.height, "yuv420p"
     stream.time_base = 1 / rate
     stream.options = {"preset": "veryfast", "crf": "20", "g": str(max(1, round(rate * Fraction(_KEY_FRAME_EVERY_S))))}
     context = stream.codec_context
     context.thread_type = "FRAME"  # slices would cost quality and leave cores idle
-    context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-    context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    context.colorspace, context.color_range = first.colorspace, first.color_range
+    context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
     return stream
 
 
@@ -126,12 +124,26 @@ def _upright(info: MediaInfo, rate: Fraction, width: int, height: int) -> Iterat
     """Decoder frames in the encoder's format; untouched where they have it already."""
     reformatter = VideoReformatter()
     for _, frame in constant_rate(info.path, frames_per_second=float(rate)):
-        yield reformatter.reformat(frame, width, height, **_TO_ENCODER)
+        if frame.format.name == "yuv420p" and frame.color_range != ColorRange.JPEG:
+            yield reformatter.reformat(frame, width, height)
+        else:
+            yield _converted(reformatter, frame, width, height)
 
 
 def _turned(info: MediaInfo, rate: Fraction, width: int, height: int) -> Iterator[Any]:
+    reformatter = VideoReformatter()
     for frame in iter_frames(info.path, frames_per_second=float(rate), width=width, height=height):
-        yield av.VideoFrame.from_ndarray(frame.rgb, format="rgb24").reformat(**_TO_ENCODER)
+        yield _converted(reformatter, av.VideoFrame.from_ndarray(frame.rgb, format="rgb24"), width, height)
+
+
+def _converted(reformatter: VideoReformatter, frame: Any, width: int, height: int) -> Any:
+    """The frame in 4:2:0 with the colours of BT.709, and labelled so."""
+    made = reformatter.reformat(
+        frame, width, height, "yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+    made.colorspace, made.color_range = Colorspace.ITU709, ColorRange.MPEG
+    made.color_primaries, made.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    return made
 
 
 def _sound(info: MediaInfo) -> Iterator[tuple[int, NDArray[np.float32]]]:

@@ -94,3 +94,15 @@ def test_progress_rises_to_one(tmp_path: Path) -> None:
     shares: list[float] = []
     to_browser_mp4(make_video(tmp_path / "clip.mkv", 3.0), tmp_path / "out.mp4", progress=shares.append)
     assert shares == sorted(shares) and shares[-1] == 1 and len(shares) >= 3
+
+
+@pytest.mark.parametrize("options", [{}, {"pixels": "yuv444p"}, {"rotation": 90}])
+def test_colours_stay(tmp_path: Path, options: dict) -> None:
+    colour = (200, 80, 40)
+    path = make_video(
+        tmp_path / "colour.mkv", 0.2, picture=lambda _: np.full((48, 64, 3), colour, np.uint8), **options
+    )
+    out = to_browser_mp4(path, tmp_path / "out.mp4")
+    before, after = (next(iter_frames(one, frames_per_second=30)).rgb.mean(axis=(0, 1)) for one in (path, out))
+    np.testing.assert_allclose(before, colour, atol=8)
+    np.testing.assert_allclose(after, before, atol=6)
