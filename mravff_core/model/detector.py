@@ -90,7 +90,7 @@ class Detector(nn.Module):
         """
         valid = self._check(batch)
         pyramid = self.base.pyramid(batch.visual, valid)
-        fused, trace = self._fuse(batch, pyramid)
+        fused, trace = self._fuse(batch, valid, pyramid)
         fuse_for = self.config.fusion.fuse_for
         logits = self.base.classify(pyramid if fuse_for == "boundaries" else fused)
         offsets = self.base.locate(pyramid if fuse_for == "classes" else fused)
@@ -108,32 +108,37 @@ class Detector(nn.Module):
         Returns: no levels where there is no sound or the fusion does not attend.
         Raises: FeatureError if shapes do not fit the configuration.
         """
-        pyramid = self.base.pyramid(batch.visual, self._check(batch))
+        valid = self._check(batch)
         if self.fusion is None:
             return AttentionTrace((), ())
-        masks = [steps.valid for steps in pyramid.steps]
-        audio = self._padded_audio(batch, pyramid)
-        trace = self.fusion.attention(pyramid.levels, audio, masks, audio_present=batch.audio_present)
+        pyramid = self.base.pyramid(batch.visual, valid)
+        trace = self.fusion.attention(pyramid.levels, **self._sound(batch, valid, pyramid))
         weights = []
         lengths = self._level_lengths(batch.visual.shape[-1])
         for weight, window, n in zip(trace.weights, trace.windows, lengths, strict=False):
             weights.append(weight[:, :, :n, :n] if window < 0 else weight[:, :, :n])
         return AttentionTrace(tuple(weights), trace.windows)
 
-    def _fuse(self, batch: Batch, pyramid: Pyramid) -> tuple[Pyramid, FusionTrace]:
+    def _fuse(self, batch: Batch, valid: Tensor, pyramid: Pyramid) -> tuple[Pyramid, FusionTrace]:
         if self.fusion is None:
             return pyramid, FusionTrace()
-        masks = [steps.valid for steps in pyramid.steps]
-        audio = self._padded_audio(batch, pyramid)
-        levels, trace = self.fusion(pyramid.levels, audio, masks, audio_present=batch.audio_present)
+        levels, trace = self.fusion(pyramid.levels, **self._sound(batch, valid, pyramid))
         return replace(pyramid, levels=levels), trace
 
-    def _padded_audio(self, batch: Batch, pyramid: Pyramid) -> Tensor | None:
-        """Audio padded as far as the base padded vision; None where no clip has any."""
-        if batch.audio is None or (batch.audio_present is not None and not bool(batch.audio_present.any())):
-            return None
-        total = pyramid.levels[0].shape[-1] * self.strides[0]
-        return functional.pad(batch.audio, (0, total - batch.audio.shape[-1]))
+    def _sound(self, batch: Batch, valid: Tensor, pyramid: Pyramid) -> dict[str, Any]:
+        """What the fusion hears: audio, padded as far as the base padded vision, and its masks."""
+        audio, present = batch.audio, batch.audio_present
+        missing = pyramid.levels[0].shape[-1] * self.strides[0] - valid.shape[-1]
+        if audio is not None and (present is None or bool(present.any())):
+            audio = functional.pad(audio, (0, missing))
+        else:
+            audio = None
+        return {
+            "audio": audio,
+            "level_masks": [steps.valid for steps in pyramid.steps],
+            "audio_mask": functional.pad(valid, (0, missing)),
+            "audio_present": present,
+        }
 
     def _level_lengths(self, time: int) -> list[int]:
         return [-(-time // stride) for stride in self.strides]

@@ -249,6 +249,7 @@ class MRAVFusion(nn.Module):
         audio: Tensor | None,
         level_masks: Sequence[Tensor],
         *,
+        audio_mask: Tensor | None = None,
         audio_present: Tensor | None = None,
     ) -> tuple[tuple[Tensor, ...], FusionTrace]:
         """Fuse one batch.
@@ -257,6 +258,8 @@ class MRAVFusion(nn.Module):
             visual_levels: [batch, channels, time of the level], finest first.
             audio: [batch, audio channels, finest time], on the grid of stride 1; None for no sound.
             level_masks: [batch, 1, time of the level] bool, True is real.
+            audio_mask: [batch, 1, finest time] bool; None for the finest level's mask, repeated
+                where that level's stride is above 1.
             audio_present: [batch] bool; a clip with False is left exactly as it was.
         Returns: levels of the same shapes, and the gates.
         Raises: FeatureError if shapes do not fit.
@@ -265,7 +268,7 @@ class MRAVFusion(nn.Module):
         if audio is None:
             return tuple(visual_levels), FusionTrace(self._shut_gates(visual_levels))
         heard = self._drop_audio(audio_present, len(audio), audio.device)
-        audio_levels = self._audio_levels(audio, visual_levels, level_masks)
+        audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
         fused_levels, gates = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             fused, gate = fusion(visual, sound, valid)
@@ -281,6 +284,7 @@ class MRAVFusion(nn.Module):
         audio: Tensor | None,
         level_masks: Sequence[Tensor],
         *,
+        audio_mask: Tensor | None = None,
         audio_present: Tensor | None = None,
     ) -> AttentionTrace:
         """Cross-attention weights of one batch; arguments as for `forward`.
@@ -291,7 +295,7 @@ class MRAVFusion(nn.Module):
         levels = self._level_fusions(visual_levels, level_masks)
         if audio is None or any(fusion.attention is None for fusion in levels):
             return AttentionTrace((), ())
-        audio_levels = self._audio_levels(audio, visual_levels, level_masks)
+        audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
         weights, windows = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             assert fusion.attention is not None
@@ -313,7 +317,11 @@ class MRAVFusion(nn.Module):
         return [fusion for fusion in fusions if isinstance(fusion, LevelFusion)]
 
     def _audio_levels(
-        self, audio: Tensor, visual_levels: Sequence[Tensor], level_masks: Sequence[Tensor]
+        self,
+        audio: Tensor,
+        audio_mask: Tensor | None,
+        visual_levels: Sequence[Tensor],
+        level_masks: Sequence[Tensor],
     ) -> list[Tensor]:
         """Audio pyramid cut to the visual levels' lengths."""
         finest = self.strides[0]
@@ -323,8 +331,9 @@ class MRAVFusion(nn.Module):
                 f"audio features are {list(audio.shape)}, expected [batch, {self.audio_channels}, {steps}] "
                 "on the finest visual grid; bring them there by time stamps first"
             )
-        valid = level_masks[0].repeat_interleave(finest, dim=-1)[..., : audio.shape[-1]]
-        sounds = self.audio_pyramid(audio, valid)
+        if audio_mask is None:
+            audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)[..., : audio.shape[-1]]
+        sounds = self.audio_pyramid(audio, audio_mask)
         for sound, visual in zip(sounds, visual_levels, strict=True):
             if sound.shape[-1] != visual.shape[-1]:
                 raise FeatureError(

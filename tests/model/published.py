@@ -236,7 +236,10 @@ class Published:
                 f"{name}.conv2.conv.bias": (width,),
             }
             if stride > 1:
-                shapes |= {f"{name}.downsample.conv.weight": (width, width, 1), f"{name}.downsample.conv.bias": (width,)}
+                shapes |= {
+                    f"{name}.downsample.conv.weight": (width, width, 1),
+                    f"{name}.downsample.conv.bias": (width,),
+                }
             return shapes
         shapes = {**_norm_shapes(f"{name}.ln1", width), **_norm_shapes(f"{name}.ln2", width)}
         for kind in ("query", "key", "value"):

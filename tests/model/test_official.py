@@ -54,7 +54,9 @@ def written(folder: Path, weights: dict[str, torch.Tensor]) -> Path:
 @pytest.mark.parametrize("variant", GOLDEN)
 def test_every_level_equals_the_stored_numbers(shared: Path, variant: str) -> None:
     folder = shared / "golden" / "actionformer" / variant
-    detector = load_detector(folder / "state_dict.pt", config=json.loads((folder / "config.json").read_text())["config"])
+    detector = load_detector(
+        folder / "state_dict.pt", config=json.loads((folder / "config.json").read_text())["config"]
+    )
     inputs, expected = np.load(folder / "inputs.npz"), np.load(folder / "outputs.npz")
     for tag in ("tiny", "short", "equal", "long"):
         with torch.no_grad():
@@ -104,7 +106,17 @@ def test_short_clips_are_padded_no_further_than_they_need(tmp_path: Path) -> Non
     config = small_config()
     detector = load_detector(written(tmp_path, Published(config).weights), config=config, device="cpu")
     rule = detector.base.padding
-    assert [rule.computed(length) for length in (1, 4, 5, 59, 60, 61, 64, 65, 127)] == [8, 8, 12, 64, 64, 64, 64, 72, 128]
+    assert [rule.computed(length) for length in (1, 4, 5, 59, 60, 61, 64, 65, 127)] == [
+        8,
+        8,
+        12,
+        64,
+        64,
+        64,
+        64,
+        72,
+        128,
+    ]
     assert [rule.extent(length) for length in (1, 64, 65, 80)] == [64, 64, 80, 80]
 
 
@@ -131,7 +143,10 @@ def test_a_yaml_file_holds_only_differences_from_the_official_defaults(tmp_path:
     path = tmp_path / "anet.yaml"
     model = {"n_mha_win_size": [25, 25, 25, 25, 25, -1], "embd_dim": 16, "fpn_dim": 16, "head_dim": 16}
     path.write_text(yaml.safe_dump({"dataset": {"num_classes": 1, "input_dim": 8, "max_seq_len": 768}, "model": model}))
-    full = {"dataset": {"num_classes": 1, "input_dim": 8, "max_seq_len": 768}, "model": {**model, "backbone_arch": [2, 2, 5]}}
+    full = {
+        "dataset": {"num_classes": 1, "input_dim": 8, "max_seq_len": 768},
+        "model": {**model, "backbone_arch": [2, 2, 5]},
+    }
     weights = Published({**full, "model": {**full["model"], "n_head": 4}}).weights
     detector = load_detector(written(tmp_path, weights), config=path, device="cpu")
     base, test = detector.config.base, detector.config.test

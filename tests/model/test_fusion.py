@@ -1,0 +1,208 @@
+"""Fusion mixes sound in by its gates, and leaves vision alone where there is none."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.fusion import Gate, LevelFusion, MRAVFusion
+from tests.model.small import randomise
+
+KINDS = ("sum", "concat", "cross_attention", "mrav")
+GATED = [
+    {"gate": gate, "gate_source": source, "mix": mix}
+    for gate, source, mix in itertools.product(
+        ("scalar", "channel", "softmax"), ("visual", "audio", "both"), ("convex", "residual")
+    )
+]
+
+
+def pyramid(lengths: tuple[int, ...] = (21, 11, 6), valid: tuple[int, ...] = (21, 13)) -> tuple[Any, Any, Any]:
+    """Visual levels 8 wide, audio 5 wide and masks of two clips with `valid` real steps."""
+    torch.manual_seed(3)
+    levels = tuple(torch.randn(2, 8, n) for n in lengths)
+    mask = torch.arange(lengths[0])[None, None] < torch.tensor(valid)[:, None, None]
+    return levels, torch.randn(2, 5, lengths[0]), tuple(mask[..., :: 2**i] for i in range(len(lengths)))
+
+
+def fusion_of(**settings: Any) -> MRAVFusion:
+    fusion = MRAVFusion(8, 5, 3, **{"heads": 2, "window": 3, **settings}).eval()
+    randomise(fusion)
+    return fusion
+
+
+def shut(fusion: MRAVFusion) -> None:
+    """Force every gate to 0."""
+    for level in fusion.fusions:
+        assert isinstance(level, LevelFusion) and isinstance(level.gate, Gate)
+        bias = level.gate.score.bias
+        assert bias is not None
+        with torch.no_grad():
+            bias[-level.gate.width :] = -torch.inf
+
+
+def assert_equal(found: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> None:
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("settings", GATED, ids=lambda s: "-".join(s.values()))
+def test_with_every_gate_shut_vision_passes_bit_for_bit(settings: dict[str, str]) -> None:
+    fusion = fusion_of(**settings)
+    levels, audio, masks = pyramid()
+    opened, trace = fusion(levels, audio, masks)
+    assert not any(torch.equal(a, b) for a, b in zip(opened, levels, strict=True))
+    width = 8 if settings["gate"] == "channel" else 1
+    assert [gate.shape for gate in trace.gates] == [(2, width, level.shape[-1]) for level in levels]
+    assert all(bool(((gate >= 0) & (gate <= 1)).all()) for gate in trace.gates)
+    shut(fusion)
+    closed, trace = fusion(levels, audio, masks)
+    assert_equal(closed, levels)
+    assert all(float(gate.abs().max()) == 0 for gate in trace.gates)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_sound_vision_passes_bit_for_bit(kind: str) -> None:
+    fusion = fusion_of(kind=kind)
+    levels, audio, masks = pyramid()
+    heard, _ = fusion(levels, audio, masks)
+    deaf, trace = fusion(levels, None, masks)
+    assert_equal(deaf, levels)
+    assert len(trace.gates) == (3 if kind == "mrav" else 0)
+    mixed, trace = fusion(levels, audio, masks, audio_present=torch.tensor([False, True]))
+    for level, fused in enumerate(mixed):
+        assert torch.equal(fused[0], levels[level][0])
+        torch.testing.assert_close(fused[1], heard[level][1])
+    assert all(float(gate[0].abs().max()) == 0 and float(gate[1].max()) > 0 for gate in trace.gates)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shared", [False, True])
+def test_steps_that_are_not_real_neither_change_nor_matter(kind: str, shared: bool) -> None:
+    fusion = fusion_of(kind=kind, shared_levels=shared)
+    levels, audio, masks = pyramid()
+    fused, trace = fusion(levels, audio, masks)
+    noisy_levels = tuple(torch.where(mask, level, 99.0) for level, mask in zip(levels, masks, strict=True))
+    noisy, _ = fusion(noisy_levels, torch.where(masks[0], audio, torch.nan), masks)
+    for level, mask in enumerate(masks):
+        assert torch.equal(fused[level][~mask.expand_as(fused[level])], levels[level][~mask.expand_as(levels[level])])
+        real = mask.expand_as(fused[level])
+        torch.testing.assert_close(noisy[level][real], fused[level][real])
+        if trace.gates:
+            assert float(trace.gates[level][~mask].abs().max()) == 0
+
+
+@pytest.mark.parametrize(("mix", "own"), [("convex", 0.3), ("residual", 1.0)])
+def test_a_gate_of_seven_tenths_mixes_exactly_so(mix: str, own: float) -> None:
+    level = LevelFusion(
+        2,
+        kind="mrav",
+        heads=1,
+        window=1,
+        gate="scalar",
+        gate_source="visual",
+        mix=mix,
+        dropout=0.0,  # type: ignore[arg-type]
+    )
+    assert level.attention is not None and level.gate is not None and level.gate.score.bias is not None
+    with torch.no_grad():
+        for conv in (level.attention.query, level.attention.key, level.attention.value, level.attention.out):
+            conv.weight.copy_(torch.eye(2)[..., None])
+            torch.nn.init.zeros_(conv.bias)
+        level.gate.score.weight.zero_()
+        level.gate.score.bias.fill_(torch.logit(torch.tensor(0.7)).item())
+    visual, audio = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), torch.tensor([[[10.0, 20.0], [30.0, 40.0]]])
+    fused, gate = level(visual, audio, torch.ones(1, 1, 2, dtype=torch.bool))
+    torch.testing.assert_close(gate, torch.full((1, 1, 2), 0.7))
+    torch.testing.assert_close(fused, own * visual + 0.7 * audio)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_weight_learns(kind: str) -> None:
+    fusion = fusion_of(kind=kind, gate_source="both").train()
+    levels, audio, masks = pyramid()
+    fused, _ = fusion(levels, audio, masks)
+    sum((level**2).sum() for level in fused).backward()
+    # Keys all shift their scores alike by a bias, which a softmax does not see.
+    still = [n for n, p in fusion.named_parameters() if p.grad is None or float(p.grad.abs().max()) < 1e-9]
+    assert [name for name in still if not name.endswith("key.bias")] == []
+
+
+def test_shared_levels_have_one_set_of_weights() -> None:
+    apart, shared = (sum(p.numel() for p in fusion_of(shared_levels=s).fusions.parameters()) for s in (False, True))
+    assert apart == 3 * shared
+
+
+def test_dropped_sound_is_a_bypass_and_only_while_training() -> None:
+    fusion = fusion_of(audio_dropout=0.999)
+    levels, audio, masks = pyramid()
+    torch.manual_seed(0)
+    dropped, trace = fusion.train()(levels, audio, masks)
+    assert_equal(dropped, levels)
+    assert float(trace.gates[0].detach().max()) == 0
+    _, trace = fusion.eval()(levels, audio, masks)
+    assert float(trace.gates[0].max()) > 0
+
+
+@pytest.mark.parametrize("window", [3, -1])
+def test_attention_weights_sum_to_one_at_real_steps(window: int) -> None:
+    fusion = fusion_of(window=window)
+    levels, audio, masks = pyramid()
+    trace = fusion.attention(levels, audio, masks)
+    assert trace.windows == (window,) * 3
+    for weights, mask in zip(trace.weights, masks, strict=True):
+        total = weights.sum(-1)
+        torch.testing.assert_close(total, mask.expand_as(total).float())
+    assert fusion.attention(levels, None, masks).weights == ()
+    deaf = fusion.attention(levels, audio, masks, audio_present=torch.tensor([True, False]))
+    assert float(deaf.weights[0][1].abs().max()) == 0
+    assert fusion_of(kind="sum").attention(levels, audio, masks).weights == ()
+
+
+def test_uneven_strides_of_someone_else_s_pyramid() -> None:
+    fusion = MRAVFusion(8, 5, [2, 8], heads=2)
+    levels, masks = (
+        (torch.randn(1, 8, 12), torch.randn(1, 8, 3)),
+        (torch.ones(1, 1, 12, dtype=torch.bool), torch.ones(1, 1, 3, dtype=torch.bool)),
+    )
+    fused, trace = fusion(levels, torch.randn(1, 5, 24), masks)
+    assert [level.shape[-1] for level in fused] == [gate.shape[-1] for gate in trace.gates] == [12, 3]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"heads": 3}, r"channels \(8\) must be a multiple of heads \(3\)"),
+        ({"window": 4}, r"window \(4\) must be odd"),
+        ({"window": 0}, r"window \(0\) must be odd"),
+        ({"audio_kernel": 2}, r"audio_kernel \(2\) must be odd"),
+        ({"gate": "wide"}, "gate is 'wide', expected one of scalar, channel, softmax"),
+        ({"gate_source": "smell"}, "gate_source is 'smell'"),
+        ({"mix": "stirred"}, "mix is 'stirred'"),
+        ({"kind": "none"}, "kind is 'none', expected one of sum"),
+        ({"audio_dropout": 1.0}, "dropout rates"),
+    ],
+)
+def test_impossible_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        MRAVFusion(8, 5, 3, **settings)
+
+
+def test_strides_must_be_multiples() -> None:
+    with pytest.raises(ConfigError, match=r"strides \[2, 3\] must each be a multiple"):
+        MRAVFusion(8, 5, [2, 3])
+
+
+def test_shapes_that_do_not_fit_are_told() -> None:
+    fusion = fusion_of()
+    levels, audio, masks = pyramid()
+    with pytest.raises(FeatureError, match=r"audio features are \[2, 5, 20\], expected \[batch, 5, 21\]"):
+        fusion(levels, audio[..., :20], masks)
+    with pytest.raises(FeatureError, match="found 2 visual levels and 3 masks, expected 3"):
+        fusion(levels[:2], audio, masks)
+    with pytest.raises(FeatureError, match=r"visual levels have \[21, 10, 6\] steps, expected \[21, 11, 6\]"):
+        fusion((levels[0], levels[1][..., :10], levels[2]), audio, masks)
