@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, oaconvolve, sosfilt
 
 from mravff_core.kitchen.plan import ClipPlan, SoundEvent
 from mravff_core.kitchen.synthesis import SAMPLE_RATE, Floats, clock, faded, noise, wander
@@ -32,7 +32,7 @@ def soundtrack(plan: ClipPlan) -> NDArray[np.float32]:
     # What is out of sight is duller and has more of the room in it.
     far = sosfilt(butter(1, _ELSEWHERE_HZ, fs=SAMPLE_RATE, output="sos"), far)
     echo = _echo(rng)
-    mixed = near + far + 0.10 * fftconvolve(near, echo)[:samples] + 0.25 * fftconvolve(far, echo)[:samples]
+    mixed = near + far + 0.10 * oaconvolve(near, echo)[:samples] + 0.25 * oaconvolve(far, echo)[:samples]
     return np.clip(mixed + room_tone(rng, samples), -0.98, 0.98).astype(np.float32)
 
 

@@ -6,13 +6,14 @@ All work on whole arrays at 32 kHz; times are in seconds, frequencies in hertz.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, fftconvolve, sosfilt
+from scipy.signal import butter, oaconvolve, sosfilt
 
 SAMPLE_RATE = 32_000
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def noise(rng: np.random.Generator, samples: int, low_hz: float, high_hz: float) -> Floats:
@@ -24,8 +25,12 @@ def noise(rng: np.random.Generator, samples: int, low_hz: float, high_hz: float)
 
 def grains(rng: np.random.Generator, samples: int, per_second: float, density: Floats | None = None) -> Floats:
     """Random single-sample clicks of uneven strength; `density` (0 to 1 per sample) thins them out."""
-    chance = per_second / SAMPLE_RATE * (1.0 if density is None else density)
-    return np.where(rng.uniform(size=samples) < chance, rng.exponential(size=samples), 0.0)
+    count = int(rng.poisson(per_second * samples / SAMPLE_RATE))
+    places = rng.integers(0, samples, count)
+    strengths = rng.exponential(size=count)
+    if density is not None:
+        strengths = np.where(rng.uniform(size=count) < density[places], strengths, 0.0)
+    return np.bincount(places, strengths, minlength=samples).astype(np.float64)
 
 
 def ring(frequencies_hz: Sequence[float], decay_s: float, *, glide: float = 0.0) -> Floats:
@@ -40,7 +45,7 @@ def ring(frequencies_hz: Sequence[float], decay_s: float, *, glide: float = 0.0)
 
 def struck(clicks: Floats, body: Floats) -> Floats:
     """Let every click set a body ringing; as long as `clicks`."""
-    return fftconvolve(clicks, body)[: len(clicks)]
+    return oaconvolve(clicks, body)[: len(clicks)]
 
 
 def at_times(samples: int, times_s: Sequence[float] | Floats, strengths: Sequence[float] | Floats) -> Floats:

@@ -1,7 +1,5 @@
 """What is true of the kitchen's clips, as tables that stand beside the annotations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd
