@@ -65,20 +65,20 @@ def suppress(
         )
     if not sigma > 0 or max_segments < 1:
         raise ValueError(f"sigma is {sigma} and max_segments is {max_segments}; both must be above 0")
-    group = labels if multiclass else np.zeros_like(labels)
-    order = np.lexsort((labels, segments[:, 1], segments[:, 0], group))
-    segments, scores, labels, group = segments[order], scores[order], labels[order], group[order]
-    bounds = np.concatenate([[0], np.flatnonzero(np.diff(group)) + 1, [len(group)]]) if len(group) else np.zeros(1, int)
-    arguments = (np.ascontiguousarray(segments[:, 0]), np.ascontiguousarray(segments[:, 1]), scores, bounds)
+    order = np.lexsort((labels, segments[:, 1], segments[:, 0]))
+    segments, scores, labels = segments[order], scores[order], labels[order]
+    groups = np.unique(labels, return_inverse=True)[1] if multiclass else np.zeros_like(labels)
     if method == "soft":
-        kept, kept_scores = _soft(*arguments, np.float32(sigma), np.float32(min_score), max_segments)
+        kept, kept_scores = _soft(segments, scores, groups, np.float32(sigma), np.float32(min_score), max_segments)
     else:
-        kept, kept_scores = _hard(*arguments, np.float32(iou_threshold), np.float32(min_score), max_segments)
+        kept = _hard(segments, scores, groups, np.float32(iou_threshold), np.float32(min_score), max_segments)
+        kept_scores = scores[kept]
     kept_segments = segments[kept]
     if not multiclass and voting_threshold > 0:
-        kept_segments = _vote(kept_segments, segments, scores, np.float32(voting_threshold), vote_weight == "score_iou")
+        by_overlap = vote_weight == "score_iou"
+        kept_segments = _vote(kept_segments, segments, scores, np.float32(voting_threshold), by_overlap)
     kept_labels = labels[kept]
-    best = np.lexsort((kept_labels, kept_segments[:, 1], kept_segments[:, 0], -kept_scores))[:max_segments]
+    best = np.lexsort((kept_labels, kept_segments[:, 1], kept_segments[:, 0], -kept_scores))
     return kept_segments[best], kept_scores[best], kept_labels[best]
 
 
@@ -104,77 +104,109 @@ def _overlap(start: Any, end: Any, other_start: Any, other_end: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _soft(
-    starts: Floats, ends: Floats, scores: Floats, bounds: Integers, sigma: float, min_score: float, limit: int
+    segments: Floats, scores: Floats, groups: Integers, sigma: float, min_score: float, limit: int
 ) -> tuple[Integers, Floats]:
-    """Soft suppression within each group `bounds[g]:bounds[g + 1]`: kept indices and decayed scores.
+    """Soft suppression within groups: kept indices and decayed scores, best first.
 
-    The best remaining segment is found in the same pass that decays the others; since scores
-    only ever fall, stopping at `limit` loses nothing.
+    Always takes the best candidate of all groups next. Scores only ever fall, so stopping at
+    `limit` gives what suppressing every group to its end and cutting then would give, in a
+    fraction of the time. Each group is a block of slots; those still in play come first.
     """
-    kept = np.empty(len(scores), np.int64)
-    kept_scores = np.empty(len(scores), np.float32)
-    count = 0
-    left = np.empty(len(scores), np.int64)
-    decayed = scores.copy()
-    for group in range(len(bounds) - 1):
-        remaining = bounds[group + 1] - bounds[group]
-        best = 0
-        for slot in range(remaining):
-            left[slot] = bounds[group] + slot
-            if decayed[left[slot]] > decayed[left[best]]:
-                best = slot
-        taken = 0
-        while remaining > 0 and taken < limit:
-            winner = left[best]
-            kept[count] = winner
-            kept_scores[count] = decayed[winner]
-            count += 1
-            taken += 1
-            remaining -= 1
-            left[best] = left[remaining]
-            best = 0
-            slot = 0
-            while slot < remaining:
-                other = left[slot]
-                overlap = _overlap(starts[winner], ends[winner], starts[other], ends[other])
-                if overlap > 0:
-                    decayed[other] *= np.float32(math.exp(-(overlap * overlap) / sigma))
-                if decayed[other] < min_score:
-                    remaining -= 1
-                    left[slot] = left[remaining]
-                    continue
-                leader = left[best]
-                if decayed[other] > decayed[leader] or (decayed[other] == decayed[leader] and other < leader):
-                    best = slot
+    group_count = groups.max() + 1 if len(groups) else 0
+    slots = np.argsort(groups, kind="mergesort")
+    starts, ends, decayed = segments[slots, 0], segments[slots, 1], scores[slots]
+    sizes = np.bincount(groups, minlength=group_count)
+    first = np.cumsum(sizes) - sizes
+    stop = first + sizes
+    best = first.copy()
+    for group in range(group_count):
+        best[group] = _leader(decayed, slots, first[group], stop[group])
+    kept = np.empty(min(limit, len(scores)), np.int64)
+    kept_scores = np.empty(len(kept), np.float32)
+    for count in range(len(kept)):
+        chosen = -1
+        for group in range(group_count):
+            if first[group] < stop[group] and (chosen < 0 or _precedes(decayed, slots, best[group], best[chosen])):
+                chosen = group
+        if chosen < 0:
+            return kept[:count], kept_scores[:count]
+        winner = best[chosen]
+        start, end = starts[winner], ends[winner]
+        kept[count], kept_scores[count] = slots[winner], decayed[winner]
+        last = stop[chosen] - 1
+        _move(starts, ends, decayed, slots, last, winner)
+        slot = first[chosen]
+        while slot < last:
+            overlap = _overlap(start, end, starts[slot], ends[slot])
+            if overlap > 0:
+                decayed[slot] *= np.float32(math.exp(-(overlap * overlap) / sigma))
+            if decayed[slot] < min_score:
+                last -= 1
+                _move(starts, ends, decayed, slots, last, slot)
+            else:
                 slot += 1
-    return kept[:count], kept_scores[:count]
+        stop[chosen] = last
+        best[chosen] = _leader(decayed, slots, first[chosen], last)
+    return kept, kept_scores
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _precedes(scores: Floats, ranks: Integers, slot: int, other: int) -> bool:
+    """Whether the candidate in one slot comes before that in another: by score, then by rank."""
+    return scores[slot] > scores[other] or (scores[slot] == scores[other] and ranks[slot] < ranks[other])
+
+
+@numba.njit(cache=True, nogil=True)
+def _leader(scores: Floats, ranks: Integers, first: int, stop: int) -> int:
+    """Slot of the best candidate in `first:stop`; `first` where there is none."""
+    highest = scores[first] if first < stop else _ZERO
+    for slot in range(first + 1, stop):
+        highest = max(highest, scores[slot])
+    # Ties are rare: a second pass over scores alone is faster than ranks in the first.
+    leader = first
+    for slot in range(first, stop):
+        if scores[slot] == highest and (scores[leader] != highest or ranks[slot] < ranks[leader]):
+            leader = slot
+    return leader
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _move(starts: Floats, ends: Floats, scores: Floats, ranks: Integers, source: int, target: int) -> None:
+    """Overwrite one slot with another."""
+    starts[target] = starts[source]
+    ends[target] = ends[source]
+    scores[target] = scores[source]
+    ranks[target] = ranks[source]
 
 
 @numba.njit(cache=True, nogil=True)
 def _hard(
-    starts: Floats, ends: Floats, scores: Floats, bounds: Integers, threshold: float, min_score: float, limit: int
-) -> tuple[Integers, Floats]:
-    """Hard suppression within each group: kept indices and their scores."""
+    segments: Floats, scores: Floats, groups: Integers, threshold: float, min_score: float, limit: int
+) -> Integers:
+    """Hard suppression within groups: kept indices, best first.
+
+    Kept candidates of one group are chained from the latest to the first.
+    """
+    latest = np.full(groups.max() + 1 if len(groups) else 0, -1)
+    earlier = np.empty(len(scores), np.int64)
     kept = np.empty(len(scores), np.int64)
     count = 0
-    for group in range(len(bounds) - 1):
-        first = bounds[group]
-        order = first + np.argsort(-scores[first : bounds[group + 1]], kind="mergesort")
-        group_start = count
-        for candidate in order:
-            if count - group_start == limit:
-                break
-            if min_score > 0 and not scores[candidate] > min_score:
-                continue
-            free = True
-            for better in kept[group_start:count]:
-                if _overlap(starts[better], ends[better], starts[candidate], ends[candidate]) >= threshold:
-                    free = False
-                    break
-            if free:
-                kept[count] = candidate
-                count += 1
-    return kept[:count], scores[kept[:count]]
+    for candidate in np.argsort(-scores, kind="mergesort"):
+        if count == limit:
+            break
+        if min_score > 0 and not scores[candidate] > min_score:
+            break
+        start, end = segments[candidate]
+        group = groups[candidate]
+        better = latest[group]
+        while better >= 0 and _overlap(segments[better, 0], segments[better, 1], start, end) < threshold:
+            better = earlier[better]
+        if better < 0:
+            earlier[candidate] = latest[group]
+            latest[group] = candidate
+            kept[count] = candidate
+            count += 1
+    return kept[:count]
 
 
 @numba.njit(cache=True, nogil=True)

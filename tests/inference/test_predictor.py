@@ -189,5 +189,5 @@ def test_bad_input_is_told(arguments: dict[str, Any], error: type[Exception], me
 def test_published_detectors_end_where_their_configuration_ends() -> None:
     detector = small_detector("none", TestConfig(max_buffer_factor=1.5), official_padding=True, window=(5,))
     Predictor(detector).prepare(np.zeros((6, 96)), grid=GRID)
-    with pytest.raises(FeatureError, match="97 feature steps, 128 with padding, but .* ends at 96"):
+    with pytest.raises(FeatureError, match=r"97 feature steps, 128 with padding, but .* ends at 96"):
         Predictor(detector).prepare(np.zeros((6, 97)), grid=GRID)

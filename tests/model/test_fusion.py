@@ -33,7 +33,7 @@ def pyramid(lengths: tuple[int, ...] = (21, 11, 6), valid: tuple[int, ...] = (21
 def fusion_of(**settings: Any) -> MRAVFusion:
     fusion = MRAVFusion(8, 5, 3, **{"heads": 2, "window": 3, **settings}).eval()
     randomise(fusion)
-    return fusion
+    return fusion.requires_grad_(False)
 
 
 def shut(fusion: MRAVFusion) -> None:
@@ -123,7 +123,7 @@ def test_a_gate_of_seven_tenths_mixes_exactly_so(mix: str, own: float) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_weight_learns(kind: str) -> None:
-    fusion = fusion_of(kind=kind, gate_source="both").train()
+    fusion = fusion_of(kind=kind, gate_source="both").train().requires_grad_(True)
     levels, audio, masks = pyramid()
     fused, _ = fusion(levels, audio, masks)
     sum((level**2).sum() for level in fused).backward()
