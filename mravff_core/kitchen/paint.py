@@ -6,6 +6,7 @@ multiply and one add. Points are in final pixels, x to the right and y down.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -226,34 +227,36 @@ def place(
 ) -> None:
     """Draw a sprite over an RGB frame, its anchor at `at`, turned clockwise by `angle` radians."""
     height, width = sprite.pixels.shape[:2]
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = math.cos(angle), math.sin(angle)
     turn = np.array([[cos * stretch[0], -sin * stretch[1]], [sin * stretch[0], cos * stretch[1]]])
     shift = np.asarray(at) - turn @ np.asarray(sprite.anchor)
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) @ turn.T + shift
-    top = max(int(np.floor(corners[:, 1].min())) - 1, 0)
-    bottom = min(int(np.ceil(corners[:, 1].max())) + 1, frame.shape[0])
+    corners = (np.array([[0, 0], [width, 0], [width, height], [0, height]]) @ turn.T + shift).tolist()
+    top = max(math.floor(min(y for _, y in corners)) - 1, 0)
+    bottom = min(math.ceil(max(y for _, y in corners)) + 1, frame.shape[0])
     # A long leaning sprite fills little of its bounding box: go down in strips.
     step = _STRIP if height > 2 * _STRIP and abs(sin) > 0.1 else max(bottom - top, 1)
     for first in range(top, bottom, step):
         last = min(first + step, bottom)
         left, right = _extent(corners, first - 1, last + 1)
-        left, right = max(int(np.floor(left)) - 1, 0), min(int(np.ceil(right)) + 1, frame.shape[1])
-        if right <= left:
+        low, high = max(math.floor(left) - 1, 0), min(math.ceil(right) + 1, frame.shape[1])
+        if high <= low:
             continue
-        matrix = np.column_stack([turn, shift - (left, first)])
-        moved = cv2.warpAffine(sprite.pixels, matrix, (right - left, last - first), flags=cv2.INTER_LINEAR)
+        matrix = np.array([[*turn[0], shift[0] - low], [*turn[1], shift[1] - first]])
+        moved = cv2.warpAffine(sprite.pixels, matrix, (high - low, last - first), flags=cv2.INTER_LINEAR)
         if opacity < 1.0:
             moved = cv2.convertScaleAbs(moved, alpha=opacity)
-        over(frame[first:last, left:right], moved)
+        over(frame[first:last, low:high], moved)
 
 
-def _extent(corners: NDArray[np.float64], top: float, bottom: float) -> tuple[float, float]:
+def _extent(corners: list[list[float]], top: float, bottom: float) -> tuple[float, float]:
     """Leftmost and rightmost point of a quadrilateral between two heights."""
-    found = [x for x, y in corners.tolist() if top <= y <= bottom]
-    for (x0, y0), (x1, y1) in zip(corners.tolist(), np.roll(corners, -1, axis=0).tolist(), strict=True):
+    found = [x for x, y in corners if top <= y <= bottom]
+    x0, y0 = corners[-1]
+    for x1, y1 in corners:
         for height in (top, bottom):
             if min(y0, y1) < height < max(y0, y1):
                 found.append(x0 + (x1 - x0) * (height - y0) / (y1 - y0))
+        x0, y0 = x1, y1
     return (min(found), max(found)) if found else (0.0, 0.0)
 
 

@@ -69,7 +69,7 @@ def render_clip(
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = _BT601
         video.codec_context.color_range = _LIMITED_RANGE
-        sound = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=96_000)
+        sound = file.add_stream("aac", rate=SAMPLE_RATE, layout="mono", bit_rate=96_000, options={"aac_coder": "fast"})
         samples = soundtrack(plan)
         sent = 0
         for index, frame in enumerate(Scene(plan).frames()):

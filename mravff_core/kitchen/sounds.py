@@ -32,7 +32,7 @@ def soundtrack(plan: ClipPlan) -> NDArray[np.float32]:
     # What is out of sight is duller and has more of the room in it.
     far = sosfilt(butter(1, _ELSEWHERE_HZ, fs=SAMPLE_RATE, output="sos"), far)
     echo = _echo(rng)
-    mixed = near + far + 0.10 * oaconvolve(near, echo)[:samples] + 0.25 * oaconvolve(far, echo)[:samples]
+    mixed = near + far + oaconvolve(0.10 * near + 0.25 * far, echo)[:samples]
     return np.clip(mixed + room_tone(rng, samples), -0.98, 0.98).astype(np.float32)
 
 
@@ -51,10 +51,10 @@ def event_samples(event: SoundEvent) -> Floats:
 
 def room_tone(rng: np.random.Generator, samples: int) -> Floats:
     """Air and a refrigerator: what silence sounds like here."""
-    time = clock(samples)
+    time = clock(SAMPLE_RATE // 50)  # one turn of the mains
     hum = sum(np.sin(2 * np.pi * 50 * order * time + rng.uniform(0, 6)) / order for order in (1, 2, 3, 5))
     air = noise(rng, samples, 60, 2500) * (0.8 + 0.2 * wander(rng, samples, 0.5))
-    return _ROOM_RMS * (0.8 * air + 0.5 * hum)
+    return _ROOM_RMS * (0.8 * air + 0.5 * np.resize(hum, samples))
 
 
 def _echo(rng: np.random.Generator) -> Floats:

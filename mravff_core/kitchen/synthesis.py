@@ -18,7 +18,7 @@ Floats = NDArray[np.floating[Any]]
 
 def noise(rng: np.random.Generator, samples: int, low_hz: float, high_hz: float) -> Floats:
     """White noise between two frequencies, about unit loudness."""
-    raw = rng.standard_normal(samples)
+    raw = rng.standard_normal(samples, dtype=np.float32)
     made = sosfilt(butter(2, (low_hz, min(high_hz, 0.48 * SAMPLE_RATE)), "bandpass", fs=SAMPLE_RATE, output="sos"), raw)
     return made / (np.std(made) + 1e-9)
 
@@ -30,7 +30,7 @@ def grains(rng: np.random.Generator, samples: int, per_second: float, density: F
     strengths = rng.exponential(size=count)
     if density is not None:
         strengths = np.where(rng.uniform(size=count) < density[places], strengths, 0.0)
-    return np.bincount(places, strengths, minlength=samples).astype(np.float64)
+    return np.bincount(places, strengths, minlength=samples).astype(np.float32)
 
 
 def ring(frequencies_hz: Sequence[float], decay_s: float, *, glide: float = 0.0) -> Floats:
@@ -40,7 +40,7 @@ def ring(frequencies_hz: Sequence[float], decay_s: float, *, glide: float = 0.0)
     body = np.zeros_like(time)
     for order, frequency in enumerate(frequencies_hz):
         body += np.sin(2 * np.pi * frequency * bent) * np.exp(-time / decay_s * (1 + 0.35 * order)) / (1 + 0.5 * order)
-    return body
+    return body.astype(np.float32)
 
 
 def struck(clicks: Floats, body: Floats) -> Floats:
@@ -50,7 +50,7 @@ def struck(clicks: Floats, body: Floats) -> Floats:
 
 def at_times(samples: int, times_s: Sequence[float] | Floats, strengths: Sequence[float] | Floats) -> Floats:
     """Single clicks at given times; those outside are left out."""
-    clicks = np.zeros(samples)
+    clicks = np.zeros(samples, np.float32)
     places = np.round(np.asarray(times_s) * SAMPLE_RATE).astype(int)
     inside = (places >= 0) & (places < samples)
     clicks[places[inside]] += np.asarray(strengths, dtype=float)[inside]
