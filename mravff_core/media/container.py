@@ -30,6 +30,11 @@ _WITHOUT_TIME_STAMPS = {"h264", "hevc", "m4v", "mpegvideo", "obu", "vvc", "vc1"}
 _MOST_THREADS = 4
 # Some formats state their clock (1000, 90000) where the frame rate belongs.
 _FASTEST = 480
+_BEGIN_AT_ZERO = ("mp4", "matroska", "avi")
+_CUT_OUT_S = 10.0
+# Reading on after this many failures in a row is hopeless.
+_MOST_FAILURES = 8
+_LEAP_AHEAD_S, _LEAP_BACK_S = 600.0, 10.0
 
 Stream = Any
 Container = Any
@@ -150,12 +155,40 @@ def has_time_stamps(container: Container) -> bool:
 
 
 def time_zero_s(container: Container) -> float:
-    """Container time that counts as 0 s: its earliest stream's start, never below 0.
+    """Container time that counts as 0 s.
 
-    Broadcast streams start anywhere; encoder delay may make sound start below 0,
-    and what lies there is trimmed, as browsers do.
+    MP4, Matroska and AVI have a time line that begins at 0, as browsers show it; what lies
+    before (encoder delay) is trimmed. Broadcast streams, and cuts of live ones in any
+    container, start anywhere: there the earliest stream's start counts as 0.
     """
-    return max(0.0, (container.start_time or 0) / av.time_base)
+    start_s = (container.start_time or 0) / av.time_base
+    begins_at_zero = any(kind in container.format.name for kind in _BEGIN_AT_ZERO)
+    return 0.0 if start_s < (_CUT_OUT_S if begins_at_zero else 0.0) else start_s
+
+
+class Clock:
+    """Time since time zero of one stream, kept from leaping where time stamps are damaged or start anew.
+
+    A picture or silence may well last long, so leaps ahead count as damage only from ten
+    minutes on; joined recordings start again at 0, so leaps back of more than ten seconds
+    go on where the stream was.
+    """
+
+    def __init__(self, zero_s: float, *, sought: bool = False) -> None:
+        """`sought`: reading starts somewhere inside, so the first time stamp is believed."""
+        self._offset_s = -zero_s
+        self._anywhere = sought
+        self.expected_s = 0.0
+
+    def place(self, stamp_s: float | None, length_s: float) -> float:
+        """Time of a frame or packet with time stamp `stamp_s` (None if it has none) that lasts `length_s`."""
+        time_s = self.expected_s if stamp_s is None else stamp_s + self._offset_s
+        if not self._anywhere and not -_LEAP_BACK_S <= time_s - self.expected_s <= _LEAP_AHEAD_S:
+            self._offset_s += self.expected_s - time_s
+            time_s = self.expected_s
+        self._anywhere = False
+        self.expected_s = time_s + length_s
+        return time_s
 
 
 def frame_rate(stream: Stream) -> float:
@@ -166,18 +199,29 @@ def frame_rate(stream: Stream) -> float:
     return 25.0
 
 
+def packets_of(container: Container, streams: list[Stream], report: DecodeReport) -> Iterator[Any]:
+    """Packets in stored order, going on behind damage while anything follows; last comes an empty one a stream."""
+    failures = 0
+    while failures < _MOST_FAILURES:
+        try:
+            for packet in container.demux(streams):
+                failures = 0
+                yield packet
+            return
+        except IndexError:
+            continue  # a stream that the header did not announce; this packet is none of ours
+        except FFmpegError:
+            failures += 1
+    report.broken_off = True
+    for stream in streams:
+        last = av.Packet()
+        last.stream, last.time_base = stream, stream.time_base
+        yield last
+
+
 def decoded(container: Container, stream: Stream, report: DecodeReport) -> Iterator[Any]:
     """Frames of one stream in presentation order; damaged packets are counted and passed over."""
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except FFmpegError:
-            report.broken_off = True
-            yield from _frames_of(stream, None, report)
-            return
+    for packet in packets_of(container, [stream], report):
         yield from _frames_of(stream, packet, report)
 
 

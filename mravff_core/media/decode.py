@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mravff_core.errors import MediaError
 from mravff_core.media.container import (
+    Clock,
     Container,
     DecodeReport,
     Stream,
@@ -143,7 +144,7 @@ def _timed_frames(path: Path | str, start_s: float, report: DecodeReport) -> Ite
             stream = video_stream(container, path)
             if has_time_stamps(container) and _seek(container, stream, start_s):
                 trial = DecodeReport()
-                frames = _read(container, stream, trial)
+                frames = _read(container, stream, trial, sought=True)
                 first = next(frames, None)
                 if first is not None and first.start_s <= start_s:
                     yield first
@@ -168,17 +169,15 @@ def _add(report: DecodeReport, more: DecodeReport) -> None:
     report.broken_off |= more.broken_off
 
 
-def _read(container: Container, stream: Stream, report: DecodeReport) -> Iterator[_Timed]:
+def _read(container: Container, stream: Stream, report: DecodeReport, *, sought: bool = False) -> Iterator[_Timed]:
     use_threads(stream)
-    zero_s = time_zero_s(container)
     rate = frame_rate(stream)
     stamped = has_time_stamps(container)
-    expected_s = 0.0
+    clock = Clock(time_zero_s(container), sought=sought)
     for frame in decoded(container, stream, report):
-        start_s = frame.time - zero_s if stamped and frame.time is not None else expected_s
         length_s = float(frame.duration * frame.time_base) if stamped and frame.duration and frame.time_base else 0.0
-        expected_s = start_s + (length_s or 1 / rate)
-        yield _Timed(start_s, expected_s, frame)
+        start_s = clock.place(frame.time if stamped else None, length_s or 1 / rate)
+        yield _Timed(start_s, clock.expected_s, frame)
 
 
 class _Scaler:

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 
 from mravff_core.errors import MediaError
 from mravff_core.media.container import (
+    Clock,
     Container,
     DecodeReport,
     Stream,
@@ -20,6 +21,7 @@ from mravff_core.media.container import (
     frame_rate,
     has_time_stamps,
     opened,
+    packets_of,
     time_zero_s,
     video_stream,
 )
@@ -32,6 +34,8 @@ _BROWSER_PIXELS = {"yuv420p", "yuvj420p"}
 # Frames whose spacing tells whether the rate varies.
 _LOOKED_AT = 400
 _BEYOND_ANY_END = 2**50
+# More seconds a frame than this on average, and an index is not believed unread.
+_SLOWEST_S = 10
 # A header that promises this much more than there is was written for a longer file.
 _MISSING_S = 0.3
 
@@ -140,10 +144,15 @@ def _codec(stream: Stream) -> str:
 
 def _extents(path: Path, container: Container, video: Stream, audio: Stream | None) -> tuple[_Extent, _Extent | None]:
     """Extents of video and sound: from an MP4's index, else by reading (not decoding) every packet."""
-    if "mp4" in container.format.name and video.frames and video.duration:
+    if "mp4" in container.format.name and _index_is_credible(video):
         size = path.stat().st_size
         return _indexed(container, video, size), None if audio is None else _indexed(container, audio, size)
     return _scanned(container, video, audio)
+
+
+def _index_is_credible(video: Stream) -> bool:
+    """False for fragmented files, whose index is elsewhere, and where frames would lie oddly far apart."""
+    return bool(video.frames and video.duration) and video.duration * video.time_base <= _SLOWEST_S * video.frames
 
 
 def _indexed(container: Container, stream: Stream, file_size: int) -> _Extent:
@@ -195,21 +204,12 @@ def _entries_inside(index: Any, file_size: int) -> int:
 def _scanned(container: Container, video: Stream, audio: Stream | None) -> tuple[_Extent, _Extent | None]:
     streams = [video] if audio is None else [video, audio]
     ends: dict[int, float] = {}
-    latest: dict[int, int] = {}
+    clocks = {stream.index: Clock(time_zero_s(container)) for stream in streams}
     stamps: list[int] = []
     counts = dict.fromkeys((stream.index for stream in streams), 0)
-    broken = False
-    zero_s = time_zero_s(container)
     typical_s = {video.index: 1 / frame_rate(video)}
-    packets = container.demux(streams)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            break
-        except FFmpegError:
-            broken = True
-            break
+    report = DecodeReport()
+    for packet in packets_of(container, streams, report):
         if packet.size == 0:
             continue
         at = packet.stream.index
@@ -217,12 +217,13 @@ def _scanned(container: Container, video: Stream, audio: Stream | None) -> tuple
         if packet.pts is not None:
             if at == video.index and len(stamps) < _LOOKED_AT:
                 stamps.append(packet.pts)
-            if packet.pts >= latest.get(at, packet.pts):
-                length_s = float((packet.duration or 0) * packet.time_base) or typical_s.get(at, 0.0)
-                latest[at], ends[at] = packet.pts, float(packet.pts * packet.time_base) - zero_s + length_s
+            length_s = float((packet.duration or 0) * packet.time_base) or typical_s.get(at, 0.0)
+            begin_s = clocks[at].place(float(packet.pts * packet.time_base), length_s)
+            if begin_s + length_s > ends.get(at, 0.0):
+                ends[at] = begin_s + length_s
     if not has_time_stamps(container):
         ends[video.index] = counts[video.index] / frame_rate(video)
-    truncated = broken or _header_claims_more(container, ends)
+    truncated = report.broken_off or _header_claims_more(container, ends)
     # The latest few may still lack neighbours that are stored after them.
     varies = _uneven(sorted(stamps)[: _LOOKED_AT - 16])
     seen = _Extent(ends.get(video.index), counts[video.index] or None, truncated, varies)

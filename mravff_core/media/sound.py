@@ -11,7 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from mravff_core.media.container import Container, DecodeReport, Stream, decoded, find_audio, opened, time_zero_s
+from mravff_core.media.container import Clock, Container, DecodeReport, Stream, decoded, find_audio, opened, time_zero_s
 
 Samples = NDArray[np.float32]
 
@@ -100,10 +100,9 @@ def _from_sample(path: Path | str, first: int, rate: int, layout: str, report: D
         stream = find_audio(container)
         if stream is None:
             return
-        if first / rate > _WORTH_SEEKING_S:
-            _seek(container, stream, first / rate - _RUN_IN_S)
+        sought = first / rate > _WORTH_SEEKING_S and _seek(container, stream, first / rate - _RUN_IN_S)
         position = first
-        for at, piece in _placed(container, stream, rate, layout, report):
+        for at, piece in _placed(container, stream, rate, layout, sought, report):
             skip = position - at
             if skip < 0:
                 gap = np.zeros((piece.shape[0], min(-skip, rate)), np.float32)
@@ -117,30 +116,33 @@ def _from_sample(path: Path | str, first: int, rate: int, layout: str, report: D
                 yield piece[:, skip:]
 
 
-def _seek(container: Container, stream: Stream, time_s: float) -> None:
+def _seek(container: Container, stream: Stream, time_s: float) -> bool:
     try:
         container.seek(round((time_s + time_zero_s(container)) / stream.time_base), stream=stream)
     except FFmpegError:
         container.seek(0)
+        return False
+    return True
 
 
 def _placed(
-    container: Container, stream: Stream, rate: int, layout: str, report: DecodeReport
+    container: Container, stream: Stream, rate: int, layout: str, sought: bool, report: DecodeReport
 ) -> Iterator[tuple[int, Samples]]:
     """Resampled pieces, each with the number of its first sample on the timeline."""
-    zero_s = time_zero_s(container)
+    clock = Clock(time_zero_s(container), sought=sought)
     resampler = _new_resampler(rate, layout)
-    begun_s: float | None = None
-    heard_s = 0.0
+    kind: tuple[str, str, int] | None = None
+    begun_s = heard_s = 0.0
     at = 0
     for frame in decoded(container, stream, report):
-        time_s = None if frame.time is None else frame.time - zero_s
-        if begun_s is None or (time_s is not None and abs(time_s - begun_s - heard_s) > _GAP_S):
-            for piece in _flush(resampler, begun_s is not None):
+        time_s = clock.place(frame.time, frame.samples / frame.sample_rate)
+        found = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != found or abs(time_s - begun_s - heard_s) > _GAP_S:
+            for piece in _flush(resampler, kind is not None):
                 yield at, piece
                 at += piece.shape[1]
-            resampler = _new_resampler(rate, layout)
-            begun_s, heard_s = time_s or 0.0, 0.0
+            kind, resampler = found, _new_resampler(rate, layout)
+            begun_s, heard_s = time_s, 0.0
             at = round(begun_s * rate)
         heard_s += frame.samples / frame.sample_rate
         frame.pts = None
@@ -148,7 +150,7 @@ def _placed(
             samples = piece.to_ndarray()
             yield at, samples
             at += samples.shape[1]
-    for piece in _flush(resampler, begun_s is not None):
+    for piece in _flush(resampler, kind is not None):
         yield at, piece
         at += piece.shape[1]
 

@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 
 from mravff_core.errors import CancelledError, MediaError
 from mravff_core.files import written_aside
-from mravff_core.media.container import describe, frame_rate, opened, time_zero_s, video_stream
+from mravff_core.media.container import (
+    Clock,
+    DecodeReport,
+    describe,
+    frame_rate,
+    opened,
+    packets_of,
+    time_zero_s,
+    video_stream,
+)
 from mravff_core.media.decode import constant_rate, iter_frames
 from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.media.sound import iter_channels
@@ -127,7 +136,7 @@ def _can_be_copied(info: MediaInfo) -> bool:
             return False
         if stream.codec_context.pix_fmt != "yuv420p":
             return False
-        head = list(islice(source.demux(stream), _REORDERED_AT_MOST))
+        head = list(islice(packets_of(source, [stream], DecodeReport()), _REORDERED_AT_MOST))
         return bool(head and head[0].is_keyframe and head[0].pts is not None) and any(
             packet.dts is not None for packet in head
         )
@@ -138,18 +147,22 @@ def _copied(container: Any, info: MediaInfo, open_files: ExitStack) -> _Pieces:
     source = open_files.enter_context(opened(info.path))
     stream = video_stream(source, info.path)
     target = container.add_stream_from_template(stream)
-    zero = round(time_zero_s(source) / stream.time_base)
+    clock = Clock(time_zero_s(source))
+    frame_s = 1 / frame_rate(stream)
 
     def packets() -> _Pieces:
         last = None
         for packet in _with_decoding_times(source, stream):
             if packet.pts is None:
                 continue
-            packet.pts, packet.dts = packet.pts - zero, packet.dts - zero
+            time_s = clock.place(float(packet.pts * stream.time_base), frame_s)
+            ahead = packet.pts - packet.dts
+            packet.pts = round(time_s / stream.time_base)
+            packet.dts = packet.pts - ahead
             if last is not None and packet.dts <= last:
                 packet.dts = last + 1
             last, packet.stream = packet.dts, target
-            yield packet, float(packet.pts * stream.time_base)
+            yield packet, time_s
 
     return packets()
 
@@ -158,7 +171,7 @@ def _with_decoding_times(source: Any, stream: Any) -> Iterator[Any]:
     """Packets of a stream; those at the beginning that Matroska leaves without a decoding time get one."""
     step = max(1, round(1 / (frame_rate(stream) * float(stream.time_base))))
     waiting: list[Any] = []
-    for packet in source.demux(stream):
+    for packet in packets_of(source, [stream], DecodeReport()):
         if packet.size == 0:
             continue
         waiting.append(packet)
