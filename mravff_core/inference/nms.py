@@ -69,9 +69,14 @@ def suppress(
     segments, scores, labels = segments[order], scores[order], labels[order]
     groups = np.unique(labels, return_inverse=True)[1] if multiclass else np.zeros_like(labels)
     if method == "soft":
-        kept, kept_scores = _soft(segments, scores, groups, np.float32(sigma), np.float32(min_score), max_segments)
+        slots = np.argsort(groups, kind="stable")
+        stop = np.cumsum(np.bincount(groups))
+        blocks = (segments[slots, 0], segments[slots, 1], scores[slots], slots, stop)
+        kept, kept_scores = _soft(*blocks, np.float32(sigma), np.float32(min_score), max_segments)
     else:
-        kept = _hard(segments, scores, groups, np.float32(iou_threshold), np.float32(min_score), max_segments)
+        eligible = np.flatnonzero(scores > min_score) if min_score > 0 else np.arange(len(scores))
+        queue = eligible[np.argsort(-scores[eligible], kind="stable")]
+        kept = queue[_hard(segments[queue], groups[queue], np.float32(iou_threshold), max_segments)]
         kept_scores = scores[kept]
     kept_segments = segments[kept]
     if not multiclass and voting_threshold > 0:
@@ -104,49 +109,53 @@ def _overlap(start: Any, end: Any, other_start: Any, other_end: Any) -> Any:
 
 @numba.njit(cache=True, nogil=True)
 def _soft(
-    segments: Floats, scores: Floats, groups: Integers, sigma: float, min_score: float, limit: int
+    starts: Floats,
+    ends: Floats,
+    scores: Floats,
+    ranks: Integers,
+    stop: Integers,
+    sigma: float,
+    min_score: float,
+    limit: int,
 ) -> tuple[Integers, Floats]:
-    """Soft suppression within groups: kept indices and decayed scores, best first.
+    """Soft suppression within groups: ranks and decayed scores of those kept, best first.
 
-    Always takes the best candidate of all groups next. Scores only ever fall, so stopping at
-    `limit` gives what suppressing every group to its end and cutting then would give, in a
-    fraction of the time. Each group is a block of slots; those still in play come first.
+    Each group is a block of slots that ends at its `stop`; slots are reordered and scores
+    lowered in place, those still in play come first. Always takes the best candidate of all
+    groups next. Scores only ever fall, so stopping at `limit` gives what suppressing every
+    group to its end and cutting then would give, in a fraction of the time.
     """
-    group_count = groups.max() + 1 if len(groups) else 0
-    slots = np.argsort(groups, kind="mergesort")
-    starts, ends, decayed = segments[slots, 0], segments[slots, 1], scores[slots]
-    sizes = np.bincount(groups, minlength=group_count)
-    first = np.cumsum(sizes) - sizes
-    stop = first + sizes
-    best = first.copy()
-    for group in range(group_count):
-        best[group] = _leader(decayed, slots, first[group], stop[group])
+    first, best = np.zeros_like(stop), np.zeros_like(stop)
+    for group in range(len(stop)):
+        first[group] = stop[group - 1] if group > 0 else 0
+    for group in range(len(stop)):
+        best[group] = _leader(scores, ranks, first[group], stop[group])
     kept = np.empty(min(limit, len(scores)), np.int64)
     kept_scores = np.empty(len(kept), np.float32)
     for count in range(len(kept)):
         chosen = -1
-        for group in range(group_count):
-            if first[group] < stop[group] and (chosen < 0 or _precedes(decayed, slots, best[group], best[chosen])):
+        for group in range(len(stop)):
+            if first[group] < stop[group] and (chosen < 0 or _precedes(scores, ranks, best[group], best[chosen])):
                 chosen = group
         if chosen < 0:
             return kept[:count], kept_scores[:count]
         winner = best[chosen]
         start, end = starts[winner], ends[winner]
-        kept[count], kept_scores[count] = slots[winner], decayed[winner]
+        kept[count], kept_scores[count] = ranks[winner], scores[winner]
         last = stop[chosen] - 1
-        _move(starts, ends, decayed, slots, last, winner)
+        _move(starts, ends, scores, ranks, last, winner)
         slot = first[chosen]
         while slot < last:
             overlap = _overlap(start, end, starts[slot], ends[slot])
             if overlap > 0:
-                decayed[slot] *= np.float32(math.exp(-(overlap * overlap) / sigma))
-            if decayed[slot] < min_score:
+                scores[slot] *= np.float32(math.exp(-(overlap * overlap) / sigma))
+            if scores[slot] < min_score:
                 last -= 1
-                _move(starts, ends, decayed, slots, last, slot)
+                _move(starts, ends, scores, ranks, last, slot)
             else:
                 slot += 1
         stop[chosen] = last
-        best[chosen] = _leader(decayed, slots, first[chosen], last)
+        best[chosen] = _leader(scores, ranks, first[chosen], last)
     return kept, kept_scores
 
 
@@ -180,21 +189,17 @@ def _move(starts: Floats, ends: Floats, scores: Floats, ranks: Integers, source:
 
 
 @numba.njit(cache=True, nogil=True)
-def _hard(
-    segments: Floats, scores: Floats, groups: Integers, threshold: float, min_score: float, limit: int
-) -> Integers:
-    """Hard suppression within groups: kept indices, best first.
+def _hard(segments: Floats, groups: Integers, threshold: float, limit: int) -> Integers:
+    """Hard suppression within groups of segments that come best first: indices of those kept.
 
-    Kept candidates of one group are chained from the latest to the first.
+    Kept segments of one group are chained from the latest to the first.
     """
     latest = np.full(groups.max() + 1 if len(groups) else 0, -1)
-    earlier = np.empty(len(scores), np.int64)
-    kept = np.empty(len(scores), np.int64)
+    earlier = np.empty(len(groups), np.int64)
+    kept = np.empty(min(limit, len(groups)), np.int64)
     count = 0
-    for candidate in np.argsort(-scores, kind="mergesort"):
+    for candidate in range(len(groups)):
         if count == limit:
-            break
-        if min_score > 0 and not scores[candidate] > min_score:
             break
         start, end = segments[candidate]
         group = groups[candidate]
