@@ -17,7 +17,7 @@ INDEX_TIP = (-11.0 * _ZOOM, -51.0 * _ZOOM)
 KNUCKLES = (0.0, -22.0 * _ZOOM)
 FINGERS = (0.0, -34.0 * _ZOOM)
 
-_SIZE, _ANCHOR = (140, 430), (66.0, 74.0)
+_SIZE, _ANCHOR = (140, 540), (66.0, 74.0)
 
 # Fingers of each pose: root, tip, radii; little finger first so that nearer ones lie on top.
 _FINGERS: dict[str, tuple[tuple[tuple[float, float], tuple[float, float], tuple[float, float]], ...]] = {
@@ -117,10 +117,10 @@ def _knuckles(sheet: Canvas, pose: str, skin: Color, line: Color) -> None:
 
 
 def _sleeve(sheet: Canvas, color: Color) -> None:
-    arm = [(-20, 58), (20, 58), (34, 360), (-34, 360)]
+    arm = [(-20, 58), (20, 58), (38, 470), (-38, 470)]
     sheet.polygon(arm, color)
-    sheet.polygon([(6, 58), (20, 58), (34, 360), (12, 360)], darker(color, 0.5), 0.22, inside=True)
-    sheet.polygon([(-20, 58), (-14, 58), (-24, 360), (-34, 360)], (255, 255, 255), 0.18, inside=True)
+    sheet.polygon([(6, 58), (20, 58), (38, 470), (14, 470)], darker(color, 0.5), 0.22, inside=True)
+    sheet.polygon([(-20, 58), (-14, 58), (-27, 470), (-38, 470)], (255, 255, 255), 0.18, inside=True)
     for y, bend in ((92, 7), (128, -6), (176, 8)):
         sheet.stroke([(-13, y), (-2, y + bend), (11, y + bend * 0.4)], 1.4, darker(color, 0.28), 0.5)
     sheet.polygon(rounded((-22, 50), (44, 17), 5), lighter(color, 0.22))

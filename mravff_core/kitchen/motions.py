@@ -112,7 +112,7 @@ def added(*points: Point) -> Point:
 
 def elbow_angle(at: Point, side: str) -> float:
     """How far a hand leans, its elbow being below the picture and a little outwards."""
-    home = 560.0 if side == "right" else 80.0
+    home = 650.0 if side == "right" else -10.0
     elbow_x = 0.4 * at[0] + 0.6 * home
     elbow_y = max(470.0, at[1] + 170.0)
     return float(np.arctan2(at[0] - elbow_x, elbow_y - at[1]))
@@ -136,8 +136,8 @@ def _tilt(now: Moment) -> Pose:
     x, y = now.spot.at_top()
     bob = np.sin(TURN * now.cycle)
     tilt = now.held(0.22, 0.16)
-    angle = -(1.22 + 0.12 * now.gesture.lean) * tilt - 0.09 * now.gesture.reach * bob * tilt
-    spout = added((x + 3, y - 13 + 11 * tilt), (0.0, 2.2 * now.gesture.reach * bob * tilt))
+    angle = -(0.98 + 0.12 * now.gesture.lean) * tilt - 0.09 * now.gesture.reach * bob * tilt
+    spout = added((x + 3, y - 26 + 24 * tilt), (0.0, 2.2 * now.gesture.reach * bob * tilt))
     grip = added(spout, tuple(-value for value in turned(JUG_SPOUT, angle)))  # type: ignore[arg-type]
     return Pose(Hand(grip, "grip", "jug", angle), _steadied(now.spot), inside=now.gesture.look)
 
@@ -178,7 +178,7 @@ def _hold(now: Moment) -> Pose:
     steam = tuple(_steam(added(home, spot.top), now.time_s, number) for number in range(4)) if calm > 0.2 else ()
     return Pose(
         Hand(added(home, spot.touch), "grip"),
-        Hand(added(lid_at, (-3.0, 7.0)), "grip"),
+        Hand(added(lid_at, (-9.0, 9.0)), "grip"),
         moved=Prop(now.gesture.look, home),
         below=(Prop(f"lid-{now.gesture.look}", lid_at, 0.05 * now.gesture.lean), *steam),
     )
@@ -192,7 +192,7 @@ def _steam(rim: Point, time_s: float, number: int) -> Prop:
 
 def _chop(now: Moment) -> Pose:
     look, calm = now.gesture.look, now.held(0.04, 0.08)
-    left_end, length = (BOARD[0] - 34, 74.0) if look == "carrot" else (BOARD[0] - 18, 36.0)
+    left_end, length = (BOARD[0] - 34, 86.0) if look == "carrot" else (BOARD[0] - 25, 50.0)
     cut = left_end + length * (1 - 0.62 * now.share)
     lift = 0.5 + 0.5 * np.cos(TURN * now.cycle)
     edge = (cut + 1, BOARD[1] + 3 - 15 * now.gesture.reach * lift - 12 * (1 - calm))
@@ -202,7 +202,7 @@ def _chop(now: Moment) -> Pose:
     slices = tuple(_slice(look, left_end + length, number) for number in range(min(done, 9)))
     shown = (cut - left_end) / length
     body = Prop(f"{look}@{shown:.3f}", (BOARD[0], BOARD[1] - 2))
-    return Pose(Hand(grip, "grip", "knife", tilt), Hand((left_end + 2, BOARD[1] + 14), "flat"), below=(*slices, body))
+    return Pose(Hand(grip, "grip", "knife", tilt), Hand((left_end - 20, BOARD[1] + 24), "flat"), below=(*slices, body))
 
 
 def _slice(look: str, right_end: float, number: int) -> Prop:
@@ -218,8 +218,8 @@ def _scrub(now: Moment) -> Pose:
     drops = tuple(_drop(held, now.time_s, number) for number in range(7))
     stream = Prop("water", (x - 9, y - 63), stretch=(1.0 + 0.08 * float(np.sin(31 * now.time_s)), 0.94))
     return Pose(
-        Hand(added(held, rub, (12.0, 12.0)), "flat", "sponge", 0.25 * np.sin(angle), (-4.0, -22.0)),
-        Hand(added(held, (-40.0, 14.0)), "grip"),
+        Hand(added(held, rub, (12.0, 12.0)), "flat", "sponge", 0.25 * np.sin(angle), (-6.0, -31.0)),
+        Hand(added(held, (-44.0, 16.0)), "grip"),
         below=(stream, Prop(f"held-{now.gesture.look}", held, 0.07 * float(np.sin(angle)))),
         above=drops,
     )

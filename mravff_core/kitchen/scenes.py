@@ -26,6 +26,7 @@ from mravff_core.kitchen.vessels import paint_things
 _LEAVE_S, _COME_S = 0.40, 0.44
 _RESTS: dict[str, Point] = {"right": (432.0, 352.0), "left": (206.0, 354.0)}
 _OUT_Y = 478.0
+_SUNK, _RISE_S = 90.0, 0.34
 # Far things first, so that near ones cover them.
 _LOOSE = ("kettle", "canister", "box", "pot", "bowl", "cup", "pan", "plate")
 
@@ -53,6 +54,11 @@ class Scene:
         self._tools = paint_tools(palette)
         self._hands = paint_hands(palette)
         self._doors = Doors(palette)
+        used = [(act, pose_at(act.gesture, self._spots, 0.0, 1.0).left is not None) for act in self._acts]
+        self._busy = {
+            side: [(act.start_s - _COME_S, act.end_s + _LEAVE_S) for act, both in used if both or side == "right"]
+            for side in _RESTS
+        }
         self._standing = lru_cache(maxsize=6)(self._paint_standing)
 
     def frames(self) -> Iterator[Pixels]:
@@ -75,6 +81,8 @@ class Scene:
         if pose.moved:
             self._prop(frame, pose.moved)
         self._draw_hands(frame, pose, act.gesture, away, now_s)
+        for side in _RESTS:
+            self._wait(frame, side, now_s)
         return frame
 
     def _draw_hands(self, frame: Pixels, pose: Pose, gesture: Gesture, away: float, now_s: float) -> None:
@@ -93,10 +101,6 @@ class Scene:
         self._hand(frame, right, "right")
         for prop in pose.above:
             self._prop(frame, replace(prop, opacity=prop.opacity * (1 - away) ** 2))
-        # Beyond what the act needs, hands wait in sight.
-        waiting = eased((away - 0.995) / 0.005)
-        if not left or waiting:
-            self._wait(frame, "left", now_s, away if left else 0.0)
 
     def _below(self, frame: Pixels, prop: Prop, away: float, drop: float) -> None:
         """Props under the hands: what the left hand brings goes with it, traces fade."""
@@ -105,11 +109,13 @@ class Scene:
         else:
             self._prop(frame, replace(prop, at=added(prop.at, (0.0, drop))))
 
-    def _wait(self, frame: Pixels, side: str, now_s: float, away: float) -> None:
-        at = added(_RESTS[side], (2.0 * np.sin(TURN * now_s / 4.3), 2.4 * np.sin(TURN * now_s / 3.1)))
-        hand = Hand(at, "flat")
-        if away == 0.0:
-            self._hand(frame, hand, side)
+    def _wait(self, frame: Pixels, side: str, now_s: float) -> None:
+        """A free hand rests at the lower edge; it sinks out of sight before it is needed."""
+        free_s = min((max(start - now_s, now_s - end) for start, end in self._busy[side]), default=_RISE_S)
+        seen = eased(free_s / _RISE_S)
+        if seen > 0.02:
+            sway = (2.0 * np.sin(TURN * now_s / 4.3), 2.4 * np.sin(TURN * now_s / 3.1) + _SUNK * (1 - seen))
+            self._hand(frame, Hand(added(_RESTS[side], sway), "flat"), side)
 
     def _hand(self, frame: Pixels, hand: Hand, side: str) -> None:
         place(frame, self._hands[side, hand.pose], hand.at, angle=elbow_angle(hand.at, side))

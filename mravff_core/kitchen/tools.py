@@ -11,7 +11,7 @@ from mravff_core.kitchen.vessels import paint_plate
 _STEEL: Color = (206, 212, 218)
 _CREAM: Color = (250, 244, 232)
 
-JUG_SPOUT = (-50.0, -20.0)
+JUG_SPOUT = (-63.0, -25.0)
 SPOON_TIP = (0.0, 78.0)
 KNIFE_EDGE = (-48.0, 12.0)
 
@@ -66,7 +66,7 @@ def _jug(palette: Palette) -> Sprite:
     sheet.polygon(smooth([(-48, -20), (-40, -23), (-15, -23), (-17, -19), (-40, -18)], 1), darker(color, 0.3))
     sheet.box((-40, 6), (26, 5), palette.accent, 0, 0.85, inside=True)
     sheet.box((-40, 13), (26, 2.4), palette.accent, 0, 0.85, inside=True)
-    return sheet.sprite(palette.light)
+    return sheet.sprite(palette.light, 1.26)
 
 
 def _spoon(palette: Palette) -> Sprite:
@@ -137,7 +137,7 @@ def _carrot(palette: Palette) -> Sprite:
     sheet.polygon(smooth([(-28, -7), (6, -6), (40, -1), (6, -2), (-28, -3)], 1), (252, 172, 92), inside=True)
     for x in (-16, -2, 14, 27):
         sheet.stroke([(x, -6 + abs(x) * 0.05), (x + 2, 2)], 1.0, (206, 106, 36), 0.8)
-    return sheet.sprite(palette.light)
+    return sheet.sprite(palette.light, 1.12)
 
 
 def _onion(palette: Palette) -> Sprite:
@@ -147,7 +147,7 @@ def _onion(palette: Palette) -> Sprite:
     sheet.ellipse((-5, -7), (11, 10), (214, 138, 174), 0.7)
     for bend in (-12, -5, 3, 11):
         sheet.stroke([(0, -21), (bend, -4), (0, 13)], 0.9, (140, 60, 104), 0.5)
-    return sheet.sprite(palette.light)
+    return sheet.sprite(palette.light, 1.2)
 
 
 def _slice(palette: Palette, rim: Color, flesh: Color) -> Sprite:
@@ -161,7 +161,7 @@ def _slice(palette: Palette, rim: Color, flesh: Color) -> Sprite:
 def _steam() -> Sprite:
     sheet = Canvas((72, 72), (36, 36), scale=1)
     y, x = np.mgrid[-36:36, -36:36]
-    weight = 0.34 * np.exp(-(x * x + y * y) / 300.0)
+    weight = 0.45 * np.exp(-(x * x + y * y) / 300.0)
     sheet.pixels[...] = np.rint(255 * weight)[..., None]
     return sheet.sprite()
 
