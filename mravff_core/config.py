@@ -108,6 +108,8 @@ class TestConfig:
     vote_weight: Literal["score_iou", "score"] = "score_iou"
     max_buffer_factor: float = 4.0
     """Longest sequence at inference, in multiples of `max_steps`, where the base has such a limit."""
+    keep_outside: bool = False
+    """Keep detections that lie wholly outside the clip, cut to no length as the published code leaves them."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class TrainConfig:
 
     seed: int = 0
     epochs: int = 16
+    """After the warm-up."""
     warmup_epochs: int = 5
     batch_size: int = 2
     learning_rate: float = 1e-4
@@ -145,6 +148,8 @@ class TrainConfig:
     crop_ratio: tuple[float, float] | None = (0.9, 1.0)
     truncated_share: float = 0.5
     """A segment cut by cropping stays when at least this share of it remains."""
+    store_half: bool = False
+    """Store the finished weights as float16, half as large."""
 
 
 @dataclass(frozen=True)

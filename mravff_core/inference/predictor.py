@@ -146,6 +146,9 @@ class Predictor:
                 vote_weight=settings.vote_weight,
             )
         segments_s = np.clip(grid.to_seconds(segments.astype(np.float64)), 0.0, duration_s)
+        if not settings.keep_outside:
+            inside = segments_s[:, 0] < segments_s[:, 1]
+            segments_s, labels, scores = segments_s[inside], labels[inside], scores[inside]
         return detection_table(segments_s, labels, scores)
 
 

@@ -66,6 +66,7 @@ class Detector(nn.Module):
         super().__init__()
         if not config.labels:
             raise ConfigError("a detector needs at least one label; found none")
+        check_test(config.test)
         self.config = config
         self.base = build_base(config.base, len(config.labels))
         self.fusion = MRAVFusion.of(config.fusion, self.base.channels, self.base.strides)
@@ -169,6 +170,18 @@ class Detector(nn.Module):
         if not bool(valid[..., 0].all()) or bool((valid[..., 1:] > valid[..., :-1]).any()):
             raise FeatureError("valid_mask must be True from the first step to a clip's last, and False after it")
         return valid
+
+
+def check_test(config: TestConfig) -> None:
+    """Refuse test-time settings out of range. Raises: ConfigError, naming all that is wrong."""
+    positive = ("sigma", "pre_nms_top_k", "max_segments", "max_buffer_factor")
+    shares = ("pre_nms_min_score", "iou_threshold", "min_score", "voting_threshold")
+    found = [f"{name} ({getattr(config, name)}) must be above 0" for name in positive if getattr(config, name) <= 0]
+    for name in shares:
+        if not 0 <= getattr(config, name) <= 1:
+            found.append(f"{name} ({getattr(config, name)}) must lie in 0 to 1")
+    if found:
+        raise ConfigError(f"test: {'; '.join(found)}")
 
 
 def build_detector(config: DetectorConfig) -> Detector:

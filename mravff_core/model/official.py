@@ -270,6 +270,7 @@ def _test_settings(test: Mapping[str, Any], model: Mapping[str, Any]) -> dict[st
         "voting_threshold": test["voting_thresh"],
         "vote_weight": "score_iou",
         "max_buffer_factor": model["max_buffer_len_factor"],
+        "keep_outside": True,
     }
 
 

@@ -87,6 +87,17 @@ def test_detections_are_sorted_and_inside_the_clip() -> None:
     assert table["start_s"].min() >= 0 and table["end_s"].max() <= 6.9
 
 
+def test_detections_wholly_outside_the_clip_are_left_out_except_as_published() -> None:
+    visual = np.random.default_rng(0).normal(size=(6, 50))
+    found = {}
+    for keep in (False, True):
+        predictor = Predictor(small_detector("none", TestConfig(keep_outside=keep)))
+        found[keep] = predictor.detect(visual, grid=GRID, duration_s=3.0).detections
+    lengths = found[True]["end_s"] - found[True]["start_s"]
+    assert (lengths == 0).any()
+    pd.testing.assert_frame_equal(found[False], found[True][lengths > 0].reset_index(drop=True))
+
+
 def test_level_times_and_gates_are_cut_to_the_clip() -> None:
     rng = np.random.default_rng(0)
     found = Predictor(small_detector()).detect(

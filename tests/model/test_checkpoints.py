@@ -110,7 +110,11 @@ def _code_in_yaml(folder: Path) -> None:
         (_change(labels="cut"), ConfigError, "labels: found str 'cut', expected a list"),
         (_change(colour="red"), ConfigError, "has no field colour"),
         (_change(base={"kind": "resnet"}), ConfigError, "found str 'resnet', expected one of actionformer"),
-        (_change(base={"levels": 0, "heads": 3}), ConfigError, "levels must be at least 1; .*multiple of heads"),
+        (
+            _change(base={"levels": 0, "head_kernel": 2}),
+            ConfigError,
+            "levels must be at least 1; head_kernel must be odd",
+        ),
         (_change(fusion={"kind": "mrav", "window": 8}), ConfigError, r"window \(8\) must be odd"),
         (_change(fusion={"kind": "mrav"}), CheckpointError, "lacks fusion.audio_pyramid.conv.weight.* and 40 more"),
     ],

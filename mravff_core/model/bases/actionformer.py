@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.config import BaseConfig
-from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.errors import FeatureError
 from mravff_core.model.bases.base import Base, Pyramid
 from mravff_core.model.bases.blocks import ConvBlock, ConvNormRelu, TransformerBlock
+from mravff_core.model.bases.checks import check_base
 from mravff_core.model.bases.heads import BoundaryHead, ClassHead
 from mravff_core.model.bases.necks import IdentityNeck, TopDownNeck
 from mravff_core.model.bases.padding import PaddingRule, encoder_strides, windows
@@ -35,7 +36,7 @@ class ActionFormer(Base):
 
     def __init__(self, config: BaseConfig, classes: int) -> None:
         super().__init__()
-        check(config, classes)
+        check_base(config, classes)
         self.config = config
         self.padding = PaddingRule.of(config)
         self.strides = encoder_strides(config)[config.neck_first_level :]
@@ -132,70 +133,6 @@ def position_encoding(steps: int, channels: int) -> Tensor:
     angle = torch.arange(steps, dtype=torch.float64)[None] / 10000 ** (2 * pair / channels)[:, None]
     table = torch.where(torch.arange(channels)[:, None] % 2 == 0, angle.sin(), angle.cos())
     return (table.float() / math.sqrt(channels))[None]
-
-
-def check(config: BaseConfig, classes: int) -> None:
-    """Refuse values that do not fit each other. Raises: ConfigError, naming all that is wrong."""
-    uneven = [name for name in ("embed_kernel", "head_kernel") if getattr(config, name) % 2 == 0]
-    counts = ("input_channels", "embed_channels", "neck_channels", "head_channels", "levels", "heads", "head_layers")
-    too_small = [name for name in (*counts, "embed_kernel", "head_kernel", "scale_factor") if getattr(config, name) < 1]
-    attention = config.encoder == "transformer"
-    even_window = any(window > 1 and window % 2 == 0 for window in config.window)
-    problems = [
-        (bool(too_small), f"{', '.join(too_small)} must be at least 1"),
-        (classes < 1, "there must be at least one class"),
-        (bool(uneven), f"{', '.join(uneven)} must be odd"),
-        (
-            config.embed_layers < 1 or config.stem_layers < 0,
-            "embed_layers must be at least 1 and stem_layers at least 0",
-        ),
-        (
-            len(config.window) not in (1, config.levels),
-            f"window lists {len(config.window)} levels, expected 1 or levels ({config.levels})",
-        ),
-        (
-            attention and config.heads > 0 and config.embed_channels % config.heads != 0,
-            f"embed_channels ({config.embed_channels}) must be a multiple of heads ({config.heads})",
-        ),
-        (
-            attention and config.scale_factor > 1 and config.scale_factor % 2 == 1,
-            f"scale_factor ({config.scale_factor}) must be 1 or even where attention skips steps",
-        ),
-        (
-            attention and config.relative_position and even_window,
-            "relative_position needs odd windows",
-        ),
-        (
-            config.neck == "identity" and config.neck_channels != config.embed_channels,
-            f"neck_channels ({config.neck_channels}) must equal embed_channels ({config.embed_channels}) "
-            "for the identity neck",
-        ),
-        (
-            not 0 <= config.neck_first_level < max(config.levels, 1),
-            f"neck_first_level ({config.neck_first_level}) must be below levels ({config.levels})",
-        ),
-        (
-            len(config.input_groups) != len(config.embed_groups),
-            "input_groups and embed_groups must be equally long",
-        ),
-        (
-            bool(config.input_groups) and sum(config.input_groups) != config.input_channels,
-            f"input_groups must add up to input_channels ({config.input_channels})",
-        ),
-        (
-            bool(config.embed_groups) and sum(config.embed_groups) != config.embed_channels,
-            f"embed_groups must add up to embed_channels ({config.embed_channels})",
-        ),
-        (not 0 < config.class_prior < 1, f"class_prior ({config.class_prior}) must lie between 0 and 1"),
-        (
-            any(not 0 <= label < classes for label in config.empty_classes),
-            f"empty_classes must lie in 0 to {classes - 1}",
-        ),
-        (config.max_steps < 1, "max_steps must be at least 1"),
-    ]
-    found = [sentence for wrong, sentence in problems if wrong]
-    if found:
-        raise ConfigError(f"base actionformer: {'; '.join(found)}")
 
 
 def _block(config: BaseConfig, window: int, stride: int) -> nn.Module:
