@@ -1,0 +1,83 @@
+// Mel spectrogram with frequency ticks.
+
+import { lookupTable } from "./colours.js";
+import { TilePyramid } from "./tiles.js";
+import { Track, gutterLabel } from "./track.js";
+
+const TICKS_HZ = [100, 250, 500, 1000, 2000, 4000, 8000, 16000];
+const MAGMA = lookupTable("magma");
+
+const formatHertz = (hertz) => (hertz < 1000 ? `${Math.round(hertz)} Hz` : `${+(hertz / 1000).toFixed(1)} kHz`);
+
+export class SpectrogramTrack extends Track {
+  constructor(player) {
+    super("spectrogram", "Spectrogram", "sound energy per mel frequency band; brighter is louder", player);
+  }
+
+  get fullHeight() {
+    return 84;
+  }
+
+  load(sources) {
+    const source = sources.signal;
+    this.pyramid = null;
+    const silent = "This clip has no sound.";
+    if (!this.waitFor(source, silent)) return;
+    const { arrays, meta } = source.value;
+    const [bands, columns] = arrays.mel?.shape ?? [0, 0];
+    if (!columns) return void this.say(silent);
+    this.meta = meta;
+    this.bands = bands;
+    this.values = arrays.mel.values;
+    this.columns = columns;
+    this.pyramid = new TilePyramid(this.values, bands, columns, MAGMA);
+  }
+
+  /** Time of the left edge of the first column; the stored times are of column centres. */
+  get first_s() {
+    return this.meta.mel_start_s - this.meta.mel_hop_s / 2;
+  }
+
+  draw(context, frame) {
+    context.save();
+    context.clip(frame.clip);
+    this.pyramid.draw(context, frame, this.first_s, this.meta.mel_hop_s, 2, frame.height - 4, true);
+    context.restore();
+    let below = Infinity;
+    for (const hertz of TICKS_HZ) {
+      const y = this.yOf(hertz, frame.height);
+      if (y === null || y > below - 13 || (y < 20 && hertz < 1000)) continue;
+      below = y;
+      gutterLabel(context, frame, formatHertz(hertz), Math.min(frame.height - 7, Math.max(7, y)));
+      context.fillStyle = frame.theme.muted;
+      context.fillRect(frame.left - 4, Math.round(y) - 0.5, 4, 1);
+    }
+  }
+
+  /** Height at which a frequency lies, between the centres of its bands. */
+  yOf(hertz, height) {
+    const centres = this.meta.mel_frequencies_hz;
+    const above = centres.findIndex((centre) => centre >= hertz);
+    if (above < 0) return null;
+    const share = above ? (hertz - centres[above - 1]) / (centres[above] - centres[above - 1]) : 0;
+    const band = Math.max(0, above - 1) + share;
+    return 2 + (height - 4) * (1 - (band + 0.5) / this.bands);
+  }
+
+  readings(time_s, y) {
+    if (!this.drawable) return [];
+    const column = Math.min(this.columns - 1, Math.max(0, Math.floor((time_s - this.first_s) / this.meta.mel_hop_s)));
+    const at = (band) => this.values[band * this.columns + column];
+    let band = 0;
+    if (y === null) {
+      for (let other = 1; other < this.bands; other += 1) if (at(other) > at(band)) band = other;
+    } else {
+      const share = 1 - (y - 2) / (this.fullHeight - 4);
+      band = Math.min(this.bands - 1, Math.max(0, Math.floor(share * this.bands)));
+    }
+    const [low, high] = this.meta.mel_db_range;
+    const decibels = low + (at(band) / 255) * (high - low);
+    const text = `${formatHertz(this.meta.mel_frequencies_hz[band])}: ${decibels.toFixed(0)} dB`;
+    return [{ y: y ?? this.fullHeight / 2, text: y === null ? `loudest ${text}` : text }];
+  }
+}
