@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from mravff_core.errors import ConfigError, FeatureError
-from mravff_core.model.fusion import Gate, LevelFusion, MRAVFusion
+from mravff_core.model.fusion import MRAVFusion
+from mravff_core.model.level_fusion import Gate, LevelFusion
 from tests.model.small import randomise
 
 KINDS = ("sum", "concat", "cross_attention", "mrav")
