@@ -132,7 +132,7 @@ def _oriented(path: Path, array: NDArray, channels: int | None) -> NDArray:
 
 
 def _grid_arrays(grid: TimeGrid) -> dict[str, NDArray]:
-    return {name: np.float64(value) for name, value in grid.to_mapping().items()}
+    return {name: np.array(value) for name, value in grid.to_mapping().items()}
 
 
 def _first_line(error: Exception) -> str:

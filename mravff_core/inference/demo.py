@@ -14,10 +14,10 @@ from mravff_core.errors import WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
 from mravff_core.inference.extract import extract
 from mravff_core.inference.run_predict import predict
+from mravff_core.kitchen import truth
 from mravff_core.kitchen.render import render_split
 from mravff_core.kitchen.script import NOUNS, VERBS, ClipPlan, plan_clip
 from mravff_core.kitchen.shipped import shipped_runs
-from mravff_core.kitchen.truth import annotations, sound_events
 from mravff_core.media.probe import probe
 from mravff_core.workspace import Clip, Workspace
 
@@ -104,8 +104,8 @@ def add_split(
     every_plan = [
         plan for name in SPLITS for plan in plans_of(workspace, name) if name in set(workspace.clips["split"])
     ]
-    workspace.set_annotations(annotations(every_plan))
-    workspace.set_sound_events(sound_events(every_plan))
+    workspace.set_annotations(truth.annotations(every_plan))
+    workspace.set_sound_events(truth.sound_events(every_plan))
     extract(
         workspace,
         [plan.clip_id for plan in plans],

@@ -48,9 +48,9 @@ def evaluate_run(
     detections = run.detections(condition, scored_clips)
     if detections is None:
         detections = pd.DataFrame(columns=["clip_id", "start_s", "end_s", "label", "score"])
-    result = mean_average_precision(truth, detections, tiou_thresholds, protocol=protocol)  # type: ignore[arg-type]
+    result = mean_average_precision(truth, detections, tiou_thresholds, protocol=protocol)
     names = workspace.label_sets[label_set]
-    per_class = result.per_class.mean(axis=1) if result.per_class.ndim == 2 else result.per_class
+    per_class = zip(result.per_class.index.tolist(), result.per_class.mean(axis=1).tolist(), strict=True)
     document = {
         "run": run.name,
         "audio": str(condition),
@@ -62,7 +62,7 @@ def evaluate_run(
         "per_threshold": {
             f"{tiou:g}": float(value) for tiou, value in zip(tiou_thresholds, result.per_threshold, strict=True)
         },
-        "per_class": {names[int(label)]: float(value) for label, value in per_class.items() if pd.notna(value)},
+        "per_class": {names[label]: value for label, value in per_class},
     }
     if clip_ids is None:
         write_json(run.predictions_folder(condition) / "metrics.json", document)

@@ -16,10 +16,11 @@ from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.inference.extract import encode_video
 from mravff_core.inference.predictor import Predictor
 from mravff_core.inference.run_predict import level_gates
-from mravff_core.inference.sound import altered_sound
+from mravff_core.inference.sound import altered_sound, audio_encoder
 from mravff_core.media.encoders import ENCODERS
 from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.model.detector import Detector
+from mravff_core.segments import DETECTION_COLUMNS
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import LevelGates
 
@@ -74,13 +75,15 @@ class Localization:
             "grid": {**self.grid.to_mapping(), "steps": self.steps},
             "detections": [
                 {
-                    "start_s": round(float(row.start_s), 4),
-                    "end_s": round(float(row.end_s), 4),
-                    "label": int(row.label),
-                    "name": self.labels[int(row.label)],
-                    "score": round(float(row.score), 6),
+                    "start_s": round(start_s, 4),
+                    "end_s": round(end_s, 4),
+                    "label": label,
+                    "name": self.labels[label],
+                    "score": round(score, 6),
                 }
-                for row in kept.itertuples(index=False)
+                for start_s, end_s, label, score in zip(
+                    *(kept[name].tolist() for name in DETECTION_COLUMNS), strict=True
+                )
             ],
             "gates": [
                 {
@@ -131,9 +134,9 @@ def localize(
     encoded = encode_video(video, encoders, has_audio=info.has_audio, progress=progress, cancel=cancel)
     visual = encoded["visual"]
     audio = encoded.get("audio")
-    silence = ENCODERS[encoders["audio"]]().silence() if "audio" in encoders else None  # type: ignore[attr-defined]
+    listener = audio_encoder(encoders.get("audio"))
     if audio is not None:
-        audio = altered_sound(video, audio, condition, ENCODERS[encoders["audio"]]())  # type: ignore[arg-type]
+        audio = altered_sound(video, audio, condition, listener)
     stage_done("encode")
     prediction = Predictor(detector).detect(
         visual.array,
@@ -142,7 +145,7 @@ def localize(
         duration_s=info.duration_s,
         audio_grid=None if audio is None else audio.grid,
         audio_condition=condition if condition.kind in ("off", "shift") else "on",
-        silence=silence,
+        silence=None if listener is None else listener.silence(),
     )
     stage_done("detect")
     warnings = list(info.warnings)

@@ -15,16 +15,15 @@ from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.workspace import Workspace
 
 
-def audio_encoder(workspace: Workspace, audio_set: str) -> AudioEncoder | None:
-    """The encoder that makes a feature set of the workspace, None where features came from elsewhere."""
-    name = workspace.settings.encoders.get(audio_set)
+def audio_encoder(name: str | None) -> AudioEncoder | None:
+    """Our audio encoder of that name, None where features came from elsewhere."""
     encoder = ENCODERS[name]() if name in ENCODERS else None
     return encoder if isinstance(encoder, AudioEncoder) else None
 
 
 def silence_of(workspace: Workspace, audio_set: str) -> NDArray[np.float32] | None:
     """[channels] features of digital silence, None where the encoder is not ours."""
-    encoder = audio_encoder(workspace, audio_set)
+    encoder = audio_encoder(workspace.settings.encoders.get(audio_set))
     return None if encoder is None else encoder.silence()
 
 
@@ -40,7 +39,7 @@ def conditioned_audio(workspace: Workspace, clip_id: str, audio_set: str, condit
         return None
     own = workspace.features(audio_set, source_id)
     video = workspace.video_path(source_id) if condition.kind == "noise" and source.path else None
-    return altered_sound(video, own, condition, audio_encoder(workspace, audio_set))
+    return altered_sound(video, own, condition, audio_encoder(workspace.settings.encoders.get(audio_set)))
 
 
 def altered_sound(

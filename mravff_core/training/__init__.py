@@ -1,0 +1,1 @@
+"""From clips with true segments to a trained detector."""

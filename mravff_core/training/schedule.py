@@ -1,0 +1,47 @@
+"""Learning rate over a run, and which weights decay."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from mravff_core.config import TrainConfig
+from mravff_core.model.layers import ChannelNorm, ScaledDropPath
+
+_START = 1e-8
+
+
+def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
+    """Rate of optimiser step `step`, from 0: linear warm-up, then cosine to almost 0 or falls at given epochs.
+
+    The run has `epochs` after the `warmup_epochs`.
+    """
+    peak, warmup = config.learning_rate, config.warmup_epochs * steps_per_epoch
+    if step < warmup:
+        return _START + step * (peak - _START) / max(1, warmup - 1)
+    if config.schedule == "multistep":
+        falls = sum(step >= warmup + epoch * steps_per_epoch for epoch in config.schedule_steps)
+        return peak * config.schedule_gamma**falls
+    done = (step - warmup) / max(1, config.epochs * steps_per_epoch)
+    return _START + (peak - _START) * (1 + math.cos(math.pi * min(1.0, done))) / 2
+
+
+def total_epochs(config: TrainConfig) -> int:
+    """Epochs of a run, warm-up included."""
+    return config.warmup_epochs + config.epochs
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Weights of convolutions and projections decay; biases, norms, scales and position tables do not."""
+    decaying: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            shapes_features = isinstance(module, (ChannelNorm, ScaledDropPath, nn.LayerNorm, nn.GroupNorm))
+            decays = name == "weight" and not shapes_features and parameter.ndim > 1
+            (decaying if decays else free).append(parameter)
+    return [
+        {"params": decaying, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]

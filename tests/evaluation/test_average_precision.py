@@ -1,0 +1,142 @@
+"""Average precision equals the official evaluators', and obeys what any sane measure obeys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.evaluation import mean_average_precision
+
+TIOU = [0.1, 0.2, 0.3, 0.4, 0.5]
+
+
+def epic(shared: Path, task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """True segments and detections of one task as tables."""
+    tables = []
+    for name in ("epic_gt_val", "epic_preds_noties"):
+        with np.load(shared / f"golden/eval/{name}.npz") as stored:
+            verb, noun = stored["verb"].astype(int), stored["noun"].astype(int)
+            label = {"verb": verb, "noun": noun, "action": 1000 * verb + noun}[task]
+            columns = {"clip_id": stored["video_names"][stored["video_index"]], "start_s": stored["t_start"]}
+            columns |= {"end_s": stored["t_end"], "label": label}
+            tables.append(pd.DataFrame(columns | ({"score": stored["score"]} if "score" in stored.files else {})))
+    return tables[0], tables[1]
+
+
+@pytest.mark.parametrize("task", ["verb", "noun", "action"])
+@pytest.mark.parametrize("protocol", ["epic", "activitynet"])
+def test_equals_the_official_epic_evaluator(shared: Path, task: str, protocol: str) -> None:
+    golden = json.loads((shared / "golden/eval/epic_results.json").read_text())[f"epic_official/noties/upstream/{task}"]
+    result = mean_average_precision(*epic(shared, task), TIOU, protocol=protocol)
+    np.testing.assert_allclose(result.per_threshold, golden["mAP"], atol=1e-9)
+    assert result.average == pytest.approx(golden["average_mAP"], abs=1e-9)
+    assert len(result.per_class) == golden["n_classes"]
+    for label, precisions in (golden["ap_per_class"] or {}).items():
+        np.testing.assert_allclose(result.per_class.loc[int(label)], precisions, atol=1e-9)
+
+
+@pytest.mark.parametrize("task", ["verb", "noun"])
+def test_equals_the_published_actionformer_evaluator(shared: Path, task: str) -> None:
+    golden = json.loads((shared / "golden/eval/epic_results.json").read_text())
+    result = mean_average_precision(*epic(shared, task), TIOU, protocol="actionformer")
+    np.testing.assert_allclose(
+        result.per_threshold, golden[f"af_anetdetection/noties/upstream/{task}"]["mAP"], atol=1e-9
+    )
+
+
+def test_equals_it_on_small_cases(shared: Path) -> None:
+    cases = json.loads((shared / "golden/eval/af_toy_cases.json").read_text())
+    assert cases
+    for name, case in cases.items():
+        truth = pd.DataFrame(case["gt"], columns=["clip_id", "start_s", "end_s", "label"])
+        found = pd.DataFrame(case["pred"], columns=["clip_id", "start_s", "end_s", "label", "score"])
+        result = mean_average_precision(truth, found, case["tiou"], protocol="actionformer")
+        np.testing.assert_allclose(result.per_threshold, case["mAP"], atol=1e-9, err_msg=name)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Disjoint true segments, and detections with many equal scores."""
+    count = draw(st.integers(1, 8))
+    truth = pd.DataFrame(
+        {
+            "clip_id": [f"c{draw(st.integers(0, 2))}" for _ in range(count)],
+            "start_s": [10.0 * k for k in range(count)],
+            "end_s": [10.0 * k + draw(st.floats(0.5, 9)) for k in range(count)],
+            "label": [draw(st.integers(0, 2)) for _ in range(count)],
+        }
+    )
+    rows = []
+    for _ in range(draw(st.integers(0, 10))):
+        start_s = draw(st.floats(0, 80))
+        score = draw(st.sampled_from([0.2, 0.5, 0.9]))
+        label, clip_id = draw(st.integers(0, 3)), f"c{draw(st.integers(0, 3))}"
+        rows.append((clip_id, start_s, start_s + draw(st.floats(0, 12)), label, score))
+    return truth, pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "label", "score"])
+
+
+@settings(deadline=None, max_examples=30)
+@given(scenes(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_never_matters(scene: tuple[pd.DataFrame, pd.DataFrame], random: object) -> None:
+    truth, found = scene
+    seed = random.randint(0, 2**31)  # type: ignore[attr-defined]
+    one = mean_average_precision(truth, found, TIOU)
+    other = mean_average_precision(
+        truth.sample(frac=1, random_state=seed), found.sample(frac=1, random_state=seed), TIOU
+    )
+    pd.testing.assert_frame_equal(one.per_class, other.per_class)
+
+
+@settings(deadline=None, max_examples=30)
+@given(scenes())
+def test_perfect_detections_score_one_and_no_more(scene: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    truth, found = scene
+    perfect = truth.assign(score=1.0)
+    assert mean_average_precision(truth, perfect, TIOU).average == pytest.approx(1.0)
+    both = pd.concat([perfect, found], ignore_index=True)
+    assert mean_average_precision(truth, both, TIOU).average == pytest.approx(1.0)
+    assert 0 <= mean_average_precision(truth, found, TIOU).average <= 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(scenes())
+def test_a_worse_wrong_detection_never_helps_and_stricter_is_never_easier(
+    scene: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    truth, found = scene
+    wrong = pd.DataFrame({"clip_id": ["c0"], "start_s": [900.0], "end_s": [901.0], "label": [0], "score": [0.99]})
+    before = mean_average_precision(truth, found, TIOU)
+    after = mean_average_precision(truth, pd.concat([found, wrong], ignore_index=True), TIOU)
+    assert after.average <= before.average + 1e-12
+    single = mean_average_precision(truth, truth.iloc[:1].assign(score=0.5), TIOU)
+    assert (np.diff(single.per_threshold) <= 1e-12).all()
+
+
+def test_two_hits_and_a_miss_by_hand() -> None:
+    truth = pd.DataFrame({"clip_id": "a", "start_s": [0.0, 10.0], "end_s": [1.0, 11.0], "label": 0})
+    found = pd.DataFrame(
+        {"clip_id": "a", "start_s": [0.0, 50.0, 10.0], "end_s": [1.0, 51.0, 11.0], "label": 0, "score": [0.9, 0.8, 0.7]}
+    )
+    # Hits at ranks 1 and 3: precision 1 up to recall 1/2, then 2/3.
+    assert mean_average_precision(truth, found, [0.5]).average == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_bad_input_is_named() -> None:
+    truth = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [1.0], "label": [0]})
+    with pytest.raises(AnnotationError, match="detections: lack column score"):
+        mean_average_precision(truth, truth, TIOU)
+    with pytest.raises(AnnotationError, match="start_s of row 0 is nan"):
+        mean_average_precision(truth.assign(start_s=np.nan), truth.assign(score=1.0), TIOU)
+    with pytest.raises(AnnotationError, match="no true segments"):
+        mean_average_precision(truth.iloc[:0], truth.assign(score=1.0), TIOU)
+    with pytest.raises(ConfigError, match="must lie in 0 to 1"):
+        mean_average_precision(truth, truth.assign(score=1.0), [0.0])
+    with pytest.raises(ConfigError, match="protocol 'voc' is not known"):
+        mean_average_precision(truth, truth.assign(score=1.0), TIOU, protocol="voc")

@@ -1,0 +1,158 @@
+"""Training learns, repeats itself, and goes on after a kill as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mravff_core import Predictor, TimeGrid, load_detector
+from mravff_core.config import BaseConfig, FusionConfig, Recipe, TestConfig, TrainConfig
+from mravff_core.errors import CancelledError, CheckpointError, ConfigError
+from mravff_core.evaluation import mean_average_precision
+from mravff_core.training.clip import TrainingClip
+from mravff_core.training.loop import train
+
+GRID = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=1, offset_frames=0)
+LABELS = ("up", "down")
+
+
+def recipe(**changes: object) -> Recipe:
+    base = BaseConfig(
+        input_channels=4, embed_channels=16, neck_channels=16, head_channels=16, levels=3, max_steps=64, drop_path=0.1
+    )
+    settings = TrainConfig(
+        epochs=3,
+        warmup_epochs=1,
+        batch_size=2,
+        learning_rate=2e-3,
+        ema_decay=0.8,
+        regression_range=((0, 6), (4, 12), (8, 100)),
+        initial_loss_norm=10,
+    )
+    fusion = FusionConfig(kind="mrav", audio_channels=3, audio_dropout=0.2)
+    settings = replace(settings, **changes)  # type: ignore[arg-type]
+    return Recipe(base=base, fusion=fusion, train=settings, test=TestConfig(max_segments=20))
+
+
+def clips(count: int = 5, first: int = 0) -> list[TrainingClip]:
+    """Vision says when, sound alone says which."""
+    made = []
+    for number in range(first, first + count):
+        rng = np.random.default_rng(number)
+        visual = rng.normal(0, 0.2, (4, 48)).astype(np.float32)
+        audio = rng.normal(0, 0.2, (3, 48)).astype(np.float32)
+        starts = np.array([4, 20, 36]) + rng.integers(0, 3, 3)
+        labels = rng.integers(0, 2, 3)
+        for start, label in zip(starts, labels, strict=True):
+            visual[0, start : start + 8] += 2
+            audio[label, start : start + 8] += 2
+        segments = np.stack([starts, starts + 8], axis=1).astype(np.float32)
+        made.append(TrainingClip(f"clip{number}", visual, audio, segments, labels.astype(np.int64)))
+    return made
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_detector(folder, device="cpu").state_dict()
+
+
+def same(first: Path, second: Path) -> bool:
+    one, other = weights(first), weights(second)
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_it_learns_what_only_sound_tells(tmp_path: Path) -> None:
+    plan = recipe(epochs=25, warmup_epochs=3, batch_size=4, learning_rate=4e-3)
+    train(plan, clips(16), LABELS, tmp_path / "run", accelerator="cpu")
+    detector = load_detector(tmp_path / "run", device="cpu")
+    scores = {}
+    for condition in ("on", "off"):
+        truth, found = [], []
+        for clip in clips(8, first=100):
+            prediction = Predictor(detector).detect(
+                clip.visual, clip.audio, grid=GRID, duration_s=48.0, audio_condition=condition
+            )
+            found.append(prediction.detections.assign(clip_id=clip.clip_id))
+            times = {"start_s": clip.segments_grid[:, 0], "end_s": clip.segments_grid[:, 1]}
+            truth.append(pd.DataFrame({"clip_id": clip.clip_id, **times, "label": clip.labels}))
+        scores[condition] = mean_average_precision(pd.concat(truth), pd.concat(found), [0.5]).average
+    assert scores["on"] > 0.9
+    assert scores["off"] < 0.75
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "run/training/metrics.jsonl").read_text().splitlines()]
+    assert len(losses) == 28
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        train(recipe(seed=seed, epochs=1), clips(), LABELS, tmp_path / name, accelerator="cpu")
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_a_stopped_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    train(recipe(), clips(), LABELS, tmp_path / "whole", accelerator="cpu")
+    calls = iter(range(1000))
+    with pytest.raises(CancelledError, match="goes on from the epoch before"):
+        train(recipe(), clips(), LABELS, tmp_path / "run", accelerator="cpu", cancel=lambda: next(calls) == 8)
+    assert not (tmp_path / "run/model.safetensors").exists()
+    assert (tmp_path / "run/training/state.pt").is_file()
+    train(recipe(), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    assert same(tmp_path / "whole", tmp_path / "run")
+    assert not (tmp_path / "run/training/state.pt").exists()
+
+
+def test_a_killed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    script = (
+        "import sys, torch; torch.set_num_threads(1); from tests.training.test_loop import *; "
+        "train(recipe(epochs=40), clips(), LABELS, sys.argv[1], accelerator='cpu')"
+    )
+    state = tmp_path / "run/training/state.pt"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run")],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.DEVNULL,
+    )
+    while not state.is_file():
+        time.sleep(0.01)
+        assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "run/model.safetensors").exists()
+    train(recipe(epochs=40), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    train(recipe(epochs=40), clips(), LABELS, tmp_path / "whole", accelerator="cpu")
+    assert same(tmp_path / "whole", tmp_path / "run")
+
+
+def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> None:
+    for name, half in (("single", False), ("half", True)):
+        train(recipe(epochs=1, store_half=half), clips(), LABELS, tmp_path / name, accelerator="cpu")
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("half", "single")]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert all(value.dtype == torch.float32 for value in weights(tmp_path / "half").values())
+
+
+def test_mistakes_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no clips to train on"):
+        train(recipe(), [], LABELS, tmp_path / "run")
+    with pytest.raises(ConfigError, match="regression_range has 1 levels, the detector has 3"):
+        train(recipe(regression_range=((0, 9),)), clips(), LABELS, tmp_path / "run")
+    with pytest.raises(ConfigError, match="cannot be shared out evenly among 3 devices"):
+        train(recipe(), clips(), LABELS, tmp_path / "run", devices=3)
+    train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    with pytest.raises(ConfigError, match="begun with another recipe"):
+        train(recipe(epochs=2), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    (tmp_path / "broken/training").mkdir(parents=True)
+    (tmp_path / "broken/training/state.pt").write_bytes(b"half a file")
+    with pytest.raises(CheckpointError, match=r"state\.pt: training cannot go on"):
+        train(recipe(), clips(), LABELS, tmp_path / "broken", accelerator="cpu")

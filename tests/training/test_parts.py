@@ -1,0 +1,121 @@
+"""Schedule, averages, crops and batches, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from mravff_core.config import TrainConfig
+from mravff_core.training.clip import TrainingClip, collate, random_crop
+from mravff_core.training.ema import AveragedWeights
+from mravff_core.training.losses import boundary_loss, focal_loss
+from mravff_core.training.schedule import learning_rate, parameter_groups
+from mravff_core.training.targets import Points, point_targets
+from tests.small_workspace import small_detector
+
+
+def clip(length: int, segments: list[tuple[float, float]], sound: bool = True) -> TrainingClip:
+    rng = np.random.default_rng(length)
+    return TrainingClip(
+        "c",
+        rng.normal(size=(3, length)).astype(np.float32),
+        rng.normal(size=(2, length)).astype(np.float32) if sound else None,
+        np.array(segments, np.float32).reshape(-1, 2),
+        np.arange(len(segments)),
+    )
+
+
+def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
+    config = TrainConfig(epochs=4, warmup_epochs=2, learning_rate=0.1)
+    rates = [learning_rate(step, 10, config) for step in range(60)]
+    assert rates[0] == pytest.approx(1e-8)
+    assert rates[19] == pytest.approx(0.1)
+    assert rates[20] == pytest.approx(0.1)
+    assert rates[40] == pytest.approx(0.05, rel=1e-6)
+    np.testing.assert_allclose(np.diff(rates[:20]), (0.1 - 1e-8) / 19)
+    assert (np.diff(rates[20:]) < 0).all()
+    steps = TrainConfig(epochs=4, warmup_epochs=0, learning_rate=0.1, schedule="multistep", schedule_steps=(1, 3))
+    assert [round(learning_rate(10 * epoch, 10, steps), 6) for epoch in range(4)] == [0.1, 0.01, 0.01, 0.001]
+
+
+def test_only_weights_of_projections_decay() -> None:
+    detector = small_detector()
+    decaying, free = parameter_groups(detector, 0.05)
+    assert decaying["weight_decay"] == 0.05
+    assert free["weight_decay"] == 0
+    assert len(decaying["params"]) + len(free["params"]) == len(list(detector.parameters()))
+    assert all(parameter.ndim > 1 for parameter in decaying["params"])
+    named = {id(parameter): name for name, parameter in detector.named_parameters()}
+    assert all("bias" not in named[id(parameter)] for parameter in decaying["params"])
+
+
+def test_the_average_follows_its_formula() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(model.weight, 1.0)
+    averaged = AveragedWeights(model, 0.9)
+    nn.init.constant_(model.weight, 2.0)
+    averaged.update(model)
+    averaged.update(model)
+    assert float(averaged.weights["weight"]) == pytest.approx(0.81 * 1 + 0.19 * 2)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 60), st.integers(1, 40), st.integers(0, 10_000))
+def test_crops_keep_segments_where_their_features_are(length: int, max_steps: int, seed: int) -> None:
+    whole = clip(length, [(0, length / 2), (length / 2, length)])
+    rng = np.random.default_rng(seed)
+    cut = random_crop(whole, rng, max_steps=max_steps, crop_ratio=(0.5, 1.0), truncated_share=0.5)
+    steps = cut.visual.shape[1]
+    assert 1 <= steps <= min(length, max_steps)
+    starts = [k for k in range(length - steps + 1) if np.array_equal(whole.visual[:, k : k + steps], cut.visual)]
+    assert starts
+    assert cut.audio is not None
+    np.testing.assert_array_equal(cut.audio, whole.audio[:, starts[0] : starts[0] + steps])  # type: ignore[index]
+    for bounds, label in zip(cut.segments_grid, cut.labels, strict=True):
+        original = whole.segments_grid[label]
+        np.testing.assert_allclose(bounds, np.clip(original, starts[0], starts[0] + steps) - starts[0], atol=1e-4)
+        assert bounds[1] - bounds[0] >= 0.5 * (original[1] - original[0]) - 1e-4
+
+
+def test_a_batch_says_what_is_real_and_what_has_sound() -> None:
+    batch = collate([clip(5, []), clip(3, [], sound=False)], audio_channels=2)
+    assert batch.valid_mask is not None
+    assert batch.valid_mask[:, 0].sum(dim=1).tolist() == [5, 3]
+    assert batch.audio_present is not None
+    assert batch.audio_present.tolist() == [True, False]
+    assert float(batch.visual[1, :, 3:].abs().sum()) == 0
+    assert collate([clip(5, [])], audio_channels=None).audio is None
+
+
+def test_targets_of_one_segment_by_hand() -> None:
+    points = Points.of_levels([8, 4], [1, 2], [(0, 3), (3, 100)])
+    config = TrainConfig(centre_radius=1.5)
+    targets = point_targets(points, torch.tensor([[1.0, 5.0]]), torch.tensor([1]), 2, config)
+    positive = targets.classes[:, 1] == 1
+    # Centre 3: level 0 reaches 1.5 steps and distances up to 3; level 1 takes distances from 3 on.
+    assert torch.nonzero(positive)[:, 0].tolist() == [2, 3, 4, 9, 10]
+    assert targets.offsets[2].tolist() == [1.0, 3.0]
+    assert targets.offsets[10].tolist() == [1.5, 0.5]
+    assert not targets.classes[:, 0].any()
+
+
+def test_of_two_segments_the_shorter_wins() -> None:
+    points = Points.of_levels([10], [1], [(0, 100)])
+    segments = torch.tensor([[0.0, 9.0], [3.0, 6.0]])
+    config = TrainConfig(centre_sampling="none")
+    targets = point_targets(points, segments, torch.tensor([0, 1]), 2, config)
+    assert targets.classes[4].tolist() == [0, 1]
+    assert targets.classes[1].tolist() == [1, 0]
+
+
+def test_losses_vanish_where_all_is_right() -> None:
+    offsets = torch.tensor([[1.0, 2.0], [0.5, 4.0]])
+    assert float(boundary_loss(offsets, offsets)) == pytest.approx(0, abs=1e-6)
+    assert float(boundary_loss(offsets, offsets.flip(0))) > 0.1
+    logits = torch.tensor([[20.0, -20.0]])
+    assert float(focal_loss(logits, torch.tensor([[1.0, 0.0]]))) < 1e-6
+    assert float(focal_loss(logits, torch.tensor([[0.0, 1.0]]))) > 5
