@@ -31,6 +31,7 @@ from mravff_core.data.features import Features
 from mravff_core.errors import CancelledError, MediaError
 from mravff_core.media.container import DecodeReport
 from mravff_core.media.mel import MelSettings, mel_columns
+from mravff_core.media.probe import probe
 from mravff_core.media.sound import iter_audio
 from mravff_core.time_grid import TimeGrid
 
@@ -86,8 +87,6 @@ class AudioEncoder:
             report: filled with the damage met.
         Raises: MediaError if the file cannot be opened or has no audio track.
         """
-        from mravff_core.media.probe import probe
-
         info = probe(path)
         duration_s = info.audio_duration_s or info.duration_s
         blocks = iter_audio(path, sample_rate=self.sample_rate, report=report)

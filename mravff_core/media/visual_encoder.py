@@ -38,6 +38,7 @@ from mravff_core.errors import CancelledError
 from mravff_core.media.container import DecodeReport
 from mravff_core.media.decode import iter_frames
 from mravff_core.media.pixels import COARSE, FINE, HEIGHT, WIDTH, FrameStats, joined, measure
+from mravff_core.media.probe import probe
 from mravff_core.time_grid import TimeGrid
 
 Floats = NDArray[np.float32]
@@ -83,8 +84,6 @@ class VisualEncoder:
             report: filled with the damage met.
         Raises: MediaError if the file cannot be opened, has no video or no frame of it decodes.
         """
-        from mravff_core.media.probe import probe
-
         frames = iter_frames(path, frames_per_second=_RATE, width=WIDTH, height=HEIGHT, report=report)
         expected = max(1.0, probe(path).duration_s * _RATE)
         return self.encode_frames(_watched((frame.rgb for frame in frames), expected, progress, cancel))

@@ -228,6 +228,24 @@ def test_a_gap_in_the_sound_stays_a_gap(tmp_path: Path) -> None:
     assert loud[:9].all() and not loud[11:29].any() and loud[31:39].all()
 
 
+def test_joined_recordings_play_one_after_the_other(tmp_path: Path) -> None:
+    long = make_video(tmp_path / "long.ts", 30.0, frames_per_second=10)
+    short = make_video(tmp_path / "short.ts", 2.0, frames_per_second=10)
+    path = tmp_path / "joined.ts"
+    path.write_bytes(long.read_bytes() + short.read_bytes())  # the clock starts again at the seam
+    shown = [read_stamp(frame.rgb) for frame in iter_frames(path, frames_per_second=10)]
+    assert len(shown) == pytest.approx(320, abs=4)
+    assert shown[290:300] == list(range(290, 300)) and shown[-1] == 19
+    assert probe(path).duration_s == pytest.approx(32.0, abs=0.4)
+
+
+def test_a_time_stamp_gone_wild_does_not_stretch_the_video(tmp_path: Path) -> None:
+    times_s = [k / 30 for k in range(60)] + [90000.0 + k / 30 for k in range(30)]
+    path = make_video(tmp_path / "wild.mkv", times_s=times_s)
+    assert probe(path).duration_s == pytest.approx(3.0, abs=0.2)
+    assert len(numbers(path)) == pytest.approx(90, abs=6)
+
+
 def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
     path = make_video(tmp_path / "one.mp4", 0.01)
     assert probe(path).frame_count == 1
