@@ -14,7 +14,8 @@ FLOORS = [
     {"workspace", "inference", "training"},
     {"analysis", "plots"},
     {"report"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 ALLOWED_SIDEWAYS = {("inference", "workspace"), ("training", "workspace")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -70,9 +70,10 @@ def add_video(
             encoded = encode_video(
                 video, dict(workspace.settings.encoders), has_audio=info.has_audio, progress=encoding, cancel=cancel
             )
-            for feature_set, features in encoded.items():
+            for feature_set, features in encoded.features.items():
                 workspace.set_features(feature_set, clip_id, features)
-            workspace.add_clips([_clip(clip_id, title, str(video) if made is None else made.name, info)])
+            warnings = (*info.warnings, *encoded.warnings)
+            workspace.add_clips([_clip(clip_id, title, str(video) if made is None else made.name, info, warnings)])
             found = 0
             if run_name is not None:
                 found = predict(
@@ -89,7 +90,7 @@ def add_video(
             if made is not None:
                 made.unlink(missing_ok=True)
             raise
-    return AddedVideo(clip_id, info.warnings, found)
+    return AddedVideo(clip_id, warnings, found)
 
 
 def _playable_copy(
@@ -116,7 +117,7 @@ def _playable_copy(
     return made
 
 
-def _clip(clip_id: str, title: str, path: str, info: MediaInfo) -> Clip:
+def _clip(clip_id: str, title: str, path: str, info: MediaInfo, warnings: tuple[str, ...]) -> Clip:
     return Clip(
         clip_id=clip_id,
         title=title,
@@ -127,7 +128,7 @@ def _clip(clip_id: str, title: str, path: str, info: MediaInfo) -> Clip:
         height=info.height,
         has_audio=info.has_audio,
         split="own",
-        warnings="\n".join(info.warnings),
+        warnings="\n".join(warnings),
     )
 
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 from mravff_core.data.features import Features
 from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.media.container import DecodeReport
 from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.workspace import Workspace
 
 Progress = Callable[[float], None]
 Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Features of one video by feature set, and sentences on damage met on the way."""
+
+    features: dict[str, Features]
+    warnings: tuple[str, ...]
 
 
 def encode_video(
@@ -23,7 +33,7 @@ def encode_video(
     has_audio: bool,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
-) -> dict[str, Features]:
+) -> Encoded:
     """Features of one video by feature set; audio sets are absent where there is no sound.
 
     Args:
@@ -35,6 +45,7 @@ def encode_video(
     Raises: MediaError, CancelledError, WorkspaceError for an encoder that is not ours.
     """
     made: dict[str, Features] = {}
+    warnings: list[str] = []
     for number, (feature_set, name) in enumerate(encoders.items()):
         if name not in ENCODERS:
             raise WorkspaceError(
@@ -48,8 +59,10 @@ def encode_video(
             if progress is not None:
                 progress((done + share) / len(encoders))
 
-        made[feature_set] = encoder.encode(path, progress=report, cancel=cancel)
-    return made
+        damage = DecodeReport()
+        made[feature_set] = encoder.encode(path, progress=report, cancel=cancel, report=damage)
+        warnings += damage.warnings(path)
+    return Encoded(made, tuple(warnings))
 
 
 def missing_features(workspace: Workspace, clip_id: str, feature_sets: Sequence[str]) -> dict[str, str]:
@@ -99,7 +112,7 @@ def extract(
             progress=report,
             cancel=stopped,
         )
-        for feature_set, features in made.items():
+        for feature_set, features in made.features.items():
             workspace.set_features(feature_set, clip_id, features)
         shares[clip_id] = 1.0
 

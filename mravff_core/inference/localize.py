@@ -132,8 +132,8 @@ def localize(
     encoders = encoders_of(detector)
     stage_done("probe")
     encoded = encode_video(video, encoders, has_audio=info.has_audio, progress=progress, cancel=cancel)
-    visual = encoded["visual"]
-    audio = encoded.get("audio")
+    visual = encoded.features["visual"]
+    audio = encoded.features.get("audio")
     listener = audio_encoder(encoders.get("audio"))
     if audio is not None:
         audio = altered_sound(video, audio, condition, listener)
@@ -148,7 +148,7 @@ def localize(
         silence=None if listener is None else listener.silence(),
     )
     stage_done("detect")
-    warnings = list(info.warnings)
+    warnings = [*info.warnings, *encoded.warnings]
     if "audio" in encoders and not info.has_audio:
         warnings.append("There is no sound track: the detector worked from the picture alone, as with audio off.")
     return Localization(

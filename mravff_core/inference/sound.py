@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.features import Features
-from mravff_core.media.sound import read_audio
 from mravff_core.media.encoders import ENCODERS, AudioEncoder
+from mravff_core.media.sound import read_audio
 from mravff_core.workspace import Workspace
 
 

@@ -33,7 +33,7 @@ Progress = Callable[[float], None]
 Cancel = Callable[[], bool]
 
 # Goes into every file; raise it when equal plans start to look or sound different.
-_VERSION = 1
+_VERSION = 2
 _VIDEO_OPTIONS = {
     "preset": "ultrafast",
     "crf": "24",
@@ -95,7 +95,9 @@ def is_rendered(plan: ClipPlan, path: Path | str) -> bool:
         return False
     try:
         with av.open(str(path)) as file:
-            return bool(file.metadata.get("comment") == _stamp(plan))
+            if file.metadata.get("comment") != _stamp(plan):
+                return False
+            return sum(1 for packet in file.demux(video=0) if packet.size) == plan.frame_count
     except (av.FFmpegError, OSError):
         return False
 
@@ -131,7 +133,7 @@ def render_split(
     kept = total - sum(plans[index].frame_count for index in todo)
     # Long clips first, so that no worker is left with one at the end.
     todo.sort(key=lambda index: -plans[index].frame_count)
-    with Crew([sys.executable, "-m", __name__, str(folder), split, str(seed)], min(workers, len(todo))) as crew:
+    with Crew([sys.executable, "-m", __name__, str(folder), split, str(seed)], min(max(workers, 1), len(todo))) as crew:
         for frames_done in crew.work(todo):
             if cancel is not None and cancel():
                 raise CancelledError(f"rendering of the {split} clips was stopped")
