@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import mravff_core
 from mravff_core.audio_condition import AudioCondition
+from mravff_core.data.features import Features
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.files import write_json
 from mravff_core.inference.extract import extract
@@ -23,6 +25,8 @@ from mravff_core.inference.predictor import Prediction, Predictor
 from mravff_core.inference.sound import conditioned_audio, silence_of
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector
+from mravff_core.model.outputs import Batch
+from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import LevelGates, Run, Workspace
 
 MANIFEST = "manifest.json"
@@ -112,19 +116,35 @@ def predict(
 
 def predict_clip(workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition) -> Prediction:
     """Detect in one clip of a workspace whose features are there."""
+    visual, audio, options = _inputs(workspace, clip_id, predictor, condition)
+    return predictor.detect(visual.array, audio, duration_s=workspace.clip(clip_id).duration_s, **options)
+
+
+def prepare_clip(
+    workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition
+) -> tuple[Batch, TimeGrid]:
+    """What `predict_clip` gives to the detector, and the visual grid.
+
+    Raises: FeatureError, WorkspaceError if the clip or its features are not there.
+    """
+    visual, audio, options = _inputs(workspace, clip_id, predictor, condition)
+    return predictor.prepare(visual.array, audio, **options), visual.grid
+
+
+def _inputs(
+    workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition
+) -> tuple[Features, NDArray[np.float32] | None, dict[str, Any]]:
     visual_set, audio_set = _sets(predictor.detector)
     visual = workspace.features(visual_set, clip_id)
     listens = audio_set is not None and condition.kind != "off"
     audio = conditioned_audio(workspace, clip_id, audio_set, condition) if audio_set and listens else None
-    return predictor.detect(
-        visual.array,
-        None if audio is None else audio.array,
-        grid=visual.grid,
-        duration_s=workspace.clip(clip_id).duration_s,
-        audio_grid=None if audio is None else audio.grid,
-        audio_condition=condition if condition.kind in ("off", "shift") else "on",
-        silence=silence_of(workspace, audio_set) if audio_set else None,
-    )
+    options = {
+        "grid": visual.grid,
+        "audio_grid": None if audio is None else audio.grid,
+        "audio_condition": condition if condition.kind in ("off", "shift") else "on",
+        "silence": silence_of(workspace, audio_set) if audio_set else None,
+    }
+    return visual, None if audio is None else audio.array, options
 
 
 def feature_sets_of(detector: Detector) -> list[str]:

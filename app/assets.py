@@ -1,0 +1,41 @@
+"""Browser modules of a folder, addressed by a hash of all of them, so that no stale mix can load."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+
+
+class Assets:
+    """The `.js` and `.css` files of one folder.
+
+    Args:
+        folder: where they lie; read when first asked for.
+        base: gives the address under which the server offers them, without a final slash.
+    """
+
+    def __init__(self, folder: Path, base: Callable[[], str]) -> None:
+        self._folder = folder
+        self._base = base
+
+    def get(self, name: str) -> tuple[bytes, str] | None:
+        """Content and media type of one file; None where there is no such file."""
+        path = self._folder / name
+        if path.parent != self._folder or path.suffix not in MEDIA_TYPES or not path.is_file():
+            return None
+        return path.read_bytes(), MEDIA_TYPES[path.suffix]
+
+    def url(self, name: str) -> str:
+        """Address of one file; it changes whenever any of the files does."""
+        return f"{self._base()}/{self.version()}/{name}"
+
+    def version(self) -> str:
+        """Hash over all files."""
+        digest = hashlib.sha256()
+        for path in sorted(self._folder.iterdir()):
+            if path.suffix in MEDIA_TYPES:
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()[:16]

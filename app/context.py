@@ -1,0 +1,50 @@
+"""What all sessions of one server share: workspace, detectors, jobs and uploads."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.detectors import DetectorCache
+from app.jobs import JobQueue
+from app.uploads import DEFAULT_LIMIT_BYTES, Uploads
+from mravff_core.media.spectrogram import warm_up
+from mravff_core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """Shared by all sessions and routes."""
+
+    workspace: Workspace
+    detectors: DetectorCache
+    jobs: JobQueue
+    uploads: Uploads
+
+
+_current: AppContext | None = None
+
+
+def start(folder: Path | str, *, device: str = "auto", upload_limit_bytes: int = DEFAULT_LIMIT_BYTES) -> AppContext:
+    """Open a workspace for this process. Raises: WorkspaceError, ConfigError."""
+    global _current
+    workspace = Workspace(folder)
+    if _current is not None:
+        _current.jobs.close()
+    _current = AppContext(
+        workspace,
+        DetectorCache(workspace, device),
+        JobQueue(),
+        Uploads(workspace.cache_folder / "uploads", upload_limit_bytes),
+    )
+    # The first spectrogram of a process compiles for seconds; nobody should wait for that.
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    return _current
+
+
+def context() -> AppContext:
+    """What `start` opened. Raises: RuntimeError before that."""
+    if _current is None:
+        raise RuntimeError("no workspace is open; start the app with 'python -m app --workspace DIR'")
+    return _current

@@ -1,0 +1,39 @@
+"""Loaded detectors, shared by everyone who uses the app."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from mravff_core.model.checkpoints import load_detector
+from mravff_core.model.detector import Detector
+from mravff_core.workspace import Workspace
+
+_MOST = 4
+
+
+class DetectorCache:
+    """Loads each run's detector once and again only when its files have changed.
+
+    Args:
+        workspace: whose runs.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+    """
+
+    def __init__(self, workspace: Workspace, device: str = "auto") -> None:
+        self._workspace = workspace
+        self._device = device
+        self._lock = threading.Lock()
+        self._loaded: OrderedDict[tuple[str, int, int], Detector] = OrderedDict()
+
+    def get(self, run: str) -> Detector:
+        """A run's detector in evaluation mode. Raises: WorkspaceError, CheckpointError."""
+        folder = self._workspace.run(run).folder
+        key = (run, (folder / "config.yaml").stat().st_mtime_ns, (folder / "model.safetensors").stat().st_mtime_ns)
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load_detector(folder, device=self._device).eval()
+                while len(self._loaded) > _MOST:
+                    self._loaded.popitem(last=False)
+            self._loaded.move_to_end(key)
+            return self._loaded[key]

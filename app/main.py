@@ -1,0 +1,33 @@
+"""The script that Streamlit runs for every session: look, pages, navigation."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.pages import add, clip
+
+# Streamlit leaves a hand's width above the first line; the tracks need that room.
+_STYLE = """
+<style>
+  [data-testid="stMainBlockContainer"] { padding: 2.9rem 1.75rem 1.5rem; max-width: 2400px; }
+  [data-testid="stHeader"] { height: 2.6rem; min-height: 2.6rem; }
+  [data-testid="stSidebarHeader"] { height: 2.8rem; margin-bottom: 0; }
+  [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+  [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
+</style>
+"""
+
+
+def main() -> None:
+    """Show the page that the address asks for."""
+    st.set_page_config(page_title="MRAV-FF Explorer", page_icon=":material/graphic_eq:", layout="wide")
+    st.html(_STYLE)
+    pages = {
+        "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),
+        "add": st.Page(add.show, title="Add", icon=":material/add_circle:", url_path="add"),
+    }
+    st.session_state["pages"] = pages
+    st.navigation(list(pages.values())).run()
+
+
+main()

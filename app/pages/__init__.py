@@ -1,0 +1,1 @@
+"""Pages of the app, one a file; each offers `show()`."""

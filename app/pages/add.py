@@ -1,0 +1,144 @@
+"""The Add page: videos of one's own, uploaded or from a path on the server's machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import sidebar, urls
+from app.context import AppContext, context
+from app.jobs import Job
+from app.pages.errors import says_errors
+from app.uploader import uploader
+from app.view import preferred
+from mravff_core.inference.add_video import AddedVideo, add_video
+
+_NO_RUN = "None: add the video only"
+_KIND = "add"
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    with st.sidebar:
+        sidebar.about(app)
+    st.header("Add videos", anchor=False)
+    st.caption("Each becomes a clip of this workspace: checked, converted if browsers cannot play it, and searched.")
+    run = _choose_run(app)
+    upload, paths = st.tabs([":material/upload: Upload", ":material/folder_open: From this machine"])
+    with upload:
+        _upload(app, run)
+    with paths:
+        _from_paths(app, run)
+    _list_jobs(app)
+
+
+def _choose_run(app: AppContext) -> str | None:
+    infos = {info.run: info for info in preferred(app.workspace.runs())}
+    choices = [*infos, _NO_RUN]
+    chosen = st.selectbox(
+        "Detect with",
+        choices,
+        key="add_run",
+        width=420,
+        format_func=lambda name: sidebar.run_title(infos[name]) if name in infos else name,
+    )
+    return chosen if chosen in infos else None
+
+
+def _upload(app: AppContext, run: str | None) -> None:
+    if "upload_token" not in st.session_state:
+        st.session_state["upload_token"] = app.uploads.issue()
+    token = st.session_state["upload_token"]
+    for arrived in uploader(urls.upload(token), limit_bytes=app.uploads.limit_bytes, key="uploader"):
+        upload = app.uploads.take(token, arrived.file_id)
+        if upload is not None:
+            _submit(app, upload.path, upload.name, run, keep=True)
+
+
+def _from_paths(app: AppContext, run: str | None) -> None:
+    with st.form("paths", border=False, clear_on_submit=False):
+        text = st.text_area(
+            "Paths of video files, one a line",
+            key="paths",
+            height=120,
+            placeholder="/data/videos/P01_01.MP4",
+            help="The files stay where they are; only features and detections are written into the workspace.",
+        )
+        if not st.form_submit_button("Add", type="primary", icon=":material/add:"):
+            return
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        st.warning("Write at least one path first.", icon=":material/edit:")
+    for line in lines:
+        path = Path(line).expanduser()
+        _submit(app, path, path.name, run, keep=False)
+
+
+def _submit(app: AppContext, path: Path, title: str, run: str | None, *, keep: bool) -> None:
+    app.jobs.submit(_KIND, f"add {path}", title, _work(app, path, title, run, keep))
+
+
+def _work(app: AppContext, path: Path, title: str, run: str | None, keep: bool) -> Callable[[Job], AddedVideo]:
+    def work(job: Job) -> AddedVideo:
+        try:
+            return add_video(
+                app.workspace,
+                path,
+                run_name=run,
+                title=title,
+                detector=app.detectors.get(run) if run else None,
+                keep=keep,
+                progress=job.report,
+                cancel=lambda: job.cancelled,
+            )
+        finally:
+            if keep:
+                path.unlink(missing_ok=True)
+
+    return work
+
+
+@st.fragment(run_every=0.5)
+def _list_jobs(app: AppContext) -> None:
+    """All videos being added on this server, whoever asked for them; they survive a reload."""
+    jobs = app.jobs.of(_KIND)
+    if not jobs:
+        return
+    st.subheader("Being added and done", anchor=False)
+    for job in jobs:
+        with st.container(border=True):
+            _show_job(app, job)
+
+
+def _show_job(app: AppContext, job: Job) -> None:
+    name, state, button = st.columns([3, 5, 1.3], vertical_alignment="center")
+    name.markdown(f"**{sidebar.plain(job.title)}**")
+    if not job.ended:
+        state.progress(job.share, text=f"{job.stage} …" if job.state == "running" else "Waiting …")
+        if button.button("Cancel", key=f"cancel {job.number}", disabled=job.cancelled, width="stretch"):
+            job.cancel()
+        return
+    if job.state == "done":
+        _show_done(job, state, button)
+        return
+    if job.state == "failed":
+        state.error(sidebar.plain(job.error), icon=":material/error:")
+    else:
+        state.caption("Cancelled; nothing was kept.")
+    if button.button("Dismiss", key=f"dismiss {job.number}", width="stretch"):
+        app.jobs.forget(job)
+        st.rerun(scope="fragment")
+
+
+def _show_done(job: Job, state: DeltaGenerator, button: DeltaGenerator) -> None:
+    added: AddedVideo = job.result
+    state.markdown(f":green[:material/check:] Added with {added.detections} detections")
+    for warning in added.warnings:
+        state.caption(f":orange[:material/warning:] {sidebar.plain(warning)}")
+    if button.button("Open", key=f"open {job.number}", type="primary", width="stretch"):
+        st.switch_page(st.session_state["pages"]["clip"], query_params={"clip": added.clip_id})

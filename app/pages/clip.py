@@ -1,0 +1,177 @@
+"""The Clip page: one clip with all that is known of it on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import sidebar, urls
+from app.context import AppContext, context
+from app.jobs import Job
+from app.pages.errors import says_errors
+from app.player import player
+from app.session import jump, keep_view, open_view
+from app.sources import sources
+from app.view import View
+from mravff_core.inference.run_predict import predict
+from mravff_core.workspace import Clip
+
+# One's own videos first: whoever added one came for it.
+_SPLITS = {"own": 0, "train": 2}
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    view = open_view(app.workspace)
+    view = sidebar.show(app, view)
+    if view.clip is None:
+        _welcome()
+        keep_view(view)
+        return
+    view = _choose_clip(app, view)
+    keep_view(view)
+    clip = app.workspace.clip(view.clip or "")
+    predicted = _detect(app, view)
+    keep_view(_play(app, view, clip, predicted))
+
+
+def _welcome() -> None:
+    st.header("No clips yet")
+    st.write("Add a video of your own, or make the demo kitchen with `python -m mravff_core demo`.")
+    st.page_link(st.session_state["pages"]["add"], label="Add videos", icon=":material/add_circle:")
+
+
+def _choose_clip(app: AppContext, view: View) -> View:
+    """The line above the player: which clip, the ones beside it, and warnings."""
+    table = app.workspace.clips
+    titles = dict(zip(table["clip_id"], table["title"], strict=True))
+    splits = dict(zip(table["clip_id"], table["split"], strict=True))
+    ids = sorted(titles, key=lambda clip_id: (_SPLITS.get(splits[clip_id], 1), splits[clip_id], clip_id))
+    if st.session_state.get("choose_clip") not in titles:
+        st.session_state["choose_clip"] = view.clip
+    choose, before, after, note = st.columns([5, 0.6, 0.6, 5.8], vertical_alignment="center")
+    place = ids.index(st.session_state["choose_clip"])
+    _step_button(before, "previous_clip", "Previous clip", ":material/chevron_left:", ids, place - 1)
+    _step_button(after, "next_clip", "Next clip", ":material/chevron_right:", ids, place + 1)
+    with choose:
+        chosen = st.selectbox(
+            "Clip",
+            ids,
+            key="choose_clip",
+            label_visibility="collapsed",
+            format_func=lambda clip_id: f"{titles[clip_id]} · {splits[clip_id]}",
+        )
+    with note:
+        _warn(app.workspace.clip(chosen))
+    return replace(view, clip=chosen)
+
+
+def _step_button(column: DeltaGenerator, key: str, words: str, icon: str, ids: list[str], place: int) -> None:
+    there = 0 <= place < len(ids)
+    target = ids[place] if there else ""
+    column.button(
+        "", icon=icon, help=words, key=key, disabled=not there, width="stretch", on_click=_go_to, args=(target,)
+    )
+
+
+def _go_to(clip_id: str) -> None:
+    st.session_state["choose_clip"] = clip_id
+
+
+def _warn(clip: Clip) -> None:
+    lines = [line for line in clip.warnings.splitlines() if line]
+    if not clip.has_audio:
+        lines.append("There is no sound track: detectors work from the picture alone.")
+    if len(lines) == 1 and len(lines[0]) < 90:
+        st.caption(f":orange[:material/warning:] {sidebar.plain(lines[0])}")
+    elif lines:
+        with st.popover(f"{len(lines)} warning{'s' * (len(lines) > 1)}", icon=":material/warning:"):
+            for line in lines:
+                st.markdown(sidebar.plain(line))
+
+
+def _detect(app: AppContext, view: View) -> bool:
+    """Whether detections of this view are stored; if not, have them made and show how far that is."""
+    if view.run is None or view.clip is None:
+        return False
+    run = app.workspace.run(view.run)
+    if run.has(view.audio, view.clip):
+        return True
+    name = f"detect {view.run} {view.audio} {view.clip}"
+    job = app.jobs.find(name)
+    if job is None or job.state == "done":
+        job = app.jobs.submit("detect", name, f"Detecting in {view.clip}", _work(app, view))
+    _progress(app, job, name)
+    return False
+
+
+def _work(app: AppContext, view: View) -> Callable[[Job], int]:
+    def work(job: Job) -> int:
+        job.report(0.0, "Loading the detector")
+        detector = app.detectors.get(view.run or "")
+        job.report(0.1, "Detecting")
+        return predict(
+            app.workspace,
+            view.run or "",
+            condition=view.audio,
+            clip_ids=[view.clip or ""],
+            detector=detector,
+            cancel=lambda: job.cancelled,
+        ).detections
+
+    return work
+
+
+@st.fragment(run_every=0.4)
+def _progress(app: AppContext, job: Job, name: str) -> None:
+    if job.state == "done":
+        st.rerun()
+    elif job.ended:
+        words, button = st.columns([8, 1], vertical_alignment="center")
+        words.error(job.error or "Detection was stopped.", icon=":material/error:")
+        if button.button("Try again", key=f"again {name}"):
+            app.jobs.forget(job)
+            st.rerun()
+    else:
+        words, button = st.columns([8, 1], vertical_alignment="center")
+        words.progress(job.share, text=f"{job.title}: {job.stage or 'waiting'} …")
+        if button.button("Cancel", key=f"cancel {name}"):
+            job.cancel()
+
+
+def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
+    infos = {info.run: info for info in app.workspace.runs()}
+    names = app.workspace.label_sets.get(view.label_set, ())
+    sent = jump()
+    state = player(
+        {
+            "clip": {
+                "id": clip.clip_id,
+                "title": clip.title,
+                "duration_s": clip.duration_s,
+                "frames_per_second": clip.frames_per_second,
+                "has_audio": clip.has_audio,
+                "video_url": urls.video(clip.clip_id),
+                "poster_url": urls.poster(clip.clip_id),
+            },
+            "sources": sources(app.workspace, view, infos.get(view.run or ""), predicted=predicted),
+            "view": {
+                "threshold": view.threshold,
+                "hidden_labels": [
+                    label for label, name in enumerate(names) if view.classes and name not in view.classes
+                ],
+                "selected": sent.selected,
+                "time_s": sent.time_s,
+                "label_set": view.label_set,
+            },
+        },
+        key="player",
+    )
+    if state.clip_id not in (None, clip.clip_id):
+        return view
+    return replace(view, time_s=round(max(0.0, state.time_s), 3), selected=state.selected)

@@ -1,0 +1,152 @@
+"""HTTP routes under /av: videos, track data, the player's modules and uploads; 404 for the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mimetypes
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app import player, uploader, urls
+from app.context import AppContext, context
+from app.tracks.attention import attention
+from app.tracks.container import MEDIA_TYPE
+from app.tracks.gates import gates
+from app.tracks.segments import segments
+from app.tracks.signal import signal
+from app.uploads import UploadError
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import ConfigError, MravffError
+from mravff_core.files import written_aside
+from mravff_core.media.thumbnails import thumbnail
+
+Handler = Callable[[AppContext, Request], Response]
+# Asked again every time, and answered with 304 where nothing has changed.
+_REVALIDATE = {"Cache-Control": "no-cache"}
+_POSTER_HEIGHT = 480
+
+
+def routes() -> list[BaseRoute]:
+    """All routes, the catch-all last."""
+    base = urls.prefix()
+    return [
+        Route(f"{base}/video/{{clip_id}}", _answer(_video), methods=["GET"]),
+        Route(f"{base}/poster/{{clip_id}}", _answer(_poster), methods=["GET"]),
+        Route(f"{base}/tracks/{{clip_id}}/{{kind}}", _answer(_tracks), methods=["GET"]),
+        Route(f"{base}/player/{{version}}/{{name}}", _answer(_module(player.asset)), methods=["GET"]),
+        Route(f"{base}/uploader/{{version}}/{{name}}", _answer(_module(uploader.asset)), methods=["GET"]),
+        Route(f"{base}/upload/{{token}}", _upload, methods=["PUT"]),
+        Route(f"{base}/{{rest:path}}", _nothing, methods=["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
+    ]
+
+
+def _answer(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Run a handler off the event loop; what it raises becomes one sentence."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await run_in_threadpool(handler, context(), request)
+        except ConfigError as error:
+            return _refusal(str(error), 400)
+        except MravffError as error:
+            return _refusal(str(error), 404)
+
+    return endpoint
+
+
+def _refusal(message: str, status: int) -> Response:
+    return JSONResponse({"error": message}, status_code=status, headers={"Cache-Control": "no-store"})
+
+
+def _video(app: AppContext, request: Request) -> Response:
+    path = app.workspace.video_path(request.path_params["clip_id"])
+    media_type = mimetypes.guess_type(path.name)[0] or "video/mp4"
+    return FileResponse(path, media_type=media_type, headers=_REVALIDATE)
+
+
+def _poster(app: AppContext, request: Request) -> Response:
+    clip = app.workspace.clip(request.path_params["clip_id"])
+    video = app.workspace.video_path(clip.clip_id)
+    path = app.workspace.cache_folder / "posters" / f"{clip.clip_id}.{video.stat().st_mtime_ns}.jpg"
+    if not path.is_file():
+        picture = thumbnail(video, min(1.0, clip.duration_s / 2), height=_POSTER_HEIGHT)
+        with written_aside(path) as aside:
+            aside.write_bytes(picture)
+    return FileResponse(path, media_type="image/jpeg", headers=_REVALIDATE)
+
+
+def _tracks(app: AppContext, request: Request) -> Response:
+    clip_id, kind = request.path_params["clip_id"], request.path_params["kind"]
+    query = request.query_params
+    condition = AudioCondition.parse(query.get("audio", "on"))
+    run = query.get("run", "")
+    if kind == "segments":
+        label_set = query.get("labels") or next(iter(app.workspace.label_sets), "")
+        data = segments(app.workspace, clip_id, label_set=label_set, run=run or None, condition=condition)
+        return _tagged(request, json.dumps(data, allow_nan=False).encode(), "application/json")
+    if kind == "signal":
+        return _tagged(request, signal(app.workspace, clip_id), MEDIA_TYPE)
+    if kind == "gates":
+        return _tagged(request, gates(app.workspace, clip_id, run=run, condition=condition), MEDIA_TYPE)
+    if kind == "attention":
+        level = _level(query.get("level", "0"))
+        detector = app.detectors.get(run)
+        data_ = attention(app.workspace, clip_id, detector=detector, condition=condition, level=level)
+        return _tagged(request, data_, MEDIA_TYPE)
+    return _refusal(f"there is no track data of kind {kind!r}", 404)
+
+
+def _level(text: str) -> int:
+    if not text.isdecimal() or len(text) > 3:
+        raise ConfigError(f"level {text!r} is no number of a level; expected 0 for the finest, 1, …")
+    return int(text)
+
+
+def _tagged(request: Request, data: bytes, media_type: str) -> Response:
+    tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    headers = {**_REVALIDATE, "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
+
+
+def _module(asset: Callable[[str], tuple[bytes, str] | None]) -> Handler:
+    def handler(_app: AppContext, request: Request) -> Response:
+        found = asset(request.path_params["name"])
+        if found is None:
+            return _refusal("there is no such module", 404)
+        return _tagged(request, *found)
+
+    return handler
+
+
+async def _upload(request: Request) -> Response:
+    if not _same_origin(request):
+        return _refusal("files are taken from pages of this server only", 403)
+    name = Path(unquote(request.headers.get("x-file-name", "video"))).name or "video"
+    length = request.headers.get("content-length", "")
+    try:
+        announced = int(length) if length.isdecimal() else None
+        upload = await context().uploads.receive(request.path_params["token"], name, request.stream(), announced)
+    except UploadError as error:
+        return _refusal(str(error), error.status)
+    except ClientDisconnect:
+        return _refusal("the browser stopped sending", 400)
+    return JSONResponse({"file_id": upload.file_id}, status_code=201)
+
+
+def _same_origin(request: Request) -> bool:
+    """Whether the browser says that the request comes from a page of this very server."""
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+async def _nothing(request: Request) -> Response:
+    return _refusal(f"there is nothing at {request.url.path}", 404)

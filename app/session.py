@@ -1,0 +1,70 @@
+"""One person's view, carried between runs of the script, pages and the address bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from app.view import View
+from mravff_core.workspace import Workspace
+
+_VIEW, _WRITTEN, _JUMP = "view", "written_query", "jump"
+
+
+@dataclass(frozen=True)
+class Jump:
+    """Where an address sends the player; constant until the address changes by other hands than ours."""
+
+    time_s: float = 0.0
+    selected: str | None = None
+
+
+def open_view(workspace: Workspace) -> View:
+    """The view to show now.
+
+    An address that we did not write ourselves (a link, the back button) wins; moving
+    between pages clears the address, and then the last view returns.
+    """
+    query = {name: st.query_params[name] for name in st.query_params}
+    known = st.session_state.get(_VIEW)
+    if known is not None and (not query or query == st.session_state.get(_WRITTEN)):
+        if _still_there(known, workspace):
+            return known
+        query = known.to_query()
+    view, complaints = View.from_query(query, workspace)
+    st.session_state[_VIEW] = view
+    st.session_state[_JUMP] = Jump(view.time_s, view.selected)
+    st.session_state[_WRITTEN] = query
+    for key in [key for key in st.session_state if str(key).startswith("choose_")]:
+        del st.session_state[key]
+    for sentence in complaints:
+        st.toast(sentence, icon=":material/link_off:")
+    return view
+
+
+def keep_view(view: View) -> None:
+    """Remember the view and write it into the address bar."""
+    before = st.session_state.get(_VIEW)
+    if before is not None and before.clip != view.clip:
+        view = replace(view, time_s=0.0, selected=None)
+        st.session_state[_JUMP] = Jump()
+    elif before is not None and (before.run, before.audio) != (view.run, view.audio):
+        # Another run's detections have other ids; true segments keep theirs.
+        view = replace(view, selected=None if (view.selected or "").startswith("d") else view.selected)
+    st.session_state[_VIEW] = view
+    query = view.to_query()
+    if query != {name: st.query_params[name] for name in st.query_params}:
+        st.query_params.from_dict(query)
+    st.session_state[_WRITTEN] = query
+
+
+def jump() -> Jump:
+    """Where the player was last sent."""
+    return st.session_state.get(_JUMP, Jump())
+
+
+def _still_there(view: View, workspace: Workspace) -> bool:
+    runs = {info.run for info in workspace.runs()}
+    clips = set(workspace.clip_ids())
+    return (view.clip in clips if view.clip else not clips) and (view.run in runs if view.run else not runs)

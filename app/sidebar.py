@@ -1,0 +1,127 @@
+"""The sidebar: what everything on the page is about."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+
+import streamlit as st
+
+from app.context import AppContext
+from app.view import View, preferred
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.model.checkpoints import choose_device
+from mravff_core.workspace import RunInfo
+
+FUSIONS = {
+    "mrav": "MRAV-FF",
+    "none": "visual only",
+    "concat": "concatenation",
+    "sum": "sum",
+    "cross_attention": "cross-attention",
+}
+_SOUNDS = {
+    "on": "As recorded",
+    "off": "Off: no fusion",
+    "silence": "Digital silence",
+    "shift": "Shifted in time",
+    "swap": "Another clip's sound",
+    "noise": "Noise added",
+}
+
+
+def show(app: AppContext, view: View) -> View:
+    """Draw the sidebar. Returns: the view with what was chosen there."""
+    with st.sidebar:
+        about(app)
+        infos = {info.run: info for info in preferred(app.workspace.runs())}
+        view = _choose_run(app, view, infos)
+        info = infos.get(view.run or "")
+        view = _choose_sound(app, view, info)
+        view = _choose_shown(app, view)
+        st.caption(f"Detectors run on **{_device()}**.")
+    return view
+
+
+def about(app: AppContext) -> None:
+    """Which workspace this is."""
+    clips = len(app.workspace.clips)
+    st.markdown(f"**{plain(app.workspace.settings.name)}**", help=f"`{app.workspace.folder}`")
+    st.caption(f"{clips} clip{'s' * (clips != 1)} · {len(app.workspace.runs())} runs")
+
+
+def run_title(info: RunInfo) -> str:
+    """A run as people read it in lists."""
+    return f"{info.run} · {FUSIONS.get(info.fusion, info.fusion)}"
+
+
+def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
+    if not infos:
+        st.info("There are no runs yet: train one, or import a checkpoint.", icon=":material/model_training:")
+        names = list(app.workspace.label_sets)
+        chosen = _select("Label set", names, view.label_set, "choose_labels") if names else ""
+        return replace(view, run=None, label_set=chosen)
+    run = _select("Run", list(infos), view.run, "choose_run", lambda name: run_title(infos[name]))
+    info = infos[run]
+    if info.label_set == view.label_set:
+        return replace(view, run=run)
+    return replace(view, run=run, label_set=info.label_set, classes=())
+
+
+def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
+    if info is None:
+        return replace(view, audio=AudioCondition())
+    deaf = info.fusion == "none"
+    usual = "on" if deaf else view.audio.kind
+    help_ = "What the detector gets to hear. The player always plays the clip's own sound."
+    kind = _select("Sound", list(_SOUNDS), usual, "choose_sound", _SOUNDS.__getitem__, disabled=deaf, help=help_)
+    if deaf:
+        st.caption("This run never listens.")
+        return replace(view, audio=AudioCondition())
+    if kind == "shift":
+        usual_s = view.audio.shift_s if view.audio.kind == "shift" else 1.0
+        st.session_state.setdefault("choose_shift", max(-5.0, min(5.0, usual_s)))
+        shift_s = st.slider("Seconds later", -5.0, 5.0, step=0.25, key="choose_shift")
+        return replace(view, audio=AudioCondition("shift", shift_s=shift_s))
+    if kind == "noise":
+        usual_db = view.audio.snr_db if view.audio.kind == "noise" else 0.0
+        st.session_state.setdefault("choose_noise", max(-20.0, min(30.0, usual_db)))
+        snr_db = st.slider("Signal to noise (dB)", -20.0, 30.0, step=1.0, key="choose_noise")
+        return replace(view, audio=AudioCondition("noise", snr_db=snr_db))
+    if kind == "swap":
+        others = [clip_id for clip_id in app.workspace.clip_ids() if clip_id != view.clip]
+        if not others:
+            st.caption("There is no other clip.")
+            return replace(view, audio=AudioCondition())
+        wanted = view.audio.clip_id if view.audio.clip_id in others else others[0]
+        return replace(view, audio=AudioCondition("swap", clip_id=_select("Sound of", others, wanted, "choose_swap")))
+    return replace(view, audio=AudioCondition(kind))
+
+
+def _choose_shown(app: AppContext, view: View) -> View:
+    st.session_state.setdefault("choose_threshold", view.threshold)
+    threshold = st.slider(
+        "Score threshold", 0.0, 1.0, step=0.01, key="choose_threshold", help="Detections of a lower score are hidden."
+    )
+    names = list(app.workspace.label_sets.get(view.label_set, ()))
+    key = f"choose_classes_{view.label_set}"
+    st.session_state.setdefault(key, [name for name in view.classes if name in names])
+    classes = st.multiselect("Classes", names, key=key, placeholder=f"All {len(names)} {view.label_set} classes")
+    return replace(view, threshold=threshold, classes=tuple(classes))
+
+
+def _select(label, options, usual, key, format_func=str, **more):  # type: ignore[no-untyped-def]
+    """A select box that starts from `usual` and forgets a choice that is no longer offered."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = usual if usual in options else options[0]
+    return st.selectbox(label, options, key=key, format_func=format_func, **more)
+
+
+@functools.cache
+def _device() -> str:
+    return str(choose_device("auto"))
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>~$:" else letter for letter in text)

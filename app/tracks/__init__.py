@@ -1,0 +1,1 @@
+"""Track data of the player: what it shows of one clip, by kind."""

@@ -1,0 +1,34 @@
+"""Addresses of the routes, as pages hand them to the browser."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from streamlit import config
+
+
+def prefix() -> str:
+    """What all addresses begin with; routes of our own do not get Streamlit's base path by themselves."""
+    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}/av" if base else "/av"
+
+
+def video(clip_id: str) -> str:
+    """The clip's video file."""
+    return f"{prefix()}/video/{quote(clip_id)}"
+
+
+def poster(clip_id: str) -> str:
+    """A picture of the clip."""
+    return f"{prefix()}/poster/{quote(clip_id)}"
+
+
+def tracks(clip_id: str, kind: str, **query: str) -> str:
+    """Track data of one kind; `query` chooses run, audio condition and more."""
+    text = urlencode({name: value for name, value in sorted(query.items()) if value})
+    return f"{prefix()}/tracks/{quote(clip_id)}/{kind}" + (f"?{text}" if text else "")
+
+
+def upload(token: str) -> str:
+    """Where a session sends its files."""
+    return f"{prefix()}/upload/{quote(token)}"

@@ -1,0 +1,124 @@
+"""What a person looks at: clip, run, sound, threshold, classes, moment and selection; kept in the URL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import ConfigError, MravffError
+from mravff_core.workspace import Workspace
+
+DEFAULT_THRESHOLD = 0.2
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of the Clip page; equal views have equal addresses.
+
+    Attributes:
+        clip, run: ids; None where the workspace has none.
+        label_set: classes shown; a run's own wherever there is a run.
+        audio: what the detector hears.
+        threshold: detections of a lower score are hidden.
+        classes: only these are shown; empty for all.
+        time_s: where the playhead stands.
+        selected: id of the selected segment.
+    """
+
+    clip: str | None = None
+    run: str | None = None
+    label_set: str = ""
+    audio: AudioCondition = field(default_factory=AudioCondition)
+    threshold: float = DEFAULT_THRESHOLD
+    classes: tuple[str, ...] = ()
+    time_s: float = 0.0
+    selected: str | None = None
+
+    def to_query(self) -> dict[str, str]:
+        """As query parameters; what is as usual is left out."""
+        query = {"clip": self.clip or "", "run": self.run or ""}
+        if not self.run:
+            query["labels"] = self.label_set
+        if str(self.audio) != "on":
+            query["audio"] = str(self.audio)
+        if self.threshold != DEFAULT_THRESHOLD:
+            query["min"] = f"{self.threshold:g}"
+        if self.classes:
+            query["classes"] = ",".join(self.classes)
+        if self.time_s > 0:
+            query["t"] = f"{self.time_s:.3f}".rstrip("0").rstrip(".")
+        if self.selected:
+            query["segment"] = self.selected
+        return {name: value for name, value in query.items() if value}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str], workspace: Workspace) -> tuple[View, list[str]]:
+        """Read query parameters; what does not fit the workspace is replaced, with a sentence for each.
+
+        Parameters that are missing are the workspace's first clip and run and the defaults.
+        """
+        complaints: list[str] = []
+        clip = _known(query.get("clip"), workspace.clip_ids(), "clip", complaints)
+        infos = workspace.runs()
+        run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
+        label_set = next((info.label_set for info in infos if info.run == run), None)
+        if label_set is None:
+            label_set = _known(query.get("labels"), list(workspace.label_sets), "label set", complaints) or ""
+        names = workspace.label_sets.get(label_set, ())
+        wanted = [name for name in query.get("classes", "").split(",") if name]
+        complaints += [
+            f"The address names the class {name!r}, which is not there." for name in set(wanted) - set(names)
+        ]
+        return (
+            cls(
+                clip=clip,
+                run=run,
+                label_set=label_set,
+                audio=_condition(query.get("audio", "on"), workspace, complaints),
+                threshold=_number(query.get("min"), DEFAULT_THRESHOLD, 1.0, "score threshold", complaints),
+                classes=tuple(name for name in wanted if name in names),
+                time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints),
+                selected=query.get("segment") or None,
+            ),
+            complaints,
+        )
+
+
+def preferred(infos: list[Any]) -> list[Any]:
+    """Runs with those that listen first: what they do is what people come to see."""
+    return sorted(infos, key=lambda info: (info.fusion != "mrav", info.label_set != "verb", info.fusion == "none"))
+
+
+def _known(wanted: str | None, there: list[str], what: str, complaints: list[str]) -> str | None:
+    if wanted in there:
+        return wanted
+    if wanted:
+        complaints.append(f"The address asks for the {what} {wanted!r}, which is not in this workspace.")
+    return there[0] if there else None
+
+
+def _condition(text: str, workspace: Workspace, complaints: list[str]) -> AudioCondition:
+    try:
+        condition = AudioCondition.parse(text)
+        if condition.kind == "swap":
+            workspace.clip(condition.clip_id)
+    except MravffError as error:
+        complaints.append(f"The address asks for a sound that cannot be made: {error}.")
+        return AudioCondition()
+    return condition
+
+
+def _number(text: str | None, usual: float, most: float, what: str, complaints: list[str]) -> float:
+    if not text:
+        return usual
+    try:
+        value = float(text)
+        if not 0 <= value <= most or math.isinf(value):
+            raise ConfigError("outside its range")
+    except (ValueError, ConfigError):
+        complaints.append(f"The address gives the {what} {text!r}, which makes no sense here.")
+        return usual
+    return value
