@@ -18,6 +18,7 @@ class Jump:
 
     time_s: float = 0.0
     selected: str | None = None
+    number: int = 0
 
 
 def open_view(workspace: Workspace) -> View:
@@ -34,7 +35,7 @@ def open_view(workspace: Workspace) -> View:
         query = known.to_query()
     view, complaints = View.from_query(query, workspace)
     st.session_state[_VIEW] = view
-    st.session_state[_JUMP] = Jump(view.time_s, view.selected)
+    st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
     st.session_state[_WRITTEN] = query
     for key in [key for key in st.session_state if str(key).startswith("choose_")]:
         del st.session_state[key]
@@ -48,7 +49,7 @@ def keep_view(view: View) -> None:
     before = st.session_state.get(_VIEW)
     if before is not None and before.clip != view.clip:
         view = replace(view, time_s=0.0, selected=None)
-        st.session_state[_JUMP] = Jump()
+        st.session_state[_JUMP] = Jump(number=jump().number + 1)
     elif before is not None and (before.run, before.audio) != (view.run, view.audio):
         # Another run's detections have other ids; true segments keep theirs.
         view = replace(view, selected=None if (view.selected or "").startswith("d") else view.selected)

@@ -61,7 +61,7 @@ class View:
         Parameters that are missing are the workspace's first clip and run and the defaults.
         """
         complaints: list[str] = []
-        clip = _known(query.get("clip"), workspace.clip_ids(), "clip", complaints)
+        clip = _known(query.get("clip"), clips_in_order(workspace), "clip", complaints)
         infos = workspace.runs()
         run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
         label_set = next((info.label_set for info in infos if info.run == run), None)
@@ -85,6 +85,14 @@ class View:
             ),
             complaints,
         )
+
+
+def clips_in_order(workspace: Workspace) -> list[str]:
+    """Clip ids as people look for them: their own first, training clips last."""
+    table = workspace.clips
+    rank = {"own": 0, "train": 2}
+    rows = sorted(zip(table["split"], table["clip_id"], strict=True), key=lambda row: (rank.get(row[0], 1), *row))
+    return [clip_id for _, clip_id in rows]
 
 
 def preferred(infos: list[Any]) -> list[Any]:

@@ -15,12 +15,9 @@ from app.pages.errors import says_errors
 from app.player import player
 from app.session import jump, keep_view, open_view
 from app.sources import sources
-from app.view import View
+from app.view import View, clips_in_order
 from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Clip
-
-# One's own videos first: whoever added one came for it.
-_SPLITS = {"own": 0, "train": 2}
 
 
 @says_errors
@@ -51,7 +48,7 @@ def _choose_clip(app: AppContext, view: View) -> View:
     table = app.workspace.clips
     titles = dict(zip(table["clip_id"], table["title"], strict=True))
     splits = dict(zip(table["clip_id"], table["split"], strict=True))
-    ids = sorted(titles, key=lambda clip_id: (_SPLITS.get(splits[clip_id], 1), splits[clip_id], clip_id))
+    ids = clips_in_order(app.workspace)
     if st.session_state.get("choose_clip") not in titles:
         st.session_state["choose_clip"] = view.clip
     choose, before, after, note = st.columns([5, 0.6, 0.6, 5.8], vertical_alignment="center")
@@ -167,6 +164,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
                 ],
                 "selected": sent.selected,
                 "time_s": sent.time_s,
+                "jump": sent.number,
                 "label_set": view.label_set,
             },
         },

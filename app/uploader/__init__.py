@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,16 @@ import streamlit as st
 from app import urls
 from app.assets import Assets
 
-_assets = Assets(Path(__file__).parent, lambda: f"{urls.prefix()}/uploader")
+_FOLDER = Path(__file__).parent
+_assets = Assets(_FOLDER, lambda: f"{urls.prefix()}/uploader")
 asset = _assets.get
 
 _SHIM = """
-export default async function (component) {
-  const root = component.parentElement;
-  const { mount } = await import(component.data.module_url);
-  mount(root, component.data, component.setTriggerValue);
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  import(new URL(data.module_url, document.baseURI).href).then(({ mount }) => mount(parentElement, data, setTriggerValue));
 }
 """
-_render: Any = None
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,16 @@ def uploader(upload_url: str, *, limit_bytes: int, key: str) -> list[Arrived]:
         limit_bytes: shown, and checked before sending.
     Returns: files that have arrived since the last run.
     """
-    global _render
-    if _render is None:
-        _render = st.components.v2.component("mravff_uploader", js=_SHIM, html="<div></div>", isolate_styles=True)
     data = {
         "module_url": _assets.url("uploader.js"),
-        "style_url": _assets.url("uploader.css"),
         "upload_url": upload_url,
         "limit_bytes": limit_bytes,
     }
-    result = _render(data=data, key=key, on_arrived_change=lambda: None)
+    result = _component()(data=data, key=key, on_arrived_change=lambda: None)
     return [Arrived(str(entry["file_id"]), str(entry["name"])) for entry in (result.arrived or [])]
+
+
+@functools.cache
+def _component() -> Any:
+    css = (_FOLDER / "uploader.css").read_text(encoding="utf-8")
+    return st.components.v2.component("mravff_uploader", js=_SHIM, css=css, isolate_styles=True)

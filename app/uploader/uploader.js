@@ -150,9 +150,7 @@ export function mount(parent, data, report) {
   if (!uploader) {
     uploader = new Uploader(data, report);
     instances.set(parent, uploader);
-    const style = document.createElement("link");
-    Object.assign(style, { rel: "stylesheet", href: data.style_url });
-    parent.replaceChildren(style, uploader.root);
+    parent.append(uploader.root);
   }
   uploader.update(data, report);
 }

@@ -1,0 +1,160 @@
+// Beside the video: the selected segment with what speaks for it, and the list of detections.
+
+import { classColour } from "./colours.js";
+import { button, el, icon } from "./dom.js";
+import { EXPLAIN_ERROR, overlap } from "./matching.js";
+import { formatStep, formatTime } from "./timeline.js";
+
+const MOST_LISTED = 200;
+
+const row = (name, ...value) => [el("dt", {}, name), el("dd", {}, ...value)];
+const seconds = (segment) => `${segment.start_s.toFixed(2)} – ${segment.end_s.toFixed(2)} s`;
+const lasting = (segment) => `${(segment.end_s - segment.start_s).toFixed(2)} s`;
+
+export class Details {
+  /** @param {Object} player gives `select()`, `playSelected()`, `toggleLoop()`, `zoomToSelected()`, `gateTrack`, `theme` */
+  constructor(player) {
+    this.player = player;
+    this.card = el("section", { class: "mv-card", "data-testid": "details", "aria-label": "Selected segment" });
+    this.count = el("span", { class: "mv-count" });
+    this.list = el("div", { class: "mv-list", role: "listbox", "aria-label": "Detections, best first", "data-testid": "list" });
+    this.listing = el("section", { class: "mv-listing" },
+      el("div", { class: "mv-head" }, el("strong", {}, "Detections"), this.count), this.list);
+    this.root = el("div", { class: "mv-panel" }, this.card, this.listing);
+  }
+
+  name(segment) {
+    return this.data?.labels[segment.label] ?? String(segment.label);
+  }
+
+  swatch(segment, isTrue) {
+    const colour = classColour(segment.label, this.player.theme);
+    return el("span", { class: isTrue ? "mv-swatch mv-swatch-true" : "mv-swatch", style: `--swatch:${colour}` });
+  }
+
+  /** Take new data or another selection of what is shown. */
+  show(data, selection) {
+    Object.assign(this, { data, selection });
+    this.fillList();
+    this.fillCard();
+  }
+
+  fillList() {
+    const best = [...this.selection.detections].sort((a, b) => b.score - a.score);
+    const { hiddenDetections } = this.selection;
+    this.count.textContent = `${best.length} shown${hiddenDetections ? `, ${hiddenDetections} hidden` : ""}`;
+    const items = best.slice(0, MOST_LISTED).map((segment) => {
+      const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
+        onmousedown: (event) => event.preventDefault(), onclick: () => this.player.choose(segment) },
+        this.swatch(segment), el("span", { class: "mv-item-name" }, this.name(segment)),
+        el("span", { class: "mv-item-time" }, formatTime(segment.start_s, 1)),
+        el("span", { class: "mv-item-score" }, segment.score.toFixed(2)));
+      if (segment.error) item.append(el("span", { class: "mv-flag", title: EXPLAIN_ERROR.detection }, icon("error", 12)));
+      return item;
+    });
+    if (best.length > MOST_LISTED) items.push(el("div", { class: "mv-hint" }, `and ${best.length - MOST_LISTED} of lower score`));
+    if (!best.length) items.push(el("div", { class: "mv-hint" }, "No detections are shown."));
+    this.list.replaceChildren(...items);
+  }
+
+  fillCard() {
+    const chosen = this.player.selectedSegment;
+    this.root.classList.toggle("mv-has-selection", Boolean(chosen));
+    for (const item of this.list.querySelectorAll(".mv-item")) {
+      const mine = item.dataset.id === chosen?.id;
+      item.setAttribute("aria-selected", String(mine));
+      if (mine) this.reveal(item);
+    }
+    if (!chosen) this.card.replaceChildren(...this.invitation());
+    else this.card.replaceChildren(...(chosen.id.startsWith("t") ? this.aboutTrue(chosen) : this.aboutDetection(chosen)));
+  }
+
+  /** Scroll the list itself, never the page. */
+  reveal(item) {
+    const { list } = this;
+    const top = item.offsetTop - list.offsetTop;
+    if (top < list.scrollTop || top + item.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = top - list.clientHeight / 2;
+    }
+  }
+
+  invitation() {
+    return [
+      el("div", { class: "mv-head" }, el("strong", {}, "Nothing selected")),
+      el("p", { class: "mv-hint" }, "Click a segment in a track or a detection in the list to see its score, its best " +
+        "true segment and how far each level let sound in. ", el("kbd", {}, "?"), " lists the keys."),
+    ];
+  }
+
+  head(segment, isTrue) {
+    const { player } = this;
+    const loop = button("loop", "Repeat this segment (R)", () => player.toggleLoop(), icon("loop"));
+    loop.setAttribute("aria-pressed", String(player.looping));
+    return el("div", { class: "mv-head" },
+      this.swatch(segment, isTrue),
+      el("strong", { class: "mv-class" }, this.name(segment)),
+      el("span", { class: "mv-kind" }, isTrue ? "true segment" : "detection"),
+      el("span", { class: "mv-actions" },
+        button("play-segment", "Play this segment (Enter)", () => player.playSelected(), icon("play")), loop,
+        button("zoom-segment", "Zoom to this segment (Z)", () => player.zoomToSelected(), icon("fit")),
+        button("unselect", "Select nothing (Esc)", () => player.select(null), "✕")));
+  }
+
+  aboutDetection(segment) {
+    const truth = this.data.truth.find((candidate) => candidate.id === segment.best_truth);
+    const facts = [...row("Score", el("b", {}, segment.score.toFixed(3))), ...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
+    if (truth) facts.push(...row("Best true", this.link(truth)), ...row("tIoU", el("b", {}, segment.best_tiou.toFixed(2)), this.shift(segment, truth)));
+    else if (this.data.truth.length) facts.push(...row("Best true", "none overlaps it"));
+    return [this.head(segment, false), this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts),
+      segment.error ? this.flag(EXPLAIN_ERROR.detection) : null, this.gates(segment)].filter(Boolean);
+  }
+
+  aboutTrue(segment) {
+    const best = this.selection.found.get(segment.id);
+    const detection = best && this.data.detections.find((candidate) => candidate.id === best.id);
+    const facts = [...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
+    if (segment.audibility !== null && segment.audibility !== undefined) {
+      facts.push(...row("Audibility", `${segment.audibility.toFixed(2)}${segment.audibility === 0 ? " (makes no sound)" : ""}`));
+    }
+    if (detection) {
+      facts.push(...row("Found by", this.link(detection, `${this.name(detection)} ${detection.score.toFixed(2)}`)),
+        ...row("tIoU", el("b", {}, overlap(segment, detection).toFixed(2)), this.shift(detection, segment)));
+    } else if (this.data.detections.length) facts.push(...row("Found by", "no shown detection of its class"));
+    const missed = segment.error && this.data.detections.length > 0;
+    return [this.head(segment, true), this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts),
+      missed ? this.flag(EXPLAIN_ERROR.truth) : null, this.gates(segment)].filter(Boolean);
+  }
+
+  link(segment, text = this.name(segment)) {
+    return el("button", { type: "button", class: "mv-link", onclick: () => this.player.choose(segment) }, text,
+      ` at ${formatTime(segment.start_s, 1)}`);
+  }
+
+  shift(detection, truth) {
+    const signed = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
+    return el("span", { class: "mv-soft" },
+      ` start ${signed(detection.start_s - truth.start_s)} s, end ${signed(detection.end_s - truth.end_s)} s`);
+  }
+
+  flag(words) {
+    return el("p", { class: "mv-flagged" }, icon("error", 12), ` Error: ${words}.`);
+  }
+
+  hiddenNote(segment) {
+    const shown = this.selection.detections.includes(segment) || this.selection.truth.includes(segment);
+    return shown ? null : el("p", { class: "mv-hint" }, "Hidden in the tracks by the score threshold or the classes chosen.");
+  }
+
+  /** Mean gate per level inside the segment, as bars from 0 to 1. */
+  gates(segment) {
+    const track = this.player.gateTrack;
+    if (!track.levels.length) return null;
+    const bars = track.meansWithin(segment.start_s, segment.end_s).flatMap(({ step_s, mean }, level) => [
+      el("span", { class: "mv-bar-name" }, `L${level}`, el("i", {}, ` ${formatStep(step_s)}`)),
+      el("span", { class: "mv-bar" }, el("span", { style: `width:${(100 * Math.min(1, Math.max(0, mean))).toFixed(1)}%` })),
+      el("span", { class: "mv-bar-value" }, mean.toFixed(2)),
+    ]);
+    const title = "Mean gate inside the segment, per level: 0 shuts sound out, 1 lets it replace the picture";
+    return el("div", { class: "mv-gates", title }, el("div", { class: "mv-bars-head" }, "Mean gate inside, 0 to 1"), ...bars);
+  }
+}
