@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.pages import add, clip
 
+_ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
 _STYLE = """
 <style>
@@ -20,7 +23,7 @@ _STYLE = """
 
 def main() -> None:
     """Show the page that the address asks for."""
-    st.set_page_config(page_title="MRAV-FF Explorer", page_icon=":material/graphic_eq:", layout="wide")
+    st.set_page_config(page_title="MRAV-FF Explorer", page_icon=str(_ICON), layout="wide")
     st.html(_STYLE)
     pages = {
         "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),

@@ -18,6 +18,7 @@ from mravff_core.inference.add_video import AddedVideo, add_video
 
 _NO_RUN = "None: add the video only"
 _KIND = "add"
+_WIDTH = 980
 
 
 @says_errors
@@ -26,7 +27,12 @@ def show() -> None:
     app = context()
     with st.sidebar:
         sidebar.about(app)
-    st.header("Add videos", anchor=False)
+    with st.container(width=_WIDTH):
+        _page(app)
+
+
+def _page(app: AppContext) -> None:
+    st.subheader("Add videos", anchor=False)
     st.caption("Each becomes a clip of this workspace: checked, converted if browsers cannot play it, and searched.")
     run = _choose_run(app)
     upload, paths = st.tabs([":material/upload: Upload", ":material/folder_open: From this machine"])
@@ -109,7 +115,7 @@ def _list_jobs(app: AppContext) -> None:
     jobs = app.jobs.of(_KIND)
     if not jobs:
         return
-    st.subheader("Being added and done", anchor=False)
+    st.markdown("**On their way and done**")
     for job in jobs:
         with st.container(border=True):
             _show_job(app, job)

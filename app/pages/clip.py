@@ -38,7 +38,7 @@ def show() -> None:
 
 
 def _welcome() -> None:
-    st.header("No clips yet")
+    st.subheader("No clips yet", anchor=False)
     st.write("Add a video of your own, or make the demo kitchen with `python -m mravff_core demo`.")
     st.page_link(st.session_state["pages"]["add"], label="Add videos", icon=":material/add_circle:")
 

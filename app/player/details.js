@@ -105,8 +105,7 @@ export class Details {
     const facts = [...row("Score", el("b", {}, segment.score.toFixed(3))), ...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
     if (truth) facts.push(...row("Best true", this.link(truth)), ...row("tIoU", el("b", {}, segment.best_tiou.toFixed(2)), this.shift(segment, truth)));
     else if (this.data.truth.length) facts.push(...row("Best true", "none overlaps it"));
-    return [this.head(segment, false), this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts),
-      segment.error ? this.flag(EXPLAIN_ERROR.detection) : null, this.gates(segment)].filter(Boolean);
+    return this.about(segment, facts, false, segment.error ? EXPLAIN_ERROR.detection : "");
   }
 
   aboutTrue(segment) {
@@ -121,8 +120,13 @@ export class Details {
         ...row("tIoU", el("b", {}, overlap(segment, detection).toFixed(2)), this.shift(detection, segment)));
     } else if (this.data.detections.length) facts.push(...row("Found by", "no shown detection of its class"));
     const missed = segment.error && this.data.detections.length > 0;
-    return [this.head(segment, true), this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts),
-      missed ? this.flag(EXPLAIN_ERROR.truth) : null, this.gates(segment)].filter(Boolean);
+    return this.about(segment, facts, true, missed ? EXPLAIN_ERROR.truth : "");
+  }
+
+  about(segment, facts, isTrue, error) {
+    const flag = error ? this.flag(error) : null;
+    const left = el("div", {}, this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts), flag);
+    return [this.head(segment, isTrue), el("div", { class: "mv-body" }, left, this.gates(segment))];
   }
 
   link(segment, text = this.name(segment)) {
@@ -133,7 +137,7 @@ export class Details {
   shift(detection, truth) {
     const signed = (value) => `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
     return el("span", { class: "mv-soft" },
-      ` start ${signed(detection.start_s - truth.start_s)} s, end ${signed(detection.end_s - truth.end_s)} s`);
+      ` (start ${signed(detection.start_s - truth.start_s)} s, end ${signed(detection.end_s - truth.end_s)} s)`);
   }
 
   flag(words) {

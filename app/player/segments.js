@@ -32,7 +32,7 @@ export class SegmentTrack extends Track {
     this.labels = data.labels;
     this.lanes = assignLanes(this.segments);
     const hidden = this.isTrue ? selection.hiddenTruth : selection.hiddenDetections;
-    this.note.textContent = hidden ? `+${hidden} hidden` : "";
+    this.note.textContent = hidden ? `+${hidden}` : "";
     this.note.title = hidden ? `${hidden} not shown because of the score threshold or the classes chosen` : "";
     this.say(this.segments.length ? "" : this.explainEmpty(data, selection, view));
   }
@@ -167,6 +167,6 @@ export class SegmentTrack extends Track {
     const here = this.segments.filter((segment) => time_s >= segment.start_s && time_s <= segment.end_s);
     const names = here.map((segment) => this.labels[segment.label] ?? String(segment.label));
     const text = names.length > 3 ? `${names.slice(0, 3).join(", ")} +${names.length - 3}` : names.join(", ");
-    return [{ y: this.fullHeight / 2, text: text || "–" }];
+    return text ? [{ y: this.fullHeight / 2, text }] : [];
   }
 }

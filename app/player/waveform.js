@@ -79,6 +79,6 @@ export class WaveformTrack extends Track {
     if (!this.drawable) return [];
     const { low, high, hop_s } = this.levels[0];
     const bin = Math.min(low.length - 1, Math.floor(time_s / hop_s));
-    return [{ y: this.fullHeight / 2, text: `${low[bin].toFixed(2)} … ${high[bin].toFixed(2)}` }];
+    return [{ y: this.fullHeight / 2, text: `peak ${Math.max(-low[bin], high[bin], 0).toFixed(2)}` }];
   }
 }

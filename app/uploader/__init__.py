@@ -19,7 +19,8 @@ asset = _assets.get
 _SHIM = """
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component;
-  import(new URL(data.module_url, document.baseURI).href).then(({ mount }) => mount(parentElement, data, setTriggerValue));
+  const address = new URL(data.module_url, document.baseURI).href;
+  import(address).then(({ mount }) => mount(parentElement, data, setTriggerValue));
 }
 """
 

@@ -9,18 +9,20 @@ import numpy as np
 from mravff_core.kitchen.plan import Segment, SoundEvent
 from mravff_core.kitchen.vocabulary import MOTIONS, NOUN_TABLE, VERB_TABLE, VERBS_NEEDING_SOUND, look_alike_verbs
 
-TARGET_SHARE = 0.26
-_LEVEL = (0.35, 0.75)
+TARGET_SHARE = 0.34
+# An action stays decidable where its own sound is at least this much louder than a misleading one.
+LOUDER = 1.6
+_LEVEL = (0.15, 1.0)
 _LONGEST_S = 4.0
 
 
 def plan_distractors(
-    segments: Sequence[Segment], duration_s: float, rng: np.random.Generator
+    segments: Sequence[Segment], own: Sequence[SoundEvent], duration_s: float, rng: np.random.Generator
 ) -> tuple[SoundEvent, ...]:
-    """Off-screen sounds that cover about a quarter of a clip, never two at once.
+    """Off-screen sounds that cover about a third of a clip, never two at once.
 
-    A sound is never put over an action that only its own sound tells from that sound's
-    verb: the truth stays decidable by eye and ear together.
+    Over an action that only its own sound tells from another, a sound that could be taken
+    for the other's is clearly the quieter: the truth stays decidable by eye and ear together.
     """
     wanted_s = duration_s * TARGET_SHARE
     events: list[SoundEvent] = []
@@ -28,7 +30,7 @@ def plan_distractors(
     covered_s = 0.0
     while covered_s < wanted_s:
         event = _draw(str(rng.choice(audible)), duration_s, rng)
-        if _collides(event, events) or _confuses(event, segments):
+        if _collides(event, events) or _confuses(event, segments, own):
             continue
         events.append(event)
         covered_s += event.end_s - event.start_s
@@ -56,10 +58,13 @@ def _collides(event: SoundEvent, others: Sequence[SoundEvent]) -> bool:
     return any(event.start_s < other.end_s + 0.1 and other.start_s < event.end_s + 0.1 for other in others)
 
 
-def _confuses(event: SoundEvent, segments: Sequence[Segment]) -> bool:
+def _confuses(event: SoundEvent, segments: Sequence[Segment], own: Sequence[SoundEvent]) -> bool:
     """Whether a sound would make an action that needs its sound undecidable."""
+    levels = {sound.segment_id: sound.level for sound in own}
     for segment in segments:
         if event.start_s >= segment.end_s or segment.start_s >= event.end_s:
+            continue
+        if LOUDER * event.level <= levels.get(segment.segment_id, 0.0):
             continue
         # A short action is drowned by whatever is over it.
         if segment.gesture.motion in ("strike", "press") or segment.noun_needs_sound:

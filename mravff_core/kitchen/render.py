@@ -33,7 +33,7 @@ Progress = Callable[[float], None]
 Cancel = Callable[[], bool]
 
 # Goes into every file; raise it when equal plans start to look or sound different.
-_VERSION = 2
+_VERSION = 3
 _VIDEO_OPTIONS = {
     "preset": "ultrafast",
     "crf": "24",

@@ -30,7 +30,7 @@ SPLITS = {"train": "train", "validation": "val"}
 SEGMENTS_PER_CLIP = 11
 _SHORTEST_CLIP_S = 40.0
 _GAP_S = (0.95, 1.45)
-_LEVEL = (0.6, 1.0)
+_LEVEL = (0.3, 1.0)
 _STREAMS = {"deck": 0, "nouns": 1, "times": 2, "gestures": 3, "sounds": 4, "distractors": 5, "decor": 6, "room": 7}
 
 
@@ -53,7 +53,7 @@ def plan_clip(seed: int, split: str, index: int) -> ClipPlan:
     segments, duration_s = _segments(seed, split, index, verbs, nouns)
     sounds = _own_sounds(segments, stream(seed, split, index, "sounds"))
     segments = tuple(_with_audibility(segment, sounds) for segment in segments)
-    extra = plan_distractors(segments, duration_s, stream(seed, split, index, "distractors"))
+    extra = plan_distractors(segments, sounds, duration_s, stream(seed, split, index, "distractors"))
     return ClipPlan(
         clip_id=f"kitchen_{SPLITS[split]}_{index:03d}",
         duration_s=duration_s,

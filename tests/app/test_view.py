@@ -1,0 +1,91 @@
+"""Views and addresses: equal views have equal addresses, and bad addresses are repaired with a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.view import View
+from mravff_core import AudioCondition, Workspace
+from tests.small_workspace import VERBS, small_workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return small_workspace(tmp_path_factory.mktemp("view") / "small")
+
+
+conditions = st.one_of(
+    st.sampled_from([AudioCondition(), AudioCondition("off"), AudioCondition("silence")]),
+    st.integers(-20, 20).map(lambda quarters: AudioCondition("shift", shift_s=quarters / 4)),
+    st.integers(-20, 30).map(lambda decibels: AudioCondition("noise", snr_db=float(decibels))),
+    st.just(AudioCondition("swap", clip_id="clip_1")),
+)
+views = st.builds(
+    View,
+    clip=st.sampled_from(["clip_0", "clip_1", "clip_2"]),
+    run=st.sampled_from(["verb_mrav", "verb_visual"]),
+    label_set=st.just("verb"),
+    audio=conditions,
+    threshold=st.integers(0, 100).map(lambda percent: percent / 100),
+    classes=st.lists(st.sampled_from(VERBS), unique=True).map(tuple),
+    time_s=st.integers(0, 10**6).map(lambda thousandths: thousandths / 1000),
+    selected=st.sampled_from([None, "d0", "t1"]),
+)
+
+
+@given(views)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_an_address_gives_back_its_view(workspace: Workspace, view: View) -> None:
+    read, complaints = View.from_query(view.to_query(), workspace)
+    assert read == view
+    assert complaints == []
+
+
+def test_without_an_address_the_run_that_listens_is_shown(workspace: Workspace) -> None:
+    view, complaints = View.from_query({}, workspace)
+    assert (view.clip, view.run, view.label_set, complaints) == ("clip_0", "verb_mrav", "verb", [])
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"clip": "gone"}, "the clip 'gone'"),
+        ({"run": "gone"}, "the run 'gone'"),
+        ({"audio": "loud"}, "cannot be made"),
+        ({"audio": "swap:gone"}, "cannot be made"),
+        ({"min": "high"}, "score threshold 'high'"),
+        ({"min": "7"}, "score threshold '7'"),
+        ({"t": "-3"}, "time '-3'"),
+        ({"t": "inf"}, "time 'inf'"),
+        ({"t": "nan"}, "time 'nan'"),
+        ({"classes": "fly"}, "class 'fly'"),
+    ],
+)
+def test_an_address_that_does_not_fit_is_repaired_with_a_word(
+    workspace: Workspace, query: dict[str, str], words: str
+) -> None:
+    view, complaints = View.from_query(query, workspace)
+    assert len(complaints) == 1 and words in complaints[0]
+    assert view == View.from_query({}, workspace)[0]
+
+
+def test_an_empty_workspace_has_a_view(tmp_path: Path) -> None:
+    empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
+    view, complaints = View.from_query({}, empty)
+    assert (view.clip, view.run, view.label_set, complaints) == (None, None, "verb", [])
+
+
+def test_own_videos_come_first_and_training_clips_last(workspace: Workspace, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from app.view import clips_in_order
+
+    other = Workspace.create(tmp_path / "order", name="Order", label_sets={"verb": ["cut"]})
+    clip = workspace.clip("clip_0")
+    for clip_id, split in (("a", "train"), ("b", "validation"), ("c", "own")):
+        other.add_clips([replace(clip, clip_id=clip_id, split=split)])
+    assert clips_in_order(other) == ["c", "b", "a"]
