@@ -1,0 +1,191 @@
+"""Pages run as scripts, without a browser."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import context
+from app.context import AppContext
+from app.detectors import DetectorCache
+from app.jobs import JobQueue
+from app.uploads import Uploads
+from mravff_core import Workspace
+from tests.media.factory import make_video, tone
+
+MAIN = str(Path(context.__file__).parent / "main.py")
+
+
+def open_page(**query: str) -> AppTest:
+    """The Clip page by itself: a test of Streamlit's cannot stay on a page of a navigation."""
+
+    def script() -> None:
+        import streamlit as st
+
+        from app.pages import add, clip
+
+        st.session_state["pages"] = {"add": st.Page(add.show, url_path="add")}
+        clip.show()
+
+    page = AppTest.from_function(script, default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def add_page() -> AppTest:
+    def script() -> None:
+        import streamlit as st
+
+        from app.pages import add, clip
+
+        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
+        add.show()
+
+    return AppTest.from_function(script, default_timeout=60).run()
+
+
+def addressed(page: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
+
+
+def test_the_app_opens_on_the_clip_page(app_context: AppContext) -> None:
+    page = AppTest.from_file(MAIN, default_timeout=60).run()
+    assert not page.exception and not page.error
+    assert page.selectbox(key="choose_clip").value == "clip_0"
+
+
+def test_the_clip_page_opens_with_the_run_that_listens(app_context: AppContext) -> None:
+    page = open_page()
+    assert not page.exception and not page.error
+    assert page.selectbox(key="choose_run").value == "verb_mrav"
+    assert addressed(page) == {"clip": "clip_0", "run": "verb_mrav"}
+
+
+def test_choices_are_written_into_the_address(app_context: AppContext) -> None:
+    page = open_page()
+    page.slider(key="choose_threshold").set_value(0.4)
+    page.multiselect(key="choose_classes_verb").set_value(["stir"])
+    page.selectbox(key="choose_clip").set_value("clip_1").run()
+    assert addressed(page) == {"clip": "clip_1", "run": "verb_mrav", "min": "0.4", "classes": "stir"}
+
+
+def test_an_address_is_followed(app_context: AppContext) -> None:
+    page = open_page(clip="clip_1", run="verb_mrav", audio="shift:+2", min="0.35", classes="cut,pour")
+    assert page.selectbox(key="choose_clip").value == "clip_1"
+    assert page.selectbox(key="choose_sound").value == "shift"
+    assert page.slider(key="choose_shift").value == 2.0
+    assert page.slider(key="choose_threshold").value == 0.35
+    assert page.multiselect(key="choose_classes_verb").value == ["cut", "pour"]
+
+
+def test_a_broken_address_says_so_and_shows_something(app_context: AppContext) -> None:
+    page = open_page(clip="gone")
+    assert [message.value for message in page.toast] == [
+        "The address asks for the clip 'gone', which is not in this workspace."
+    ]
+    assert addressed(page)["clip"] == "clip_0"
+
+
+def test_previous_and_next_stop_at_the_ends(app_context: AppContext) -> None:
+    page = open_page()
+    assert page.button(key="previous_clip").disabled
+    for _ in range(2):
+        page.button(key="next_clip").click().run()
+    assert addressed(page)["clip"] == "clip_2"
+    assert page.button(key="next_clip").disabled
+
+
+def test_a_sound_not_heard_yet_is_detected_with_in_the_background(app_context: AppContext) -> None:
+    page = open_page(clip="clip_1", audio="silence")
+    run = app_context.workspace.run("verb_mrav")
+    deadline = time.monotonic() + 30
+    while not run.has("silence", "clip_1"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    page.run()
+    assert not page.exception and not page.error
+
+
+def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
+    page = open_page(run="verb_visual", audio="off")
+    assert page.selectbox(key="choose_sound").disabled
+    assert "audio" not in addressed(page)
+
+
+def test_a_silent_clip_says_that_it_is_silent(app_context: AppContext) -> None:
+    page = open_page(clip="clip_2")
+    assert any("no sound track" in caption.value for caption in page.caption)
+
+
+def test_warnings_are_text_and_not_markup(app_context: AppContext) -> None:
+    workspace = app_context.workspace
+    clip = workspace.clip("clip_0")
+    workspace.add_clips([replace(clip, warnings="odd <b>file</b> [x](http://y)")])
+    page = open_page(clip="clip_0")
+    workspace.add_clips([clip])
+    assert any(r"\[x\]\(http\://y\)" in caption.value for caption in page.caption)
+
+
+def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
+    opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
+    monkeypatch.setattr(context, "_current", opened)
+    page = open_page()
+    assert not page.exception and page.subheader[0].value == "No clips yet"
+
+
+def test_a_damaged_run_is_said_in_a_sentence(app_context: AppContext) -> None:
+    folder = app_context.workspace.runs_folder / "verb_mrav"
+    text = (folder / "config.yaml").read_text(encoding="utf-8")
+    try:
+        (folder / "config.yaml").write_text("base: 3\n", encoding="utf-8")
+        page = open_page()
+        assert not page.exception
+        assert "config.yaml" in page.error[0].value
+    finally:
+        (folder / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def wait_for_jobs(app_context: AppContext) -> None:
+    deadline = time.monotonic() + 60
+    while not all(job.ended for job in app_context.jobs.of("add")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_path_becomes_a_clip_with_detections(app_context: AppContext, tmp_path: Path) -> None:
+    video = make_video(tmp_path / "my film.mp4", 2.0, audio=tone(2.0)) or tmp_path / "my film.mp4"
+    page = add_page()
+    page.text_area(key="paths").set_value(str(video))
+    page.button[0].click().run()
+    wait_for_jobs(app_context)
+    page.run()
+    assert any("Added with" in text.value for text in page.markdown)
+    clip = app_context.workspace.clip("my_film")
+    assert (clip.title, clip.split, Path(clip.path)) == ("my film.mp4", "own", video)
+    assert app_context.workspace.run("verb_mrav").has("on", "my_film")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "missing.mp4"), (b"", "empty"), (b"not a video" * 100, "missing.mp4")]
+)
+def test_a_bad_file_is_refused_and_leaves_nothing(
+    app_context: AppContext, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    video = tmp_path / "missing.mp4"
+    if content is not None:
+        video.write_bytes(content)
+    before = app_context.workspace.clip_ids()
+    page = add_page()
+    page.text_area(key="paths").set_value(str(video))
+    page.button[0].click().run()
+    wait_for_jobs(app_context)
+    page.run()
+    assert any(words in message.value.replace("\\", "") for message in page.error)
+    assert app_context.workspace.clip_ids() == before
+    app_context.jobs.forget(app_context.jobs.of("add")[0])
