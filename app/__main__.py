@@ -49,7 +49,7 @@ def serve(args: argparse.Namespace) -> int:
 
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
-    App(Path(__file__).parent / "main.py", routes=routes()).run(config=_settings(args))
+    App(Path(__file__).parent / "entry" / "main.py", routes=routes()).run(config=_settings(args))
     return 0
 
 

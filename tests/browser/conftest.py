@@ -1,0 +1,156 @@
+"""The real server on a small workspace, and a real browser."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.inference.run_predict import predict
+from tests.browser_launch import launch_chromium
+from tests.small_workspace import small_workspace
+
+MARKUP = "<img src=x onerror=document.title='broken'>"
+PLAYER = '[data-testid="player"][data-painted="true"]'
+
+
+@dataclass
+class Server:
+    """A running app: its address and workspace."""
+
+    url: str
+    workspace: Workspace
+
+
+@dataclass
+class Watched:
+    """A page, what it asked the server for, and what it complained of."""
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def tracks(self, kind: str = "") -> list[str]:
+        return [url for url in self.requests if "/av/tracks/" in url and kind in url]
+
+    def state(self, expression: str) -> Any:
+        return self.page.evaluate("e => { const p = window.__find(); return eval(e); }", expression)
+
+    def wait(self, expression: str, timeout_ms: float = 8000) -> None:
+        self.page.wait_for_function(
+            "e => { const p = window.__find(); return Boolean(p) && Boolean(eval(e)); }", arg=expression, timeout=timeout_ms
+        )
+
+    def open(self, url: str) -> None:
+        self.page.goto(url)
+        self.painted()
+
+    def painted(self) -> None:
+        self.page.wait_for_selector(PLAYER, timeout=30_000)
+
+    def point(self, time_s: float, row: str) -> tuple[float, float]:
+        """Where on the screen a moment lies in a track's row."""
+        box = self.page.get_by_test_id(f"track-{row}").bounding_box()
+        x = self.state(f"p.frame.x({time_s})")
+        return box["x"] + x, box["y"] + min(box["height"] / 2, 12)
+
+
+# The player lives in a shadow root, which `document.querySelector` does not look into.
+FIND = """
+window.__find = () => {
+  const search = (root) => {
+    const found = root.querySelector('[data-testid="player"]');
+    if (found) return found.__player;
+    for (const node of root.querySelectorAll("*")) {
+      const inner = node.shadowRoot && search(node.shadowRoot);
+      if (inner) return inner;
+    }
+    return null;
+  };
+  return search(document);
+};
+"""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    workspace = small_workspace(tmp_path_factory.mktemp("browser") / "small")
+    settings = workspace.folder / "workspace.yaml"
+    # One class is named by markup, which must appear as text everywhere.
+    for path in (settings, *workspace.runs_folder.glob("*/config.yaml")):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace("- pour\n", f'- "{MARKUP}"\n'), encoding="utf-8")
+    workspace = Workspace(workspace.folder)
+    assert MARKUP in workspace.label_sets["verb"]
+    for run in ("verb_mrav", "verb_visual"):
+        predict(workspace, run)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "app", "--workspace", str(workspace.folder), "--port", str(port), "--device", "cpu"]
+    log = (workspace.folder / "server.log").open("wb")
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=log, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for_server(url, process, workspace.folder / "server.log")
+        yield Server(url, workspace)
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+            return
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        yield browser
+        browser.close()
+
+
+def watched_page(browser: Any, **options: Any) -> Watched:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+    watched = Watched(context.new_page())
+    watched.page.set_default_timeout(10_000)
+    watched.page.add_init_script(FIND)
+    watched.page.on("request", lambda request: watched.requests.append(request.url))
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    return watched
+
+
+@pytest.fixture
+def watched(browser: Any) -> Iterator[Watched]:
+    """A fresh page; it fails the test if any script on it failed."""
+    watched = watched_page(browser)
+    yield watched
+    watched.page.context.close()
+    assert watched.complaints == []
+
+
+@pytest.fixture
+def clip_page(watched: Watched, server: Server) -> Watched:
+    """The Clip page, painted."""
+    watched.open(server.url)
+    return watched
