@@ -17,7 +17,7 @@ from app.uploads import Uploads
 from mravff_core import Workspace
 from tests.media.factory import make_video, tone
 
-MAIN = str(Path(context.__file__).parent / "main.py")
+MAIN = str(Path(context.__file__).parent / "entry" / "main.py")
 
 
 def open_page(**query: str) -> AppTest:

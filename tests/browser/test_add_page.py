@@ -29,7 +29,7 @@ def test_an_uploaded_video_is_searched_and_opens(add_page: Watched, server: Serv
     choose(add_page, video)
     add_page.page.get_by_text("Added with").wait_for(timeout=60_000)
     assert not list((server.workspace.cache_folder / "uploads").glob("*")), "the upload itself is gone"
-    add_page.page.get_by_role("button", name="Open").click()
+    add_page.page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
     add_page.painted()
     assert add_page.state("p.clip.id") == "my_kitchen"
     add_page.wait("p.data.detections.length > 0")
@@ -46,7 +46,8 @@ def test_each_file_of_several_gets_its_own_answer(add_page: Watched, server: Ser
     before = set(server.workspace.clip_ids())
     choose(add_page, good, empty, wrong)
     add_page.page.get_by_text("The file is empty").wait_for()
-    add_page.page.get_by_text("Added with").first.wait_for(timeout=60_000)
+    done = add_page.page.get_by_test_id("stHorizontalBlock").filter(has_text="good.mp4").get_by_text("Added with")
+    done.wait_for(timeout=60_000)
     alert = add_page.page.get_by_test_id("stAlert").filter(has_text="wrong")
     alert.first.wait_for(timeout=20_000)
     assert set(server.workspace.clip_ids()) - before == {"good"}
@@ -56,7 +57,7 @@ def test_a_reload_keeps_what_is_known_of_the_work(add_page: Watched, tmp_path: P
     missing = tmp_path / "not_here.mp4"
     add_page.page.get_by_role("tab", name="From this machine").click()
     add_page.page.get_by_label("Paths of video files").fill(str(missing))
-    add_page.page.get_by_role("button", name="Add", exact=False).last.click()
+    add_page.page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
     alert = add_page.page.get_by_test_id("stAlert").filter(has_text="not_here.mp4")
     alert.first.wait_for()
     add_page.page.reload()
