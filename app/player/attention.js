@@ -43,9 +43,14 @@ export class AttentionTrack extends Track {
     this.pending = source.state === "loading" && Boolean(this.pyramid);
     if (source.state !== "loading") this.pyramid = null;
     this.extras.hidden = source.state !== "ready" && !this.pending;
-    if (!this.waitFor(source, "This run has no cross-attention.")) return;
+    const none = this.player.clip?.has_audio === false ? "This clip has no sound to attend to." : "This run has no cross-attention.";
+    if (!this.waitFor(source, none)) return;
     const { arrays, meta } = source.value;
     const [rows, columns] = arrays.weights.shape;
+    if (!rows || !columns) {
+      this.extras.hidden = true;
+      return void this.say(none);
+    }
     this.meta = meta;
     Object.assign(this, { rows, columns, values: arrays.weights.values, pending: false });
     let most = 1e-9;
@@ -58,12 +63,11 @@ export class AttentionTrack extends Track {
 
   fillChooser(meta) {
     this.level = meta.level;
-    const options = Array.from({ length: meta.levels }, (_, level) => {
-      const step = level === meta.level ? ` · ${formatStep(meta.step_s)}` : "";
-      return el("option", { value: level, selected: level === meta.level }, `L${level}${step}`);
-    });
+    const options = Array.from({ length: meta.levels }, (_, level) =>
+      el("option", { value: level, selected: level === meta.level }, `L${level}`));
     this.chooser.replaceChildren(...options);
     this.chooser.value = String(meta.level);
+    this.chooser.title = `Level of the pyramid; its steps last ${formatStep(meta.step_s)}`;
   }
 
   draw(context, frame) {

@@ -70,6 +70,21 @@ export function gradient(name, direction = "to right") {
   return `linear-gradient(${direction}, ${MAPS[name].join(", ")})`;
 }
 
+/**
+ * Watch the colours around `element`; a custom property raises no event of its own, but a
+ * transition of a colour that follows it does.
+ * @returns {() => void} stops watching
+ */
+export function watchTheme(element, onChange) {
+  const sentinel = document.createElement("span");
+  sentinel.setAttribute("aria-hidden", "true");
+  sentinel.style.cssText = "position:absolute;width:0;height:0;pointer-events:none;color:var(--st-text-color);" +
+    "background-color:var(--st-background-color);transition:color 1ms,background-color 1ms";
+  sentinel.addEventListener("transitionend", onChange);
+  element.append(sentinel);
+  return () => sentinel.remove();
+}
+
 /** Colours and fonts around `element`, from the variables Streamlit sets. */
 export function readTheme(element) {
   const style = getComputedStyle(element);

@@ -9,6 +9,7 @@ const MOST_LISTED = 200;
 
 const row = (name, ...value) => [el("dt", {}, name), el("dd", {}, ...value)];
 const seconds = (segment) => `${segment.start_s.toFixed(2)} – ${segment.end_s.toFixed(2)} s`;
+const percent = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(1)}%`;
 const lasting = (segment) => `${(segment.end_s - segment.start_s).toFixed(2)} s`;
 
 export class Details {
@@ -47,9 +48,10 @@ export class Details {
       const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
         onmousedown: (event) => event.preventDefault(), onclick: () => this.player.choose(segment) },
         this.swatch(segment), el("span", { class: "mv-item-name" }, this.name(segment)),
+        segment.error ? el("span", { class: "mv-flag", title: EXPLAIN_ERROR.detection }, icon("error", 12)) : el("span", {}),
         el("span", { class: "mv-item-time" }, formatTime(segment.start_s, 1)),
+        el("span", { class: "mv-bar" }, el("span", { style: `width:${percent(segment.score)}` })),
         el("span", { class: "mv-item-score" }, segment.score.toFixed(2)));
-      if (segment.error) item.append(el("span", { class: "mv-flag", title: EXPLAIN_ERROR.detection }, icon("error", 12)));
       return item;
     });
     if (best.length > MOST_LISTED) items.push(el("div", { class: "mv-hint" }, `and ${best.length - MOST_LISTED} of lower score`));
@@ -60,13 +62,14 @@ export class Details {
   fillCard() {
     const chosen = this.player.selectedSegment;
     this.root.classList.toggle("mv-has-selection", Boolean(chosen));
+    if (!chosen) this.card.replaceChildren(...this.invitation());
+    else this.card.replaceChildren(...(chosen.id.startsWith("t") ? this.aboutTrue(chosen) : this.aboutDetection(chosen)));
+    // After the card, which may leave the list less room.
     for (const item of this.list.querySelectorAll(".mv-item")) {
       const mine = item.dataset.id === chosen?.id;
       item.setAttribute("aria-selected", String(mine));
       if (mine) this.reveal(item);
     }
-    if (!chosen) this.card.replaceChildren(...this.invitation());
-    else this.card.replaceChildren(...(chosen.id.startsWith("t") ? this.aboutTrue(chosen) : this.aboutDetection(chosen)));
   }
 
   /** Scroll the list itself, never the page. */
@@ -78,11 +81,25 @@ export class Details {
     }
   }
 
+  /** Nothing is selected: how to select, what the marks mean, and the gates of the whole clip. */
   invitation() {
+    const { truth, detections } = this.selection;
+    const { choice } = this.player;
+    const missed = truth.filter((segment) => segment.error).length;
+    const wrong = detections.filter((segment) => segment.error).length;
+    const guide = [
+      [el("span", { class: "mv-swatch mv-swatch-true mv-plain" }), `${truth.length} true segment${truth.length === 1 ? "" : "s"}`,
+        choice.canErr ? `, ${missed} missed` : ""],
+      [el("span", { class: "mv-swatch mv-plain" }), `${detections.length} detection${detections.length === 1 ? "" : "s"}`,
+        choice.canErr ? `, ${wrong} matching no true segment` : "", "; taller is surer"],
+    ];
+    if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error: missed, or matching nothing"]);
+    const lines = guide.map(([mark, ...words]) => el("li", {}, mark, el("span", {}, ...words)));
     return [
       el("div", { class: "mv-head" }, el("strong", {}, "Nothing selected")),
-      el("p", { class: "mv-hint" }, "Click a segment in a track or a detection in the list to see its score, its best " +
-        "true segment and how far each level let sound in. ", el("kbd", {}, "?"), " lists the keys."),
+      el("p", { class: "mv-hint" }, "Click a segment in a track or in the list to see what speaks for it. ",
+        el("kbd", {}, "?"), " lists the keys."),
+      el("div", { class: "mv-body mv-guide" }, el("ul", {}, ...lines), this.gates(null)),
     ];
   }
 
@@ -149,16 +166,19 @@ export class Details {
     return shown ? null : el("p", { class: "mv-hint" }, "Hidden in the tracks by the score threshold or the classes chosen.");
   }
 
-  /** Mean gate per level inside the segment, as bars from 0 to 1. */
+  /** Mean gate per level, inside the segment or (null) the whole clip, as bars from 0 to 1. */
   gates(segment) {
     const track = this.player.gateTrack;
     if (!track.levels.length) return null;
-    const bars = track.meansWithin(segment.start_s, segment.end_s).flatMap(({ step_s, mean }, level) => [
+    const means = segment ? track.meansWithin(segment.start_s, segment.end_s) : track.meansWithin(0, Infinity);
+    const bars = means.flatMap(({ step_s, mean }, level) => [
       el("span", { class: "mv-bar-name" }, `L${level}`, el("i", {}, ` ${formatStep(step_s)}`)),
-      el("span", { class: "mv-bar" }, el("span", { style: `width:${(100 * Math.min(1, Math.max(0, mean))).toFixed(1)}%` })),
+      el("span", { class: "mv-bar" }, el("span", { style: `width:${percent(mean)}` })),
       el("span", { class: "mv-bar-value" }, mean.toFixed(2)),
     ]);
-    const title = "Mean gate inside the segment, per level: 0 shuts sound out, 1 lets it replace the picture";
-    return el("div", { class: "mv-gates", title }, el("div", { class: "mv-bars-head" }, "Mean gate inside, 0 to 1"), ...bars);
+    const where = segment ? "inside the segment" : "over the whole clip";
+    const title = `Mean gate ${where}, per level: 0 shuts sound out, 1 lets it replace the picture`;
+    const head = `Mean gate ${segment ? "inside" : "of the clip"}, 0 to 1`;
+    return el("div", { class: "mv-gates", title }, el("div", { class: "mv-bars-head" }, head), ...bars);
   }
 }

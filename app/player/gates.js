@@ -30,7 +30,9 @@ export class GateTrack extends Track {
     const source = sources.gates;
     this.levels = [];
     this.extras.hidden = true;
-    if (!this.waitFor(source, "This run has no gates: it hears no audio, or none has been stored.")) return;
+    const silent = this.player.clip?.has_audio === false;
+    const none = silent ? "This clip has no sound, so there are no gates." : "This run has no gates: it does not listen, or not now.";
+    if (!this.waitFor(source, none)) return;
     const { arrays, meta } = source.value;
     this.levels = (meta.levels ?? []).map((level, number) => {
       const { values } = arrays[`level_${number}`];

@@ -1,11 +1,12 @@
 // What moves over the tracks: playhead, the line under the pointer, values, the chosen segment.
 
 import { blend } from "./colours.js";
-import { el } from "./dom.js";
+import { el, fittingText } from "./dom.js";
 import { formatTime } from "./timeline.js";
 import { sizeCanvas } from "./track.js";
 
 const LABEL = 15;
+const LONGEST = 360; // pixels of a value
 
 export class Overlay {
   constructor() {
@@ -78,12 +79,25 @@ export class Overlay {
     }
     this.context.textBaseline = "middle";
     const back = blend(frame.theme.background, frame.theme.text, 0.94);
-    for (const { y, text, small } of shown) this.label(frame, x, y, text, small, back);
+    for (const { y, text, small, inGutter } of shown) {
+      if (inGutter) this.aside(frame, y, text);
+      else this.label(frame, x, y, text, small, back);
+    }
   }
 
-  label(frame, x, y, text, small, back) {
+  /** What is there at this moment, under the name of the track. */
+  aside(frame, y, text) {
+    const { context } = this;
+    context.font = `11px ${frame.theme.font}`;
+    context.fillStyle = frame.theme.muted;
+    context.textAlign = "left";
+    context.fillText(fittingText(context, text, frame.left - 28), 19, y);
+  }
+
+  label(frame, x, y, words, small, back) {
     const { context } = this;
     context.font = `${small ? 10 : 11}px ${frame.theme.font}`;
+    const text = fittingText(context, words, LONGEST);
     const wide = context.measureText(text).width + 10;
     const high = small ? LABEL - 2 : LABEL + 1;
     const left = x + 6 + wide > frame.left + frame.width + frame.right ? x - 6 - wide : x + 6;

@@ -1,50 +1,51 @@
 // The player: a video and all that is known of it, on one time axis under one playhead.
 
 import { AttentionTrack } from "./attention.js";
+import { Choice } from "./choice.js";
+import { readTheme, watchTheme } from "./colours.js";
 import { Details } from "./details.js";
-import { button, el, icon } from "./dom.js";
-import { readTheme } from "./colours.js";
+import { el } from "./dom.js";
 import { GateTrack } from "./gates.js";
-import { listenToPointers } from "./gestures.js";
-import { Help, listenToKeys } from "./keys.js";
-import { select } from "./matching.js";
-import { Overlay } from "./overlay.js";
-import { Overview, Ruler } from "./ruler.js";
+import { Help } from "./help.js";
+import { listenToKeys } from "./keys.js";
+import { fitPicture } from "./layout.js";
+import { Playback } from "./playback.js";
+import { Reporter } from "./reporter.js";
 import { SegmentTrack } from "./segments.js";
 import { arranged, readSettings, writeSettings } from "./settings.js";
 import { Source } from "./sources.js";
 import { SpectrogramTrack } from "./spectrogram.js";
+import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
-import { GUTTER } from "./track.js";
-import { SPEEDS, Transport } from "./transport.js";
+import { Transport } from "./transport.js";
 import { WaveformTrack } from "./waveform.js";
-
-const RIGHT = 10; // pixels right of the end of time
-const REPORT_MS = 250;
-const EMPTY = { labels: [], truth: [], detections: [] };
 
 export class Player {
   /** @param {HTMLElement|ShadowRoot} parent */
   constructor(parent) {
     this.settings = readSettings();
-    this.view = {};
-    this.selected = null;
-    this.pointer = null;
-    this.range = null;
-    this.looping = false;
-    this.selection = select(EMPTY, this.view);
-    this.timeline = new Timeline(() => this.invalidate());
+    this.choice = new Choice();
+    this.timeline = new Timeline(() => this.stage?.invalidate());
     this.sources = {
       segments: new Source("segments", "json", () => this.onSegments()),
       signal: new Source("signal", "container", () => this.reload(this.waveTrack, this.melTrack)),
       gates: new Source("gates", "container", () => this.onGates()),
-      attention: new Source("attention", "container", () => this.reload(this.attentionTrack)),
+      attention: new Source("attention", "container", () => this.onAttention()),
     };
-    this.makeTracks();
-    this.build(parent);
-    this.closers = [listenToPointers(this.stage, this), listenToKeys(this), this.listenToVideo()];
-    this.resizes = new ResizeObserver(() => this.onResize());
-    this.resizes.observe(this.stage);
+    this.playback = new Playback(this);
+    this.transport = new Transport(this);
+    this.details = new Details(this);
+    this.help = new Help();
+    this.stage = new Stage(this.makeTracks(), this);
+    this.reporter = new Reporter(() => this.moment());
+    this.top = el("div", { class: "mv-top" }, this.playback.screen, this.details.root);
+    this.root = el("div", { class: "mv-player", "data-testid": "player", "data-painted": "false" },
+      this.top, this.transport.root, this.stage.root, this.help.root);
+    parent.append(this.root);
+    const onResize = () => this.relayout();
+    window.addEventListener("resize", onResize);
+    this.closers = [listenToKeys(this), watchTheme(this.root, () => this.retheme()),
+      () => window.removeEventListener("resize", onResize)];
     this.root.__player = this;
   }
 
@@ -56,290 +57,160 @@ export class Player {
     this.melTrack = new SpectrogramTrack(this);
     this.waveTrack = new WaveformTrack(this);
     const usual = [this.trueTrack, this.foundTrack, this.gateTrack, this.attentionTrack, this.melTrack, this.waveTrack];
-    this.tracks = arranged(usual, this.settings.order);
-    for (const track of this.tracks) track.setFolded(this.settings.folded.includes(track.name));
+    for (const track of usual) track.setFolded(this.settings.folded.includes(track.name));
+    return arranged(usual, this.settings.order);
   }
 
-  build(parent) {
-    this.video = el("video", { class: "mv-video", playsinline: true, preload: "auto", "data-testid": "video" });
-    this.video.volume = this.settings.volume;
-    this.video.muted = this.settings.muted;
-    this.trouble = el("div", { class: "mv-trouble", role: "alert", hidden: true }, el("span", {}),
-      button("retry-video", "Load the video again", () => this.loadVideo(), "Retry"));
-    this.transport = new Transport(this);
-    this.details = new Details(this);
-    this.overview = new Overview(this);
-    this.ruler = new Ruler();
-    this.overlay = new Overlay();
-    this.help = new Help();
-    this.rows = el("div", { class: "mv-rows" }, ...this.tracks.map((track) => track.row));
-    this.scene = el("div", { class: "mv-scene" }, this.ruler.row, this.rows, this.overlay.canvas);
-    this.stage = el("div", { class: "mv-stage", "data-testid": "stage" }, this.overview.row, this.scene);
-    const big = button("big-play", "Play (Space)", () => this.togglePlay(), icon("play", 34));
-    this.screen = el("div", { class: "mv-screen" }, this.video, big, this.trouble);
-    this.root = el("div", { class: "mv-player", "data-testid": "player", "data-painted": "false" },
-      el("div", { class: "mv-top" }, this.screen, this.details.root), this.transport.root, this.stage, this.help.root);
-    parent.append(this.root);
+  // --- what there is to see, for the parts, tests and measurements ------------------
+
+  get video() {
+    return this.playback.video;
   }
+
+  get trouble() {
+    return this.playback.trouble;
+  }
+
+  get time_s() {
+    return this.playback.time_s;
+  }
+
+  get looping() {
+    return this.playback.looping;
+  }
+
+  get tracks() {
+    return this.stage.tracks;
+  }
+
+  get frame() {
+    return this.stage.frame;
+  }
+
+  get pointer() {
+    return this.stage.pointer;
+  }
+
+  get lastDrawMs() {
+    return this.stage.lastDrawMs;
+  }
+
+  get data() {
+    return this.choice.data;
+  }
+
+  /** The segments shown and hidden. */
+  get selection() {
+    return this.choice.shown;
+  }
+
+  get selected() {
+    return this.choice.id;
+  }
+
+  get selectedSegment() {
+    return this.choice.segment;
+  }
+
+  /** Where everything stands, as plain values. */
+  state() {
+    const { start_s, end_s } = this.timeline;
+    return {
+      clip_id: this.clip?.id ?? null,
+      time_s: this.time_s,
+      playing: this.playback.playing,
+      selected: this.selected,
+      start_s,
+      end_s,
+      tracks: this.tracks.map(({ name, folded, message }) => ({ name, folded, message })),
+      painted: this.root.dataset.painted === "true",
+    };
+  }
+
+  // --- what the page gives ----------------------------------------------------------
 
   /** Take data from the page; nothing unchanged is fetched or drawn anew. */
   update(data, report) {
-    this.report = report;
-    this.theme = readTheme(this.root);
-    this.root.classList.toggle("mv-dark", this.theme.dark);
-    const first = !this.clip;
+    this.reporter.report = report;
     const newClip = data.clip.id !== this.clip?.id;
-    const newVideo = data.clip.video_url !== this.clip?.video_url;
+    const newVideo = newClip || data.clip.video_url !== this.clip.video_url;
     this.clip = data.clip;
     this.view = data.view;
-    if (newClip) this.openClip(first);
-    if (newVideo) this.loadVideo();
+    this.retheme();
+    if (newClip) this.openClip();
+    if (newVideo) this.playback.load();
     const { attention, ...others } = data.sources;
+    this.dropForeign(newClip, others.segments);
     for (const [name, url] of Object.entries(others)) this.sources[name].point(url);
+    if (attention !== this.attentionUrl) this.lowest = false;
     this.attentionUrl = attention;
     this.sources.attention.point(this.levelUrl());
     if (newClip || data.view.jump !== this.jump) this.follow(data.view);
     this.refresh();
+    if (newClip) this.relayout();
   }
 
-  openClip(first) {
-    this.selected = null;
-    this.range = null;
+  openClip() {
+    this.choice.id = null;
     this.timeline.setDuration(this.clip.duration_s);
+    this.playback.reset(this.timeline.duration_s);
     this.root.dataset.painted = "false";
-    this.transport.showSound(this.video, this.clip.has_audio);
-    this.details.root.dataset.clip = this.clip.id;
-    if (!first) for (const track of this.tracks) track.canvas.getContext("2d").clearRect(0, 0, 1e5, 1e5);
+    this.onSound();
+  }
+
+  /** Another run's detections have other names; true segments keep theirs. */
+  dropForeign(newClip, url) {
+    if (newClip || url === this.sources.segments.url || !this.selected?.startsWith("d")) return;
+    this.select(null);
   }
 
   /** Go where an address sends the view. */
   follow(view) {
     this.jump = view.jump;
-    this.selected = view.selected ?? null;
-    this.pending = true;
-    this.seek(view.time_s ?? 0, { quiet: true });
+    this.choice.id = view.selected ?? null;
+    this.toReveal = true;
+    this.playback.seek(view.time_s ?? 0);
+    this.timeline.follow(this.time_s);
+    this.reporter.known(this.moment());
+    this.revealChosen();
   }
 
-  loadVideo() {
-    this.trouble.hidden = true;
-    this.screen.classList.toggle("mv-no-video", !this.clip.video_url);
-    this.video.poster = this.clip.poster_url ?? "";
-    this.video.src = this.clip.video_url ?? "";
-    this.video.load();
-    if (this.wanted_s) this.video.currentTime = this.wanted_s;
-  }
-
-  listenToVideo() {
-    const { video } = this;
-    const events = {
-      play: () => this.onPlayState(),
-      pause: () => this.onPlayState(),
-      ended: () => this.onPlayState(),
-      volumechange: () => this.transport.showSound(video, this.clip?.has_audio),
-      loadedmetadata: () => this.wanted_s > 0 && (video.currentTime = this.wanted_s),
-      loadeddata: () => this.invalidate(),
-      seeked: () => this.drawOverlay(),
-      click: () => this.togglePlay(),
-      error: () => this.onVideoError(),
-    };
-    for (const [name, listener] of Object.entries(events)) video.addEventListener(name, listener);
-    const onFrame = (_now, frame) => {
-      if (this.closed) return;
-      this.onFrame(frame.mediaTime);
-      video.requestVideoFrameCallback(onFrame);
-    };
-    video.requestVideoFrameCallback(onFrame);
-    return () => {
-      for (const [name, listener] of Object.entries(events)) video.removeEventListener(name, listener);
-      video.pause();
-      video.removeAttribute("src");
-      video.load();
-    };
-  }
-
-  onFrame(time_s) {
-    if (this.video.seeking) return;
-    this.wanted_s = null;
-    this.shown_s = time_s;
-    const half_s = 0.5 / (this.clip?.frames_per_second || 30);
-    if (this.range && !this.video.paused && time_s + half_s >= this.range.end_s) {
-      if (this.looping) this.video.currentTime = this.range.start_s;
-      else {
-        this.range = null;
-        this.video.pause();
-      }
-    }
-    if (!this.video.paused) this.timeline.follow(time_s);
-    this.drawOverlay();
-  }
-
-  onPlayState() {
-    const playing = !this.video.paused && !this.video.ended;
-    this.transport.showPlaying(playing);
-    this.screen.classList.toggle("mv-playing", playing);
-    if (!playing) this.tell();
-  }
-
-  onVideoError() {
-    if (!this.clip?.video_url || !this.video.error) return;
-    const words = this.video.error.code === 4 ? "is not there or has a format this browser cannot play" : "could not be loaded";
-    this.trouble.firstChild.textContent = `The video ${words}.`;
-    this.trouble.hidden = false;
-    this.invalidate();
-  }
-
-  // --- time ---------------------------------------------------------------------
-
-  get time_s() {
-    return this.wanted_s ?? this.shown_s ?? 0;
-  }
-
-  /** @param {{quiet?: boolean}} options quiet: the page already knows */
-  seek(time_s, { quiet = false } = {}) {
-    const last_s = Math.max(0, this.timeline.duration_s - 0.001);
-    this.wanted_s = Math.min(last_s, Math.max(0, time_s));
-    if (this.range && (this.wanted_s < this.range.start_s - 0.01 || this.wanted_s > this.range.end_s)) this.range = null;
-    if (this.video.readyState > 0) this.video.currentTime = this.wanted_s;
-    this.timeline.follow(this.wanted_s);
-    this.drawOverlay();
-    if (!quiet) this.tell();
-  }
-
-  step(seconds) {
-    this.seek(this.time_s + seconds);
-  }
-
-  stepFrames(count) {
-    this.video.pause();
-    const rate = this.clip.frames_per_second || 30;
-    // Into the middle of a frame, so that rounding never shows its neighbour.
-    this.seek((Math.floor(this.time_s * rate + 1e-3) + count + 0.5) / rate);
-  }
-
-  togglePlay() {
-    if (!this.video.paused) return void this.video.pause();
-    if (this.video.ended) this.seek(0);
-    this.video.play().catch(() => this.onVideoError());
-  }
-
-  setSpeed(speed) {
-    this.video.playbackRate = speed;
-    this.transport.speed.value = String(speed);
-  }
-
-  changeSpeed(way) {
-    const place = SPEEDS.indexOf(this.video.playbackRate);
-    this.setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (place < 0 ? 4 : place) + way))]);
-  }
-
-  toggleMute() {
-    this.video.muted = !this.video.muted;
-    this.remember({ muted: this.video.muted });
-  }
-
-  setVolume(volume) {
-    this.video.muted = volume === 0;
-    this.video.volume = volume;
-    this.remember({ volume, muted: volume === 0 });
-  }
-
-  zoom(factor) {
-    this.timeline.zoomAt(this.time_s, factor);
-  }
-
-  // --- segments -------------------------------------------------------------------
-
-  get data() {
-    return this.sources.segments.value ?? EMPTY;
-  }
-
-  get selectedSegment() {
-    if (!this.selected) return null;
-    const where = this.selected.startsWith("t") ? this.data.truth : this.data.detections;
-    return where.find((segment) => segment.id === this.selected) ?? null;
-  }
-
-  select(segment) {
-    const id = segment?.id ?? null;
-    if (id === this.selected) return;
-    this.selected = id;
-    this.range = this.looping && segment ? segment : null;
-    if (!segment) this.looping = false;
-    this.details.fillCard();
-    this.invalidate();
-    this.tell();
-  }
-
-  /** Select a segment and bring playhead and window to it. */
-  choose(segment) {
-    this.select(segment);
-    this.timeline.reveal(segment.start_s, segment.end_s);
-    this.seek(segment.start_s);
-  }
-
-  playSelected() {
+  /** Bring the segment of an address into view once the segments are there. */
+  revealChosen() {
+    if (!this.toReveal || this.sources.segments.state !== "ready") return;
+    this.toReveal = false;
+    this.choice.update(this.sources.segments.value, this.view);
     const segment = this.selectedSegment;
-    if (!segment) return;
-    this.seek(segment.start_s);
-    this.range = segment;
-    this.video.play().catch(() => this.onVideoError());
+    if (segment) this.timeline.reveal(segment.start_s, segment.end_s);
   }
-
-  toggleLoop() {
-    if (!this.selectedSegment) return;
-    this.looping = !this.looping;
-    this.range = this.looping ? this.selectedSegment : null;
-    if (this.looping) this.playSelected();
-    this.details.fillCard();
-  }
-
-  zoomToSelected() {
-    const segment = this.selectedSegment;
-    if (!segment) return;
-    const room_s = Math.max(0.5, 0.5 * (segment.end_s - segment.start_s));
-    this.timeline.show(segment.start_s - room_s, segment.end_s + room_s);
-  }
-
-  /** Next (1) or previous (-1) of `detections`, `truth` or `errors`, from the selection or the playhead. */
-  go(kind, way) {
-    const { truth, detections } = this.selection;
-    const pool = kind === "errors" ? this.errors : kind === "truth" ? truth : detections;
-    if (!pool.length) return;
-    const ordered = [...pool].sort((a, b) => a.start_s - b.start_s || a.end_s - b.end_s);
-    const place = ordered.findIndex((segment) => segment.id === this.selected);
-    if (place >= 0) return void this.choose(ordered[(place + way + ordered.length) % ordered.length]);
-    const from_s = this.selectedSegment?.start_s ?? this.time_s;
-    const next = way > 0 ? ordered.find((s) => s.start_s > from_s + 1e-6) : ordered.findLast((s) => s.start_s < from_s - 1e-6);
-    this.choose(next ?? ordered[way > 0 ? 0 : ordered.length - 1]);
-  }
-
-  get errors() {
-    if (!this.data.truth.length || !this.data.detections.length) return [];
-    return [...this.selection.truth, ...this.selection.detections].filter((segment) => segment.error);
-  }
-
-  // --- what the page changes --------------------------------------------------------
 
   /** Choose anew what is shown; no data is fetched. */
   refresh() {
     const { segments } = this.sources;
-    this.selection = select(this.data, this.view);
+    this.choice.update(segments.value, this.view);
     for (const track of [this.trueTrack, this.foundTrack]) {
       if (track.waitFor(segments, "No segments.")) track.show(this.selection, this.data, this.view);
     }
-    this.overview.segments = this.selection;
-    this.transport.showErrors(this.errors.length, this.data.truth.length > 0 && this.data.detections.length > 0);
+    this.stage.overview.segments = this.selection;
+    this.transport.showErrors(this.choice.errors.length, this.choice.canErr);
     this.details.show(this.data, this.selection);
-    this.relayout();
+    this.transport.showLoop(this.looping, Boolean(this.selectedSegment));
+    this.stage.arrange();
+  }
+
+  retheme() {
+    const theme = readTheme(this.root);
+    if (JSON.stringify(theme) === JSON.stringify(this.theme)) return;
+    this.theme = theme;
+    this.root.classList.toggle("mv-dark", theme.dark);
+    this.details.show(this.data, this.selection);
+    this.stage.invalidate();
   }
 
   onSegments() {
     this.refresh();
-    if (this.pending && this.sources.segments.state === "ready") {
-      this.pending = false;
-      const segment = this.selectedSegment;
-      if (segment) this.timeline.reveal(segment.start_s, segment.end_s);
-    }
+    this.revealChosen();
+    this.relayout();
   }
 
   onGates() {
@@ -358,16 +229,140 @@ export class Player {
     this.relayout();
   }
 
+  onAttention() {
+    // The level remembered may be one that this run does not have.
+    if (this.sources.attention.state === "failed" && this.settings.level > 0 && !this.lowest) {
+      this.lowest = true;
+      return void this.sources.attention.point(this.levelUrl());
+    }
+    this.reload(this.attentionTrack);
+  }
+
   levelUrl() {
-    return this.attentionUrl ? `${this.attentionUrl}&level=${this.settings.level}` : null;
+    return this.attentionUrl ? `${this.attentionUrl}&level=${this.lowest ? 0 : this.settings.level}` : null;
   }
 
   setAttentionLevel(level) {
     this.remember({ level });
+    this.lowest = false;
     this.sources.attention.point(this.levelUrl());
   }
 
-  // --- arrangement --------------------------------------------------------------------
+  // --- time -------------------------------------------------------------------------
+
+  seek(time_s) {
+    this.playback.seek(time_s);
+    this.timeline.follow(this.time_s);
+    this.onTime(false);
+    this.reporter.tell();
+  }
+
+  step(seconds) {
+    this.seek(this.time_s + seconds);
+  }
+
+  stepFrames(count) {
+    this.video.pause();
+    this.seek(this.playback.frameAway(count));
+  }
+
+  changeSpeed(way) {
+    this.transport.showSpeed(this.playback.changeSpeed(way));
+  }
+
+  zoom(factor) {
+    this.timeline.zoomAt(this.time_s, factor);
+  }
+
+  onTime(turnPage) {
+    if (turnPage) this.timeline.follow(this.time_s);
+    this.stage.drawOverlay();
+    this.transport.showTime(this.time_s, this.timeline.duration_s);
+  }
+
+  onPlaying(playing) {
+    this.transport.showPlaying(playing);
+    this.playback.screen.classList.toggle("mv-playing", playing);
+  }
+
+  onStopped() {
+    this.reporter.tell();
+  }
+
+  onSound() {
+    this.transport.showSound(this.video, this.clip?.has_audio);
+  }
+
+  onPicture() {
+    this.relayout();
+  }
+
+  // --- segments ---------------------------------------------------------------------
+
+  select(segment) {
+    const id = segment?.id ?? null;
+    if (id === this.choice.id) return;
+    this.choice.id = id;
+    this.playback.range = this.looping && segment ? segment : null;
+    if (!segment) this.playback.looping = false;
+    this.showChosen();
+    this.reporter.tell();
+  }
+
+  /** Select a segment and bring playhead and window to it. */
+  choose(segment) {
+    if (!segment) return;
+    this.select(segment);
+    this.timeline.reveal(segment.start_s, segment.end_s);
+    this.seek(segment.start_s);
+  }
+
+  /** Next (1) or previous (-1) of `detections`, `truth` or `errors`. */
+  go(kind, way) {
+    this.choose(this.choice.neighbour(kind, way, this.time_s));
+  }
+
+  playSelected() {
+    const segment = this.selectedSegment;
+    if (!segment) return;
+    this.seek(segment.start_s);
+    this.playback.range = segment;
+    this.playback.play();
+  }
+
+  toggleLoop() {
+    const segment = this.selectedSegment;
+    if (!segment) return;
+    this.playback.looping = !this.looping;
+    this.playback.range = null;
+    if (this.looping) this.playSelected();
+    this.showChosen();
+  }
+
+  zoomToSelected() {
+    const segment = this.selectedSegment;
+    if (!segment) return;
+    const room_s = Math.max(0.5, 0.5 * (segment.end_s - segment.start_s));
+    this.timeline.show(segment.start_s - room_s, segment.end_s + room_s);
+  }
+
+  showChosen() {
+    this.details.fillCard();
+    this.transport.showLoop(this.looping, Boolean(this.selectedSegment));
+    this.stage.invalidate();
+  }
+
+  onPoint(time_s, segment) {
+    if (segment) this.select(segment);
+    this.seek(time_s);
+  }
+
+  onDoublePoint(segment) {
+    this.select(segment);
+    this.zoomToSelected();
+  }
+
+  // --- arrangement ------------------------------------------------------------------
 
   remember(changes) {
     Object.assign(this.settings, changes);
@@ -381,142 +376,42 @@ export class Player {
   }
 
   moveTrack(track, step) {
-    const from = this.tracks.indexOf(track);
-    const to = from + step;
-    if (to < 0 || to >= this.tracks.length) return;
-    this.tracks.splice(from, 1);
-    this.tracks.splice(to, 0, track);
-    this.rows.replaceChildren(...this.tracks.map((each) => each.row));
-    this.remember({ order: this.tracks.map((each) => each.name) });
-    this.invalidate();
+    if (this.stage.move(track, step)) this.remember({ order: this.tracks.map((each) => each.name) });
   }
 
-  onResize() {
-    if (this.stage.clientWidth !== this.wide) this.relayout();
+  onArranged() {
+    this.relayout();
   }
 
+  /** Rows and picture take their heights anew. A filter alone does not: the picture must not jump. */
   relayout() {
-    for (const track of this.tracks ?? []) {
-      track.row.style.height = `${track.height}px`;
-      track.row.classList.toggle("mv-empty", !track.drawable);
-    }
-    this.invalidate();
+    if (!this.stage || this.closed) return;
+    this.stage.arrange();
+    fitPicture(this);
   }
 
-  // --- pointer ------------------------------------------------------------------------
-
-  get frameWidth() {
-    return Math.max(20, (this.wide ?? 0) - GUTTER - RIGHT);
-  }
-
-  trackAt(y) {
-    const inScene = y - this.scene.offsetTop;
-    return this.places.find(({ top, height }) => inScene >= top && inScene < top + height);
-  }
-
-  segmentAt(time_s, y) {
-    const place = this.trackAt(y);
-    if (!(place?.track instanceof SegmentTrack) || !place.track.drawable) return null;
-    const tolerance_s = (3 / this.frameWidth) * this.timeline.span_s;
-    return place.track.segmentAt(time_s, y - this.scene.offsetTop - place.top, tolerance_s);
-  }
-
-  click(time_s, y) {
-    const segment = this.segmentAt(time_s, y);
-    if (segment) this.select(segment);
-    this.seek(time_s);
-  }
-
-  doubleClick(time_s, y) {
-    if (!this.segmentAt(time_s, y)) return;
-    this.zoomToSelected();
-  }
-
-  hover(pointer) {
-    if (!pointer && !this.pointer) return;
-    this.pointer = pointer && { time_s: pointer.time_s, y: pointer.y - this.scene.offsetTop };
-    this.drawOverlay();
-  }
-
-  // --- drawing ------------------------------------------------------------------------
-
-  /** Draw everything at the next frame of the screen. */
-  invalidate() {
-    if (this.scheduled || this.closed) return;
-    this.scheduled = requestAnimationFrame(() => {
-      this.scheduled = 0;
-      this.draw();
-    });
-  }
-
-  draw() {
-    const began = performance.now();
-    this.wide = this.stage.clientWidth;
-    if (!this.wide || !this.theme) return;
-    const width = this.frameWidth;
-    const view = this.timeline;
-    this.frame = { view, left: GUTTER, width, right: RIGHT, theme: this.theme, x: (time_s) => GUTTER + view.toX(time_s, width) };
-    this.overview.draw(this.frame);
-    this.ruler.draw(this.frame);
-    let top = this.ruler.row.offsetHeight;
-    this.places = [];
-    for (const track of this.tracks) {
-      const { height } = track;
-      this.places.push({ track, top, height });
-      if (track.drawable) {
-        const { context, ratio } = track.begin(GUTTER + width + RIGHT, height);
-        const clip = new Path2D();
-        clip.rect(GUTTER, 0, width, height);
-        track.draw(context, { ...this.frame, ratio, height, clip });
-      }
-      top += height + 1;
-    }
-    this.height = top;
-    this.drawOverlay();
-    this.lastDrawMs = performance.now() - began;
-    this.notePainted();
-  }
-
-  drawOverlay() {
-    if (!this.frame) return;
-    this.overlay.draw(this.frame, {
-      time_s: this.time_s,
-      pointer: this.pointer,
-      selected: this.selectedSegment,
-      tracks: this.places,
-      height: this.height,
-    });
+  onDrawn() {
     this.transport.showTime(this.time_s, this.timeline.duration_s);
-  }
-
-  notePainted() {
     const waiting = Object.values(this.sources).some((source) => source.state === "loading");
-    const pictured = this.video.readyState >= 2 || !this.trouble.hidden || !this.clip.video_url;
-    if (!waiting && pictured) this.root.dataset.painted = "true";
+    if (!waiting && this.playback.settled) this.root.dataset.painted = "true";
   }
 
-  // --- telling the page ---------------------------------------------------------------
+  // --- the page ---------------------------------------------------------------------
 
-  /** Tell the page where we are; while playing only another selection, or it would rerun all the time. */
-  tell() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      const playing = !this.video.paused && !this.video.ended;
-      if (this.closed || (playing && this.selected === (this.told?.selected ?? null))) return;
-      const moment = { clip_id: this.clip.id, time_s: Math.round(this.time_s * 1000) / 1000, selected: this.selected };
-      if (JSON.stringify(moment) === JSON.stringify(this.told)) return;
-      this.told = moment;
-      this.report?.(moment);
-    }, REPORT_MS);
+  moment() {
+    return {
+      playing: this.playback.playing,
+      where: { clip_id: this.clip.id, time_s: Math.round(this.time_s * 1000) / 1000, selected: this.selected },
+    };
   }
 
   close() {
     this.closed = true;
-    clearTimeout(this.telling);
-    cancelAnimationFrame(this.scheduled);
-    this.resizes.disconnect();
+    this.reporter.close();
     for (const close of this.closers) close();
     for (const source of Object.values(this.sources)) source.close();
+    this.stage.close();
+    this.playback.close();
     this.root.remove();
   }
 }

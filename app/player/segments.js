@@ -10,6 +10,8 @@ const LANE = 20;
 const MOST = 112; // pixels for all lanes together; more lanes become thinner
 const THINNEST = 5;
 const PAD = 3;
+const LEAST = 36; // the title, and under it what is there now
+const CORNER = 10;
 
 export class SegmentTrack extends Track {
   /** @param {"truth"|"detections"} kind */
@@ -54,7 +56,7 @@ export class SegmentTrack extends Track {
   }
 
   get fullHeight() {
-    return Math.round(Math.max(26, this.laneHeight * Math.min(this.lanes, MOST / THINNEST) + 2 * PAD));
+    return Math.round(Math.max(LEAST, this.laneHeight * Math.min(this.lanes, MOST / THINNEST) + 2 * PAD));
   }
 
   colour(segment, theme) {
@@ -92,7 +94,7 @@ export class SegmentTrack extends Track {
     context.strokeStyle = chosen ? theme.text : colour;
     context.lineWidth = chosen ? 2 : 1.5;
     context.strokeRect(x + 0.75, top + 0.75, Math.max(0.5, wide - 1.5), tall - 1.5);
-    if (segment.error && wide > 6) this.drawCorner(context, theme, x + wide, top, colour);
+    if (segment.error && wide > 6) this.drawCorner(context, theme, x + wide, top, tall);
     this.drawName(context, frame, segment, x, wide, top + tall / 2, theme.text);
   }
 
@@ -111,21 +113,32 @@ export class SegmentTrack extends Track {
       context.lineWidth = 2;
       context.stroke();
     }
-    if (segment.error && wide > 8) this.drawCorner(context, theme, x + wide - 2, y + 1, fill);
+    if (segment.error && wide > 6) {
+      // The bar is still the current path: the mark keeps inside its rounding.
+      context.save();
+      context.clip();
+      this.drawCorner(context, theme, x + wide, y, high);
+      context.restore();
+    }
     this.drawName(context, frame, segment, x, wide, y + high / 2, inkOn(fill));
   }
 
-  /** A small triangle for "missed" and "matches nothing". */
-  drawCorner(context, theme, right, top) {
-    context.beginPath();
-    context.moveTo(right - 7, top);
-    context.lineTo(right, top);
-    context.lineTo(right, top + 7);
-    context.closePath();
+  /** The mark of "missed" and "matches nothing": a red corner, an end where the bar is too thin for one. */
+  drawCorner(context, theme, right, top, high) {
     context.fillStyle = theme.danger;
+    if (high < 9) return void context.fillRect(right - 2.5, top, 2.5, high);
+    const size = Math.min(CORNER, high - 3);
+    context.beginPath();
+    context.moveTo(right - size, top);
+    context.lineTo(right, top);
+    context.lineTo(right, top + size);
+    context.closePath();
     context.fill();
     context.strokeStyle = theme.background;
-    context.lineWidth = 1;
+    context.lineWidth = 1.2;
+    context.beginPath();
+    context.moveTo(right - size - 0.6, top - 0.6);
+    context.lineTo(right + 0.6, top + size + 0.6);
     context.stroke();
   }
 
@@ -166,7 +179,7 @@ export class SegmentTrack extends Track {
     if (pointed) return [{ y: PAD + (pointed.lane + 0.5) * this.laneHeight, text: this.describe(pointed) }];
     const here = this.segments.filter((segment) => time_s >= segment.start_s && time_s <= segment.end_s);
     const names = here.map((segment) => this.labels[segment.label] ?? String(segment.label));
-    const text = names.length > 3 ? `${names.slice(0, 3).join(", ")} +${names.length - 3}` : names.join(", ");
-    return text ? [{ y: this.fullHeight / 2, text }] : [];
+    // In the gutter: over the bars it would hide them.
+    return names.length ? [{ y: 27, text: names.join(", "), inGutter: true }] : [];
   }
 }

@@ -18,7 +18,7 @@ export class Source {
    * @param {(source: Source) => void} onChange called when the state has changed
    */
   constructor(name, kind, onChange) {
-    Object.assign(this, { name, kind, onChange, url: null, state: "none", value: null, error: "", fetches: 0 });
+    Object.assign(this, { name, kind, onChange, url: undefined, state: "none", value: null, error: "", fetches: 0 });
   }
 
   /** Fetch `url` unless it is the one already here or on its way; null means that there is none. */

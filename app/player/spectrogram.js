@@ -11,7 +11,7 @@ const formatHertz = (hertz) => (hertz < 1000 ? `${Math.round(hertz)} Hz` : `${+(
 
 export class SpectrogramTrack extends Track {
   constructor(player) {
-    super("spectrogram", "Spectrogram", "sound energy per mel frequency band; brighter is louder", player);
+    super("spectrogram", "Spectrum", "mel spectrogram: sound energy per mel frequency band; brighter is louder", player);
   }
 
   get fullHeight() {
@@ -46,7 +46,7 @@ export class SpectrogramTrack extends Track {
     let below = Infinity;
     for (const hertz of TICKS_HZ) {
       const y = this.yOf(hertz, frame.height);
-      if (y === null || y > below - 13 || (y < 20 && hertz < 1000)) continue;
+      if (y === null || y > below - 13) continue;
       below = y;
       gutterLabel(context, frame, formatHertz(hertz), Math.min(frame.height - 7, Math.max(7, y)));
       context.fillStyle = frame.theme.muted;

@@ -9,15 +9,16 @@ export class Transport {
   /** @param {Player} player */
   constructor(player) {
     this.player = player;
-    this.play = button("play", "Play (Space)", () => player.togglePlay(), icon("play"));
+    this.play = button("play", "Play (Space)", () => player.playback.toggle(), icon("play"));
     this.play.classList.add("mv-primary");
     this.clock = el("span", { class: "mv-clock", "data-testid": "clock" });
     this.speed = el("select", { class: "mv-select", title: "Speed (< and >)", "aria-label": "Speed",
-      "data-testid": "speed", onchange: () => player.setSpeed(Number(this.speed.value)) },
+      "data-testid": "speed", onchange: () => (player.video.playbackRate = Number(this.speed.value)) },
       ...SPEEDS.map((speed) => el("option", { value: speed, selected: speed === 1 }, `${speed}×`)));
-    this.mute = button("mute", "Sound on or off (M)", () => player.toggleMute(), icon("sound"));
+    this.mute = button("mute", "Sound on or off (M)", () => player.playback.toggleMute(), icon("sound"));
     this.volume = el("input", { class: "mv-volume", type: "range", min: 0, max: 1, step: 0.05, title: "Loudness",
-      "aria-label": "Loudness", "data-testid": "volume", oninput: () => player.setVolume(Number(this.volume.value)) });
+      "aria-label": "Loudness", "data-testid": "volume", oninput: () => player.playback.setVolume(Number(this.volume.value)) });
+    this.loop = button("loop-selected", "Repeat the selected segment (R)", () => player.toggleLoop(), icon("loop"));
     const group = (label, ...items) => el("span", { class: "mv-group", role: "group", "aria-label": label }, ...items);
     this.errors = group("Errors",
       button("previous-error", "Previous error (Shift+E)", () => player.go("errors", -1), icon("previous", 12), icon("error", 13)),
@@ -27,7 +28,8 @@ export class Transport {
       group("Playback",
         button("previous", "Previous detection ([)", () => player.go("detections", -1), icon("previous")),
         this.play,
-        button("next", "Next detection (])", () => player.go("detections", 1), icon("next"))),
+        button("next", "Next detection (])", () => player.go("detections", 1), icon("next")),
+        this.loop),
       this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors, this.errorCount,
       el("span", { class: "mv-space" }),
       group("Zoom",
@@ -40,6 +42,15 @@ export class Transport {
   showTime(time_s, duration_s) {
     const text = `${formatTime(time_s)} / ${formatTime(duration_s)}`;
     if (this.clock.textContent !== text) this.clock.textContent = text;
+  }
+
+  showSpeed(speed) {
+    this.speed.value = String(speed);
+  }
+
+  showLoop(looping, possible) {
+    this.loop.disabled = !possible;
+    this.loop.setAttribute("aria-pressed", String(looping));
   }
 
   showPlaying(playing) {

@@ -137,7 +137,7 @@ def _inside(times_s: np.ndarray, truth: list[dict[str, Any]], soft_s: float = 0.
     """1 inside any of the segments, 0 outside, with soft edges."""
     inside = np.zeros_like(times_s)
     for row in truth:
-        rise = 1 / (1 + np.exp(-(times_s - row["start_s"]) / (soft_s / 3)))
-        fall = 1 / (1 + np.exp((times_s - row["end_s"]) / (soft_s / 3)))
-        inside = np.maximum(inside, rise * fall)
+        rise = (times_s - row["start_s"]) / soft_s + 0.5
+        fall = (row["end_s"] - times_s) / soft_s + 0.5
+        inside = np.maximum(inside, np.clip(np.minimum(rise, fall), 0, 1))
     return inside
