@@ -52,7 +52,8 @@ export class Playback {
       volumechange: () => host.onSound(),
       loadedmetadata: () => this.onMetadata(),
       loadeddata: () => host.onPicture(),
-      seeked: () => host.onTime(false),
+      canplay: () => host.onTime(false),
+      seeked: () => this.onSeeked(),
       click: () => this.toggle(),
       error: () => this.onError(),
     };
@@ -74,13 +75,15 @@ export class Playback {
 
   /** Forget the last clip. */
   reset(duration_s) {
-    Object.assign(this, { duration_s, range: null, looping: false, wanted_s: 0, shown_s: null });
+    Object.assign(this, { duration_s, range: null, looping: false, wanted_s: 0, shown_s: null, arriving: true });
     this.screen.classList.add("mv-fresh");
   }
 
   load() {
     const { video_url, poster_url } = this.host.clip;
     this.trouble.hidden = true;
+    // Loading begins at zero; a second try returns to where we were.
+    Object.assign(this, { wanted_s: this.time_s, passed_s: NaN, arriving: true });
     this.screen.classList.toggle("mv-no-video", !video_url);
     if (poster_url) this.video.poster = poster_url;
     else this.video.removeAttribute("poster");
@@ -93,11 +96,23 @@ export class Playback {
     const { videoWidth, videoHeight } = this.video;
     if (videoWidth && videoHeight) this.aspect = Math.min(2.4, Math.max(0.5625, videoWidth / videoHeight));
     if (this.wanted_s > 0) this.video.currentTime = this.wanted_s;
+    else this.arriving = false;
     this.host.onPicture();
   }
 
-  onFrame(time_s) {
+  /** The frame sought may have been shown before this is told. */
+  onSeeked() {
     if (this.video.seeking) return;
+    this.arriving = false;
+    const frame_s = 1 / (this.host.clip?.frames_per_second || 30);
+    if (this.wanted_s !== null && Math.abs(this.passed_s - this.wanted_s) <= frame_s) this.onFrame(this.passed_s);
+    this.host.onTime(false);
+  }
+
+  onFrame(time_s) {
+    this.passed_s = time_s;
+    // Frames on the way, such as the first one of a video that is to begin elsewhere, are not where we are.
+    if (this.arriving || this.video.seeking) return;
     this.wanted_s = null;
     this.shown_s = time_s;
     const half_s = 0.5 / (this.host.clip?.frames_per_second || 30);
@@ -132,6 +147,7 @@ export class Playback {
     const outside = this.range && (this.wanted_s < this.range.start_s - 0.01 || this.wanted_s > this.range.end_s);
     if (outside) this.range = null;
     if (this.wanted_s > 0) this.screen.classList.remove("mv-fresh");
+    this.arriving = true;
     if (this.video.readyState > 0) this.video.currentTime = this.wanted_s;
   }
 

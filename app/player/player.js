@@ -278,6 +278,7 @@ export class Player {
     if (turnPage) this.timeline.follow(this.time_s);
     this.stage.drawOverlay();
     this.transport.showTime(this.time_s, this.timeline.duration_s);
+    this.notePainted();
   }
 
   onPlaying(playing) {
@@ -392,8 +393,14 @@ export class Player {
 
   onDrawn() {
     this.transport.showTime(this.time_s, this.timeline.duration_s);
+    this.notePainted();
+  }
+
+  notePainted() {
+    if (this.root.dataset.painted === "true") return;
     const waiting = Object.values(this.sources).some((source) => source.state === "loading");
-    if (!waiting && this.playback.settled) this.root.dataset.painted = "true";
+    const drawn = this.stage.frame && !this.stage.scheduled;
+    if (drawn && !waiting && this.playback.settled) this.root.dataset.painted = "true";
   }
 
   // --- the page ---------------------------------------------------------------------

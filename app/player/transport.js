@@ -36,7 +36,7 @@ export class Transport {
         button("zoom-out", "Zoom out (−)", () => player.zoom(1 / 1.6), icon("zoomOut")),
         button("fit", "Show the whole clip (0)", () => player.timeline.fit(), icon("fit")),
         button("zoom-in", "Zoom in (+)", () => player.zoom(1.6), icon("zoomIn"))),
-      button("help", "Keys (?)", () => player.help.toggle(), "?"));
+      button("show-help", "Keys (?)", () => player.help.toggle(), "?"));
   }
 
   showTime(time_s, duration_s) {

@@ -63,15 +63,23 @@ def site(_served: Site) -> Site:
     return _served
 
 
-@pytest.fixture
-def stand(browser: Any, site: Site) -> Iterator[Stand]:
-    """A page of its own, which fails the test if any script on it failed."""
+@pytest.fixture(scope="session")
+def profile(browser: Any) -> Iterator[Any]:
+    """One browser profile for all pages, which keeps the modules it has fetched."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    stand = Stand(context.new_page(), site)
-    stand.page.set_default_timeout(6000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def stand(profile: Any, site: Site) -> Iterator[Stand]:
+    """A page of its own, which fails the test if any script on it failed."""
+    stand = Stand(profile.new_page(), site)
+    stand.page.set_default_timeout(10_000)
     stand.page.on("pageerror", lambda error: stand.complaints.append(str(error)))
     yield stand
-    context.close()
+    stand.page.evaluate("localStorage.clear()")
+    stand.page.close()
     assert stand.complaints == []
 
 
