@@ -152,5 +152,5 @@ def watched(browser: Any) -> Iterator[Watched]:
 @pytest.fixture
 def clip_page(watched: Watched, server: Server) -> Watched:
     """The Clip page, painted."""
-    watched.open(server.url)
+    watched.open(f"{server.url}/?clip=clip_0")
     return watched

