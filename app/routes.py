@@ -134,12 +134,12 @@ async def _upload(request: Request) -> Response:
     length = request.headers.get("content-length", "")
     try:
         announced = int(length) if length.isdecimal() else None
-        upload = await context().uploads.receive(request.path_params["token"], name, request.stream(), announced)
+        await context().uploads.receive(request.path_params["token"], name, request.stream(), announced)
     except UploadError as error:
         return _refusal(str(error), error.status)
     except ClientDisconnect:
         return _refusal("the browser stopped sending", 400)
-    return JSONResponse({"file_id": upload.file_id}, status_code=201)
+    return JSONResponse({"name": name}, status_code=201)
 
 
 def _same_origin(request: Request) -> bool:

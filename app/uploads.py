@@ -26,7 +26,6 @@ class UploadError(MravffError):
 class Upload:
     """One file that has arrived whole: where it lies and what the sender called it."""
 
-    file_id: str
     path: Path
     name: str
 
@@ -43,14 +42,14 @@ class Uploads:
         self.folder = folder
         self.limit_bytes = limit_bytes
         self._lock = threading.Lock()
-        self._files: dict[str, dict[str, Upload]] = {}
+        self._files: dict[str, list[Upload]] = {}
         shutil.rmtree(folder, ignore_errors=True)
 
     def issue(self) -> str:
         """A token that lets one browser session send files."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._files[token] = {}
+            self._files[token] = []
         return token
 
     async def receive(self, token: str, name: str, blocks: AsyncIterator[bytes], announced_bytes: int | None) -> Upload:
@@ -62,10 +61,9 @@ class Uploads:
             raise UploadError("this page is out of date; reload it and send the file again", 403)
         if announced_bytes is not None and announced_bytes > self.limit_bytes:
             raise UploadError(self._too_large(name), 413)
-        file_id = secrets.token_urlsafe(12)
         self.folder.mkdir(parents=True, exist_ok=True)
         # The suffix helps readers of containers; the rest of a sender's name never names a file here.
-        path = self.folder / f"{file_id}{_suffix(name)}"
+        path = self.folder / f"{secrets.token_hex(12)}{_suffix(name)}"
         received = 0
         try:
             with path.open("wb") as file:
@@ -84,15 +82,18 @@ class Uploads:
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        upload = Upload(file_id, path, name)
+        upload = Upload(path, name)
         with self._lock:
-            self._files[token][file_id] = upload
+            self._files[token].append(upload)
         return upload
 
-    def take(self, token: str, file_id: str) -> Upload | None:
-        """Hand over a file that has arrived, once; the taker removes it."""
+    def take(self, token: str) -> list[Upload]:
+        """Hand over a session's files that have arrived, each once; the taker removes them."""
         with self._lock:
-            return self._files.get(token, {}).pop(file_id, None)
+            arrived = self._files.get(token, [])
+            if arrived:
+                self._files[token] = []
+            return arrived
 
     def _too_large(self, name: str) -> str:
         return (

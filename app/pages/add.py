@@ -60,10 +60,9 @@ def _upload(app: AppContext, run: str | None) -> None:
     if "upload_token" not in st.session_state:
         st.session_state["upload_token"] = app.uploads.issue()
     token = st.session_state["upload_token"]
-    for arrived in uploader(urls.upload(token), limit_bytes=app.uploads.limit_bytes, key="uploader"):
-        upload = app.uploads.take(token, arrived.file_id)
-        if upload is not None:
-            _submit(app, upload.path, upload.name, run, keep=True)
+    uploader(urls.upload(token), limit_bytes=app.uploads.limit_bytes, key="uploader")
+    for upload in app.uploads.take(token):
+        _submit(app, upload.path, upload.name, run, keep=True)
 
 
 def _from_paths(app: AppContext, run: str | None) -> None:

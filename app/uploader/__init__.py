@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +24,19 @@ export default function (component) {
 """
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """A file that has arrived: its id for `Uploads.take`, and its name."""
-
-    file_id: str
-    name: str
-
-
-def uploader(upload_url: str, *, limit_bytes: int, key: str) -> list[Arrived]:
-    """Show the drop zone.
+def uploader(upload_url: str, *, limit_bytes: int, key: str) -> None:
+    """Show the drop zone; the script runs again whenever a file has arrived.
 
     Args:
         upload_url: where this session sends files.
         limit_bytes: shown, and checked before sending.
-    Returns: files that have arrived since the last run.
     """
     data = {
         "module_url": _assets.url("uploader.js"),
         "upload_url": upload_url,
         "limit_bytes": limit_bytes,
     }
-    result = _component()(data=data, key=key, on_arrived_change=lambda: None)
-    return [Arrived(str(entry["file_id"]), str(entry["name"])) for entry in (result.arrived or [])]
+    _component()(data=data, key=key, on_arrived_change=lambda: None)
 
 
 @functools.cache

@@ -37,14 +37,15 @@ def test_a_file_arrives_whole_and_is_handed_over_once(uploads: Uploads) -> None:
     upload = receive(uploads, token, b"abc", b"def", announced=6)
     assert upload.path.read_bytes() == b"abcdef"
     assert upload.path.suffix == ".mp4" and upload.name == "film.MP4"
-    assert uploads.take(token, upload.file_id) == upload
-    assert uploads.take(token, upload.file_id) is None
+    other = receive(uploads, token, b"xyz")
+    assert uploads.take(token) == [upload, other]
+    assert uploads.take(token) == []
 
 
 def test_files_of_one_session_cannot_be_taken_by_another(uploads: Uploads) -> None:
     mine, other = uploads.issue(), uploads.issue()
-    upload = receive(uploads, mine, b"abc")
-    assert uploads.take(other, upload.file_id) is None
+    receive(uploads, mine, b"abc")
+    assert uploads.take(other) == []
 
 
 @pytest.mark.parametrize(
