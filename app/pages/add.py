@@ -145,5 +145,5 @@ def _show_done(job: Job, state: DeltaGenerator, button: DeltaGenerator) -> None:
     state.markdown(f":green[:material/check:] Added with {added.detections} detections")
     for warning in added.warnings:
         state.caption(f":orange[:material/warning:] {sidebar.plain(warning)}")
-    if button.button("Open", key=f"open {job.number}", type="primary", width="stretch"):
-        st.switch_page(st.session_state["pages"]["clip"], query_params={"clip": added.clip_id})
+    page = st.session_state["pages"]["clip"]
+    button.page_link(page, label="Open", icon=":material/play_circle:", query_params={"clip": added.clip_id})

@@ -47,7 +47,9 @@ class Watched:
 
     def wait(self, expression: str, timeout_ms: float = 8000) -> None:
         self.page.wait_for_function(
-            "e => { const p = window.__find(); return Boolean(p) && Boolean(eval(e)); }", arg=expression, timeout=timeout_ms
+            "e => { const p = window.__find(); return Boolean(p) && Boolean(eval(e)); }",
+            arg=expression,
+            timeout=timeout_ms,
         )
 
     def open(self, url: str) -> None:
@@ -96,7 +98,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "app", "--workspace", str(workspace.folder), "--port", str(port), "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "app",
+        "--workspace",
+        str(workspace.folder),
+        "--port",
+        str(port),
+        "--device",
+        "cpu",
+    ]
     log = (workspace.folder / "server.log").open("wb")
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=log, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"

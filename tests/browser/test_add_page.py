@@ -29,7 +29,7 @@ def test_an_uploaded_video_is_searched_and_opens(add_page: Watched, server: Serv
     choose(add_page, video)
     add_page.page.get_by_text("Added with").wait_for(timeout=60_000)
     assert not list((server.workspace.cache_folder / "uploads").glob("*")), "the upload itself is gone"
-    add_page.page.get_by_test_id("stBaseButton-primary").filter(has_text="Open").click()
+    add_page.page.get_by_test_id("stPageLink").get_by_text("Open").click()
     add_page.painted()
     assert add_page.state("p.clip.id") == "my_kitchen"
     add_page.wait("p.data.detections.length > 0")

@@ -91,7 +91,9 @@ def test_details_of_a_detection_agree_with_the_data(clip_page: Watched) -> None:
     assert f"{best['start_s']:.2f} – {best['end_s']:.2f} s" in text
     assert f"{best['best_tiou']:.2f}" in text
     bars = clip_page.page.locator(".mv-bar-value").all_inner_texts()
-    means = clip_page.state("p.gateTrack.meansWithin(p.data.detections[0].start_s, p.data.detections[0].end_s).map((m) => m.mean)")
+    means = clip_page.state(
+        "p.gateTrack.meansWithin(p.data.detections[0].start_s, p.data.detections[0].end_s).map((m) => m.mean)"
+    )
     assert bars == [f"{mean:.2f}" for mean in means] and len(bars) == 3
 
 
