@@ -4,6 +4,7 @@ const LOWEST = 200;
 const HIGHEST = 560;
 const SIDE_BY_SIDE = 700; // pixels of width; narrower, picture and panel stand under one another
 const SHARE = 0.6; // of the width that the picture may take beside the panel
+const ROOMY = 270; // lower, the panel has no room for a list beside a selected segment
 const BELOW = 10; // pixels under the last track
 
 /** Pixels from the top of the scrolled page down to `node`. */
@@ -19,9 +20,12 @@ export function fitPicture({ root, stage, transport, playback }) {
   if (!wide) return;
   const aspect = playback.aspect ?? 16 / 9;
   root.style.setProperty("--aspect", aspect.toFixed(4));
+  root.classList.remove("mv-low");
   if (wide < SIDE_BY_SIDE) return void root.style.removeProperty("--high");
   const gaps = 2 * parseFloat(getComputedStyle(root).rowGap || "0");
   const taken = pixelsAbove(root) + transport.root.offsetHeight + stage.fullHeight + gaps + BELOW;
   const room = Math.min(HIGHEST, window.innerHeight - taken, (SHARE * wide) / aspect);
-  root.style.setProperty("--high", `${Math.round(Math.max(LOWEST, room))}px`);
+  const high = Math.round(Math.max(LOWEST, room));
+  root.style.setProperty("--high", `${high}px`);
+  root.classList.toggle("mv-low", high < ROOMY);
 }

@@ -58,6 +58,7 @@ export class Overview {
     this.row = el("div", { class: "mv-row mv-overview", title: hint, "data-testid": "overview",
       style: `height:${OVERVIEW_HEIGHT}px` }, this.canvas);
     this.segments = { truth: [], detections: [] };
+    this.picture = el("canvas");
     this.row.addEventListener("pointerdown", (event) => this.grab(event));
     this.row.addEventListener("pointermove", (event) => this.drag(event));
     for (const end of ["pointerup", "pointercancel"]) this.row.addEventListener(end, () => (this.held = null));
@@ -96,10 +97,13 @@ export class Overview {
     else view.pan(time_s - this.held.offset_s - view.start_s);
   }
 
-  draw(frame) {
-    const { theme, left, width, view } = frame;
-    this.width = width;
-    const context = begin(this.canvas, left + width + frame.right, OVERVIEW_HEIGHT);
+  /** All segments of the clip; drawn anew only when they, the theme or the width are others. */
+  drawSegments(frame) {
+    const { theme, left, width } = frame;
+    const key = [this.segments, theme, width, this.player.timeline.duration_s, window.devicePixelRatio];
+    if (this.drawn?.every((value, place) => value === key[place])) return;
+    this.drawn = key;
+    const context = begin(this.picture, left + width + frame.right, OVERVIEW_HEIGHT);
     context.fillStyle = theme.track;
     context.fillRect(left, 2, width, OVERVIEW_HEIGHT - 4);
     const bars = (segments, top, alpha) => {
@@ -114,6 +118,15 @@ export class Overview {
     bars(this.segments.truth, 4, () => 0.55);
     bars(this.segments.detections, 13, (segment) => 0.35 + 0.65 * segment.score);
     gutterLabel(context, frame, "whole clip", OVERVIEW_HEIGHT / 2);
+  }
+
+  draw(frame) {
+    const { theme, left, width, view } = frame;
+    const wide = left + width + frame.right;
+    this.width = width;
+    this.drawSegments(frame);
+    const context = begin(this.canvas, wide, OVERVIEW_HEIGHT);
+    context.drawImage(this.picture, 0, 0, wide, OVERVIEW_HEIGHT);
     const from = this.x(view.start_s);
     const to = this.x(view.end_s);
     context.fillStyle = theme.dark ? "rgba(0,0,0,0.45)" : "rgba(255,255,255,0.62)";

@@ -12,6 +12,8 @@ const THINNEST = 5;
 const PAD = 3;
 const LEAST = 36; // the title, and under it what is there now
 const CORNER = 10;
+const PLAIN = 9; // pixels; thinner bars are drawn without rounding or corners
+const SHADES = 32; // steps of fullness
 
 export class SegmentTrack extends Track {
   /** @param {"truth"|"detections"} kind */
@@ -59,8 +61,20 @@ export class SegmentTrack extends Track {
     return Math.round(Math.max(LEAST, this.laneHeight * Math.min(this.lanes, MOST / THINNEST) + 2 * PAD));
   }
 
-  colour(segment, theme) {
-    return classColour(segment.label, theme);
+  /** Edge, filling and ink of a bar: reckoned once per class and shade, as there may be thousands of bars. */
+  colours(segment, theme) {
+    if (this.coloursFor !== theme) Object.assign(this, { coloursFor: theme, known: new Map() });
+    const shade = this.isTrue ? 0 : Math.round(SHADES * Math.min(1, Math.max(0, segment.score)));
+    const key = segment.label * (SHADES + 1) + shade;
+    let known = this.known.get(key);
+    if (!known) {
+      const edge = classColour(segment.label, theme);
+      const share = this.isTrue ? (theme.dark ? 0.26 : 0.18) : 0.3 + (0.7 * shade) / SHADES;
+      const fill = blend(edge, theme.background, share);
+      known = { edge, fill, ink: this.isTrue ? theme.text : inkOn(fill) };
+      this.known.set(key, known);
+    }
+    return known;
   }
 
   draw(context, frame) {
@@ -87,24 +101,25 @@ export class SegmentTrack extends Track {
 
   drawTrue(context, frame, segment, x, wide, top, tall) {
     const { theme } = frame;
-    const colour = this.colour(segment, theme);
+    const { edge, fill, ink } = this.colours(segment, theme);
     const chosen = segment.id === this.player.selected;
-    context.fillStyle = blend(colour, theme.background, theme.dark ? 0.26 : 0.18);
+    context.fillStyle = fill;
     context.fillRect(x, top, wide, tall);
-    context.strokeStyle = chosen ? theme.text : colour;
+    context.strokeStyle = chosen ? theme.text : edge;
     context.lineWidth = chosen ? 2 : 1.5;
     context.strokeRect(x + 0.75, top + 0.75, Math.max(0.5, wide - 1.5), tall - 1.5);
     if (segment.error && wide > 6) this.drawCorner(context, theme, x + wide, top, tall);
-    this.drawName(context, frame, segment, x, wide, top + tall / 2, theme.text);
+    this.drawName(context, frame, segment, x, wide, top + tall / 2, ink);
   }
 
   drawPredicted(context, frame, segment, x, wide, top, tall) {
     const { theme } = frame;
     const share = Math.min(1, Math.max(0, segment.score));
     const high = tall * (0.6 + 0.4 * share);
-    const fill = blend(this.colour(segment, theme), theme.background, 0.3 + 0.7 * share);
+    const { fill, ink } = this.colours(segment, theme);
     const y = top + tall - high;
     context.fillStyle = fill;
+    if (tall < PLAIN) return this.drawPlain(context, theme, segment, x, wide, y, high);
     context.beginPath();
     context.roundRect(x, y, wide, high, Math.min(6, wide / 2, high / 2));
     context.fill();
@@ -120,13 +135,23 @@ export class SegmentTrack extends Track {
       this.drawCorner(context, theme, x + wide, y, high);
       context.restore();
     }
-    this.drawName(context, frame, segment, x, wide, y + high / 2, inkOn(fill));
+    this.drawName(context, frame, segment, x, wide, y + high / 2, ink);
+  }
+
+  /** One of very many. */
+  drawPlain(context, theme, segment, x, wide, y, high) {
+    context.fillRect(x, y, wide, high);
+    if (segment.error && wide > 6) this.drawCorner(context, theme, x + wide, y, high);
+    if (segment.id !== this.player.selected) return;
+    context.strokeStyle = theme.text;
+    context.lineWidth = 1.5;
+    context.strokeRect(x, y, wide, high);
   }
 
   /** The mark of "missed" and "matches nothing": a red corner, an end where the bar is too thin for one. */
   drawCorner(context, theme, right, top, high) {
     context.fillStyle = theme.danger;
-    if (high < 9) return void context.fillRect(right - 2.5, top, 2.5, high);
+    if (high < PLAIN) return void context.fillRect(right - 2.5, top, 2.5, high);
     const size = Math.min(CORNER, high - 3);
     context.beginPath();
     context.moveTo(right - size, top);

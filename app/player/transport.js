@@ -20,17 +20,18 @@ export class Transport {
       "aria-label": "Loudness", "data-testid": "volume", oninput: () => player.playback.setVolume(Number(this.volume.value)) });
     this.loop = button("loop-selected", "Repeat the selected segment (R)", () => player.toggleLoop(), icon("loop"));
     const group = (label, ...items) => el("span", { class: "mv-group", role: "group", "aria-label": label }, ...items);
+    this.errorCount = el("span", { class: "mv-soft mv-error-count", "data-testid": "error-count" });
     this.errors = group("Errors",
       button("previous-error", "Previous error (Shift+E)", () => player.go("errors", -1), icon("previous", 12), icon("error", 13)),
-      button("next-error", "Next error (E)", () => player.go("errors", 1), icon("error", 13), icon("next", 12)));
-    this.errorCount = el("span", { class: "mv-soft mv-error-count", "data-testid": "error-count" });
+      button("next-error", "Next error (E)", () => player.go("errors", 1), icon("error", 13), icon("next", 12)),
+      this.errorCount);
     this.root = el("div", { class: "mv-transport", role: "toolbar", "aria-label": "Playback" },
       group("Playback",
         button("previous", "Previous detection ([)", () => player.go("detections", -1), icon("previous")),
         this.play,
         button("next", "Next detection (])", () => player.go("detections", 1), icon("next")),
         this.loop),
-      this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors, this.errorCount,
+      this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors,
       el("span", { class: "mv-space" }),
       group("Zoom",
         button("zoom-out", "Zoom out (−)", () => player.zoom(1 / 1.6), icon("zoomOut")),
