@@ -14,6 +14,7 @@ from app.jobs import Job
 from app.pages.errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
+from mravff_core.errors import MravffError
 from mravff_core.inference.add_video import AddedVideo, add_video
 
 _NO_RUN = "None: add the video only"
@@ -101,6 +102,9 @@ def _work(app: AppContext, path: Path, title: str, run: str | None, keep: bool) 
                 progress=job.report,
                 cancel=lambda: job.cancelled,
             )
+        except MravffError as error:
+            # An upload's place on this disk means nothing to whoever sent it.
+            raise type(error)(str(error).replace(str(path), title) if keep else str(error)) from error
         finally:
             if keep:
                 path.unlink(missing_ok=True)

@@ -36,17 +36,23 @@ export const KEYS = {
 const ALL = Object.values(KEYS).flat();
 // Single letters that Streamlit would take for "rerun" and "clear cache".
 const STREAMLIT = new Set(["r", "c"]);
-const TYPING = "input:not([type=range]), textarea, select, [contenteditable=true], [role=combobox], [role=slider]";
+const TYPING = "input, textarea, select, [contenteditable=true], [role=combobox], [role=slider]";
 
 // Inside shadow roots the window only sees their hosts.
 const deepTarget = (event) => event.composedPath()[0] ?? event.target;
+
+/** Whether keys belong to a control of the page; only the player's own loudness leaves them to us. */
+function isTyping(target, player) {
+  const ours = target.type === "range" && player.root.contains(target);
+  return !ours && Boolean(target.matches?.(TYPING));
+}
 
 /** @returns {() => void} stops listening */
 export function listenToKeys(player) {
   const onKey = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const target = deepTarget(event);
-    if (target.matches?.(TYPING) || document.querySelector("[role=dialog]:not(.mv-help)")) return;
+    if (isTyping(target, player) || document.querySelector("[role=dialog]:not(.mv-help)")) return;
     // A focused button keeps its own keys.
     if ((event.key === " " || event.key === "Enter") && target.matches?.("button, a, summary")) return;
     if (player.help.isOpen && event.key === "Escape") return void player.help.toggle();
