@@ -12,6 +12,13 @@ const CIVIDIS = lookupTable("cividis");
 
 const signed = (seconds) => `${seconds > 0 ? "+" : seconds < 0 ? "−" : ""}${Math.abs(seconds).toFixed(Math.abs(seconds) < 10 ? 1 : 0)} s`;
 
+/** The value drawn brightest: few weights are larger, and those must not leave the rest in the dark. */
+function brightest(values) {
+  const sorted = Float32Array.from(values).sort();
+  const usual = sorted[Math.floor(0.995 * (sorted.length - 1))];
+  return Math.max(usual > 0 ? usual : sorted[sorted.length - 1], 1e-9);
+}
+
 export class AttentionTrack extends Track {
   constructor(player) {
     super("attention", "Attention", "which audio the picture attends to: offset in time, mean over heads", player);
@@ -53,11 +60,10 @@ export class AttentionTrack extends Track {
     }
     this.meta = meta;
     Object.assign(this, { rows, columns, values: arrays.weights.values, pending: false });
-    let most = 1e-9;
-    for (const value of this.values) if (value > most) most = value;
-    const bytes = Uint8Array.from(this.values, (value) => Math.round((255 * Math.max(0, value)) / most));
+    const most = brightest(this.values);
+    const bytes = Uint8Array.from(this.values, (value) => Math.round((255 * Math.min(most, Math.max(0, value))) / most));
     this.pyramid = new TilePyramid(bytes, rows, columns, CIVIDIS);
-    this.top.textContent = most.toFixed(2);
+    this.top.textContent = `≥${most.toFixed(2)}`;
     this.fillChooser(meta);
   }
 

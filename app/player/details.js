@@ -13,7 +13,7 @@ const percent = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(1)
 const lasting = (segment) => `${(segment.end_s - segment.start_s).toFixed(2)} s`;
 
 export class Details {
-  /** @param {Object} player gives `select()`, `playSelected()`, `toggleLoop()`, `zoomToSelected()`, `gateTrack`, `theme` */
+  /** @param {Object} player gives `tour`, `choice`, `gateTrack`, `theme` */
   constructor(player) {
     this.player = player;
     this.card = el("section", { class: "mv-card", "data-testid": "details", "aria-label": "Selected segment" });
@@ -46,7 +46,7 @@ export class Details {
     this.count.textContent = `${best.length} shown${hiddenDetections ? `, ${hiddenDetections} hidden` : ""}`;
     const items = best.slice(0, MOST_LISTED).map((segment) => {
       const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
-        onmousedown: (event) => event.preventDefault(), onclick: () => this.player.choose(segment) },
+        onmousedown: (event) => event.preventDefault(), onclick: () => this.player.tour.visit(segment) },
         this.swatch(segment), el("span", { class: "mv-item-name" }, this.name(segment)),
         segment.error ? el("span", { class: "mv-flag", title: EXPLAIN_ERROR.detection }, icon("error", 12)) : el("span", {}),
         el("span", { class: "mv-item-time" }, formatTime(segment.start_s, 1)),
@@ -105,16 +105,16 @@ export class Details {
 
   head(segment, isTrue) {
     const { player } = this;
-    const loop = button("loop", "Repeat this segment (R)", () => player.toggleLoop(), icon("loop"));
+    const loop = button("loop", "Repeat this segment (R)", () => player.tour.toggleLoop(), icon("loop"));
     loop.setAttribute("aria-pressed", String(player.looping));
     return el("div", { class: "mv-head" },
       this.swatch(segment, isTrue),
       el("strong", { class: "mv-class" }, this.name(segment)),
       el("span", { class: "mv-kind" }, isTrue ? "true segment" : "detection"),
       el("span", { class: "mv-actions" },
-        button("play-segment", "Play this segment (Enter)", () => player.playSelected(), icon("play")), loop,
-        button("zoom-segment", "Zoom to this segment (Z)", () => player.zoomToSelected(), icon("fit")),
-        button("unselect", "Select nothing (Esc)", () => player.select(null), "✕")));
+        button("play-segment", "Play this segment (Enter)", () => player.tour.play(), icon("play")), loop,
+        button("zoom-segment", "Zoom to this segment (Z)", () => player.tour.zoom(), icon("fit")),
+        button("unselect", "Select nothing (Esc)", () => player.tour.select(null), "✕")));
   }
 
   aboutDetection(segment) {
@@ -147,7 +147,7 @@ export class Details {
   }
 
   link(segment, text = this.name(segment)) {
-    return el("button", { type: "button", class: "mv-link", onclick: () => this.player.choose(segment) }, text,
+    return el("button", { type: "button", class: "mv-link", onclick: () => this.player.tour.visit(segment) }, text,
       ` at ${formatTime(segment.start_s, 1)}`);
   }
 

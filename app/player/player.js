@@ -5,6 +5,7 @@ import { Choice } from "./choice.js";
 import { readTheme, watchTheme } from "./colours.js";
 import { Details } from "./details.js";
 import { el } from "./dom.js";
+import { Feeds } from "./feeds.js";
 import { GateTrack } from "./gates.js";
 import { Help } from "./help.js";
 import { listenToKeys } from "./keys.js";
@@ -13,10 +14,10 @@ import { Playback } from "./playback.js";
 import { Reporter } from "./reporter.js";
 import { SegmentTrack } from "./segments.js";
 import { arranged, readSettings, writeSettings } from "./settings.js";
-import { Source } from "./sources.js";
 import { SpectrogramTrack } from "./spectrogram.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
+import { Tour } from "./tour.js";
 import { Transport } from "./transport.js";
 import { WaveformTrack } from "./waveform.js";
 
@@ -26,13 +27,9 @@ export class Player {
     this.settings = readSettings();
     this.choice = new Choice();
     this.timeline = new Timeline(() => this.stage?.invalidate());
-    this.sources = {
-      segments: new Source("segments", "json", () => this.onSegments()),
-      signal: new Source("signal", "container", () => this.reload(this.waveTrack, this.melTrack)),
-      gates: new Source("gates", "container", () => this.onGates()),
-      attention: new Source("attention", "container", () => this.onAttention()),
-    };
+    this.feeds = new Feeds(this.settings.level, (name) => this.onFeed(name));
     this.playback = new Playback(this);
+    this.tour = new Tour(this);
     this.transport = new Transport(this);
     this.details = new Details(this);
     this.help = new Help();
@@ -65,6 +62,10 @@ export class Player {
 
   get video() {
     return this.playback.video;
+  }
+
+  get sources() {
+    return this.feeds.sources;
   }
 
   get trouble() {
@@ -139,12 +140,8 @@ export class Player {
     this.retheme();
     if (newClip) this.openClip();
     if (newVideo) this.playback.load();
-    const { attention, ...others } = data.sources;
-    this.dropForeign(newClip, others.segments);
-    for (const [name, url] of Object.entries(others)) this.sources[name].point(url);
-    if (attention !== this.attentionUrl) this.lowest = false;
-    this.attentionUrl = attention;
-    this.sources.attention.point(this.levelUrl());
+    this.dropForeign(newClip, data.sources.segments);
+    this.feeds.point(data.sources);
     if (newClip || data.view.jump !== this.jump) this.follow(data.view);
     this.refresh();
     if (newClip) this.relayout();
@@ -161,7 +158,7 @@ export class Player {
   /** Another run's detections have other names; true segments keep theirs. */
   dropForeign(newClip, url) {
     if (newClip || url === this.sources.segments.url || !this.selected?.startsWith("d")) return;
-    this.select(null);
+    this.tour.select(null);
   }
 
   /** Go where an address sends the view. */
@@ -207,15 +204,17 @@ export class Player {
     this.stage.invalidate();
   }
 
-  onSegments() {
-    this.refresh();
-    this.revealChosen();
-    this.relayout();
-  }
-
-  onGates() {
-    this.reload(this.gateTrack);
-    this.details.fillCard();
+  onFeed(name) {
+    if (name === "segments") {
+      this.refresh();
+      this.revealChosen();
+      this.relayout();
+    } else if (name === "signal") this.reload(this.waveTrack, this.melTrack);
+    else if (name === "attention") this.reload(this.attentionTrack);
+    else {
+      this.reload(this.gateTrack);
+      this.details.fillCard();
+    }
   }
 
   reload(...tracks) {
@@ -229,23 +228,9 @@ export class Player {
     this.relayout();
   }
 
-  onAttention() {
-    // The level remembered may be one that this run does not have.
-    if (this.sources.attention.state === "failed" && this.settings.level > 0 && !this.lowest) {
-      this.lowest = true;
-      return void this.sources.attention.point(this.levelUrl());
-    }
-    this.reload(this.attentionTrack);
-  }
-
-  levelUrl() {
-    return this.attentionUrl ? `${this.attentionUrl}&level=${this.lowest ? 0 : this.settings.level}` : null;
-  }
-
   setAttentionLevel(level) {
     this.remember({ level });
-    this.lowest = false;
-    this.sources.attention.point(this.levelUrl());
+    this.feeds.setLevel(level);
   }
 
   // --- time -------------------------------------------------------------------------
@@ -300,53 +285,7 @@ export class Player {
 
   // --- segments ---------------------------------------------------------------------
 
-  select(segment) {
-    const id = segment?.id ?? null;
-    if (id === this.choice.id) return;
-    this.choice.id = id;
-    this.playback.range = this.looping && segment ? segment : null;
-    if (!segment) this.playback.looping = false;
-    this.showChosen();
-    this.reporter.tell();
-  }
-
-  /** Select a segment and bring playhead and window to it. */
-  choose(segment) {
-    if (!segment) return;
-    this.select(segment);
-    this.timeline.reveal(segment.start_s, segment.end_s);
-    this.seek(segment.start_s);
-  }
-
-  /** Next (1) or previous (-1) of `detections`, `truth` or `errors`. */
-  go(kind, way) {
-    this.choose(this.choice.neighbour(kind, way, this.time_s));
-  }
-
-  playSelected() {
-    const segment = this.selectedSegment;
-    if (!segment) return;
-    this.seek(segment.start_s);
-    this.playback.range = segment;
-    this.playback.play();
-  }
-
-  toggleLoop() {
-    const segment = this.selectedSegment;
-    if (!segment) return;
-    this.playback.looping = !this.looping;
-    this.playback.range = null;
-    if (this.looping) this.playSelected();
-    this.showChosen();
-  }
-
-  zoomToSelected() {
-    const segment = this.selectedSegment;
-    if (!segment) return;
-    const room_s = Math.max(0.5, 0.5 * (segment.end_s - segment.start_s));
-    this.timeline.show(segment.start_s - room_s, segment.end_s + room_s);
-  }
-
+  /** Another segment is selected, or it plays in another way. */
   showChosen() {
     this.details.fillCard();
     this.transport.showLoop(this.looping, Boolean(this.selectedSegment));
@@ -354,13 +293,13 @@ export class Player {
   }
 
   onPoint(time_s, segment) {
-    if (segment) this.select(segment);
+    if (segment) this.tour.select(segment);
     this.seek(time_s);
   }
 
   onDoublePoint(segment) {
-    this.select(segment);
-    this.zoomToSelected();
+    this.tour.select(segment);
+    this.tour.zoom();
   }
 
   // --- arrangement ------------------------------------------------------------------
@@ -398,9 +337,8 @@ export class Player {
 
   notePainted() {
     if (this.root.dataset.painted === "true") return;
-    const waiting = Object.values(this.sources).some((source) => source.state === "loading");
     const drawn = this.stage.frame && !this.stage.scheduled;
-    if (drawn && !waiting && this.playback.settled) this.root.dataset.painted = "true";
+    if (drawn && !this.feeds.waiting && this.playback.settled) this.root.dataset.painted = "true";
   }
 
   // --- the page ---------------------------------------------------------------------
@@ -416,7 +354,7 @@ export class Player {
     this.closed = true;
     this.reporter.close();
     for (const close of this.closers) close();
-    for (const source of Object.values(this.sources)) source.close();
+    this.feeds.close();
     this.stage.close();
     this.playback.close();
     this.root.remove();

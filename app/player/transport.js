@@ -18,18 +18,18 @@ export class Transport {
     this.mute = button("mute", "Sound on or off (M)", () => player.playback.toggleMute(), icon("sound"));
     this.volume = el("input", { class: "mv-volume", type: "range", min: 0, max: 1, step: 0.05, title: "Loudness",
       "aria-label": "Loudness", "data-testid": "volume", oninput: () => player.playback.setVolume(Number(this.volume.value)) });
-    this.loop = button("loop-selected", "Repeat the selected segment (R)", () => player.toggleLoop(), icon("loop"));
+    this.loop = button("loop-selected", "Repeat the selected segment (R)", () => player.tour.toggleLoop(), icon("loop"));
     const group = (label, ...items) => el("span", { class: "mv-group", role: "group", "aria-label": label }, ...items);
     this.errorCount = el("span", { class: "mv-soft mv-error-count", "data-testid": "error-count" });
     this.errors = group("Errors",
-      button("previous-error", "Previous error (Shift+E)", () => player.go("errors", -1), icon("previous", 12), icon("error", 13)),
-      button("next-error", "Next error (E)", () => player.go("errors", 1), icon("error", 13), icon("next", 12)),
+      button("previous-error", "Previous error (Shift+E)", () => player.tour.go("errors", -1), icon("previous", 12), icon("error", 13)),
+      button("next-error", "Next error (E)", () => player.tour.go("errors", 1), icon("error", 13), icon("next", 12)),
       this.errorCount);
     this.root = el("div", { class: "mv-transport", role: "toolbar", "aria-label": "Playback" },
       group("Playback",
-        button("previous", "Previous detection ([)", () => player.go("detections", -1), icon("previous")),
+        button("previous", "Previous detection ([)", () => player.tour.go("detections", -1), icon("previous")),
         this.play,
-        button("next", "Next detection (])", () => player.go("detections", 1), icon("next")),
+        button("next", "Next detection (])", () => player.tour.go("detections", 1), icon("next")),
         this.loop),
       this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors,
       el("span", { class: "mv-space" }),

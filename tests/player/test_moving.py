@@ -285,7 +285,7 @@ def test_keys_are_left_to_those_who_type(painted: Stand) -> None:
 
 
 def test_a_segment_plays_to_its_end_or_again_and_again(painted: Stand) -> None:
-    painted.state("p.choose([...p.data.truth].sort((a, b) => (a.end_s - a.start_s) - (b.end_s - b.start_s))[0])")
+    painted.state("p.tour.visit([...p.data.truth].sort((a, b) => (a.end_s - a.start_s) - (b.end_s - b.start_s))[0])")
     segment = painted.state("p.selectedSegment")
     painted.get("play-segment").click()
     painted.wait("!p.video.paused")

@@ -71,7 +71,7 @@ def test_details_give_the_facts_of_the_data(painted: Stand, site: Site) -> None:
 
 def test_details_of_a_true_segment_lead_to_the_detection_that_found_it(painted: Stand) -> None:
     found = painted.state("p.selection.truth.find((t) => !t.error)")
-    painted.state(f"p.select(p.data.truth.find((t) => t.id === '{found['id']}'))")
+    painted.state(f"p.tour.select(p.data.truth.find((t) => t.id === '{found['id']}'))")
     details = painted.get("details")
     assert "true segment" in details.inner_text() and f"{found['audibility']:.2f}" in details.inner_text()
     details.locator(".mv-link").click()

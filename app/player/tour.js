@@ -1,0 +1,59 @@
+// From segment to segment: select, go to, play and repeat.
+
+export class Tour {
+  /** @param {Player} player whose `choice`, `playback`, `timeline` and `reporter` are moved together */
+  constructor(player) {
+    this.player = player;
+  }
+
+  /** @param {Object|null} segment null selects nothing */
+  select(segment) {
+    const { choice, playback, reporter } = this.player;
+    const id = segment?.id ?? null;
+    if (id === choice.id) return;
+    choice.id = id;
+    playback.range = playback.looping && segment ? segment : null;
+    if (!segment) playback.looping = false;
+    this.player.showChosen();
+    reporter.tell();
+  }
+
+  /** Select a segment and bring playhead and window to it. */
+  visit(segment) {
+    if (!segment) return;
+    this.select(segment);
+    this.player.timeline.reveal(segment.start_s, segment.end_s);
+    this.player.seek(segment.start_s);
+  }
+
+  /** Next (1) or previous (-1) of `detections`, `truth` or `errors`. */
+  go(kind, way) {
+    this.visit(this.player.choice.neighbour(kind, way, this.player.time_s));
+  }
+
+  /** Play the selected segment from its start to its end. */
+  play() {
+    const segment = this.player.selectedSegment;
+    if (!segment) return;
+    this.player.seek(segment.start_s);
+    this.player.playback.range = segment;
+    this.player.playback.play();
+  }
+
+  toggleLoop() {
+    const { playback } = this.player;
+    if (!this.player.selectedSegment) return;
+    playback.looping = !playback.looping;
+    playback.range = null;
+    if (playback.looping) this.play();
+    this.player.showChosen();
+  }
+
+  /** Show the selected segment with some room around it. */
+  zoom() {
+    const segment = this.player.selectedSegment;
+    if (!segment) return;
+    const room_s = Math.max(0.5, 0.5 * (segment.end_s - segment.start_s));
+    this.player.timeline.show(segment.start_s - room_s, segment.end_s + room_s);
+  }
+}
