@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -9,7 +10,9 @@ import streamlit as st
 from app.view import View
 from mravff_core.workspace import Workspace
 
-_VIEW, _WRITTEN, _JUMP = "view", "written_query", "jump"
+_VIEW, _WRITTEN, _JUMP = "view", "written_queries", "jump"
+# A browser may still send an address that we have just replaced; nobody goes back that quickly.
+_STALE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -29,14 +32,14 @@ def open_view(workspace: Workspace) -> View:
     """
     query = {name: st.query_params[name] for name in st.query_params}
     known = st.session_state.get(_VIEW)
-    if known is not None and (not query or query == st.session_state.get(_WRITTEN)):
+    if known is not None and (not query or _is_ours(query)):
         if _still_there(known, workspace):
             return known
         query = known.to_query()
     view, complaints = View.from_query(query, workspace)
     st.session_state[_VIEW] = view
     st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
-    st.session_state[_WRITTEN] = query
+    _note_written(query)
     for key in [key for key in st.session_state if str(key).startswith("choose_")]:
         del st.session_state[key]
     for sentence in complaints:
@@ -57,12 +60,29 @@ def keep_view(view: View) -> None:
     query = view.to_query()
     if query != {name: st.query_params[name] for name in st.query_params}:
         st.query_params.from_dict(query)
-    st.session_state[_WRITTEN] = query
+    _note_written(query)
 
 
 def jump() -> Jump:
     """Where the player was last sent."""
     return st.session_state.get(_JUMP, Jump())
+
+
+def _is_ours(query: dict[str, str]) -> bool:
+    """Whether an address is the one we wrote last, or was until a moment ago."""
+    written: list[tuple[dict[str, str], float]] = st.session_state.get(_WRITTEN, [])
+    last = len(written) - 1
+    now_s = time.monotonic()
+    return any(
+        query == other and (number == last or now_s - written[number + 1][1] < _STALE_S)
+        for number, (other, _) in enumerate(written)
+    )
+
+
+def _note_written(query: dict[str, str]) -> None:
+    written: list[tuple[dict[str, str], float]] = st.session_state.get(_WRITTEN, [])
+    if not written or written[-1][0] != query:
+        st.session_state[_WRITTEN] = [*written[-20:], (query, time.monotonic())]
 
 
 def _still_there(view: View, workspace: Workspace) -> bool:
