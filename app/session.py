@@ -13,6 +13,7 @@ from mravff_core.workspace import Workspace
 _VIEW, _WRITTEN, _JUMP = "view", "written_queries", "jump"
 # A browser may still send an address that we have just replaced; nobody goes back that quickly.
 _STALE_S = 2.0
+_GENERATIONS, _ALL = "generations", "all"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ def open_view(workspace: Workspace) -> View:
     st.session_state[_VIEW] = view
     st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
     _note_written(query)
-    for key in [key for key in st.session_state if str(key).startswith("choose_")]:
-        del st.session_state[key]
+    _renew(_ALL)
     for sentence in complaints:
         st.toast(sentence, icon=":material/link_off:")
     return view
@@ -63,9 +63,32 @@ def keep_view(view: View) -> None:
     _note_written(query)
 
 
+def go_to_clip(clip_id: str) -> None:
+    """Show another clip from its beginning."""
+    view: View = st.session_state[_VIEW]
+    st.session_state[_VIEW] = replace(view, clip=clip_id, time_s=0.0, selected=None)
+    st.session_state[_JUMP] = Jump(number=jump().number + 1)
+    _renew("clip")
+
+
+def widget_key(name: str) -> str:
+    """Key of an input that shows a part of the view.
+
+    It changes whenever the view is changed by anything but that input: a browser may still send
+    the input's old value, which must then count for nothing.
+    """
+    generations: dict[str, int] = st.session_state.get(_GENERATIONS, {})
+    return f"choose_{name}_{generations.get(_ALL, 0)}_{generations.get(name, 0)}"
+
+
 def jump() -> Jump:
     """Where the player was last sent."""
     return st.session_state.get(_JUMP, Jump())
+
+
+def _renew(name: str) -> None:
+    generations: dict[str, int] = st.session_state.get(_GENERATIONS, {})
+    st.session_state[_GENERATIONS] = {**generations, name: generations.get(name, 0) + 1}
 
 
 def _is_ours(query: dict[str, str]) -> bool:

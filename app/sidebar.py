@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app.context import AppContext
+from app.session import widget_key
 from app.view import View, preferred
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.model.checkpoints import choose_device
@@ -59,9 +60,9 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
     if not infos:
         st.info("There are no runs yet: train one, or import a checkpoint.", icon=":material/model_training:")
         names = list(app.workspace.label_sets)
-        chosen = _select("Label set", names, view.label_set, "choose_labels") if names else ""
+        chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)
-    run = _select("Run", list(infos), view.run, "choose_run", lambda name: run_title(infos[name]))
+    run = _select("Run", list(infos), view.run, widget_key("run"), lambda name: run_title(infos[name]))
     info = infos[run]
     if info.label_set == view.label_set:
         return replace(view, run=run)
@@ -74,19 +75,19 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
     deaf = info.fusion == "none"
     usual = "on" if deaf else view.audio.kind
     help_ = "What the detector gets to hear. The player always plays the clip's own sound."
-    kind = _select("Sound", list(_SOUNDS), usual, "choose_sound", _SOUNDS.__getitem__, disabled=deaf, help=help_)
+    kind = _select("Sound", list(_SOUNDS), usual, widget_key("sound"), _SOUNDS.__getitem__, disabled=deaf, help=help_)
     if deaf:
         st.caption("This run never listens.")
         return replace(view, audio=AudioCondition())
     if kind == "shift":
         usual_s = view.audio.shift_s if view.audio.kind == "shift" else 1.0
-        st.session_state.setdefault("choose_shift", max(-5.0, min(5.0, usual_s)))
-        shift_s = st.slider("Seconds later", -5.0, 5.0, step=0.25, key="choose_shift")
+        st.session_state.setdefault(widget_key("shift"), max(-5.0, min(5.0, usual_s)))
+        shift_s = st.slider("Seconds later", -5.0, 5.0, step=0.25, key=widget_key("shift"))
         return replace(view, audio=AudioCondition("shift", shift_s=shift_s))
     if kind == "noise":
         usual_db = view.audio.snr_db if view.audio.kind == "noise" else 0.0
-        st.session_state.setdefault("choose_noise", max(-20.0, min(30.0, usual_db)))
-        snr_db = st.slider("Signal to noise (dB)", -20.0, 30.0, step=1.0, key="choose_noise")
+        st.session_state.setdefault(widget_key("noise"), max(-20.0, min(30.0, usual_db)))
+        snr_db = st.slider("Signal to noise (dB)", -20.0, 30.0, step=1.0, key=widget_key("noise"))
         return replace(view, audio=AudioCondition("noise", snr_db=snr_db))
     if kind == "swap":
         others = [clip_id for clip_id in app.workspace.clip_ids() if clip_id != view.clip]
@@ -94,17 +95,24 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
             st.caption("There is no other clip.")
             return replace(view, audio=AudioCondition())
         wanted = view.audio.clip_id if view.audio.clip_id in others else others[0]
-        return replace(view, audio=AudioCondition("swap", clip_id=_select("Sound of", others, wanted, "choose_swap")))
+        return replace(
+            view, audio=AudioCondition("swap", clip_id=_select("Sound of", others, wanted, widget_key("swap")))
+        )
     return replace(view, audio=AudioCondition(kind))
 
 
 def _choose_shown(app: AppContext, view: View) -> View:
-    st.session_state.setdefault("choose_threshold", view.threshold)
+    st.session_state.setdefault(widget_key("threshold"), view.threshold)
     threshold = st.slider(
-        "Score threshold", 0.0, 1.0, step=0.01, key="choose_threshold", help="Detections of a lower score are hidden."
+        "Score threshold",
+        0.0,
+        1.0,
+        step=0.01,
+        key=widget_key("threshold"),
+        help="Detections of a lower score are hidden.",
     )
     names = list(app.workspace.label_sets.get(view.label_set, ()))
-    key = f"choose_classes_{view.label_set}"
+    key = widget_key(f"classes_{view.label_set}")
     st.session_state.setdefault(key, [name for name in view.classes if name in names])
     classes = st.multiselect("Classes", names, key=key, placeholder=f"All {len(names)} {view.label_set} classes")
     return replace(view, threshold=threshold, classes=tuple(classes))

@@ -13,7 +13,7 @@ from app.context import AppContext, context
 from app.jobs import Job
 from app.pages.errors import says_errors
 from app.player import player
-from app.session import jump, keep_view, open_view
+from app.session import go_to_clip, jump, keep_view, open_view, widget_key
 from app.sources import sources
 from app.view import View, clips_in_order
 from mravff_core.inference.run_predict import predict
@@ -49,17 +49,18 @@ def _choose_clip(app: AppContext, view: View) -> View:
     titles = dict(zip(table["clip_id"], table["title"], strict=True))
     splits = dict(zip(table["clip_id"], table["split"], strict=True))
     ids = clips_in_order(app.workspace)
-    if st.session_state.get("choose_clip") not in titles:
-        st.session_state["choose_clip"] = view.clip
+    key = widget_key("clip")
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = view.clip
     choose, before, after, note = st.columns([5, 0.6, 0.6, 5.8], vertical_alignment="center")
-    place = ids.index(st.session_state["choose_clip"])
+    place = ids.index(st.session_state[key])
     _step_button(before, "previous_clip", "Previous clip", ":material/chevron_left:", ids, place - 1)
     _step_button(after, "next_clip", "Next clip", ":material/chevron_right:", ids, place + 1)
     with choose:
         chosen = st.selectbox(
             "Clip",
             ids,
-            key="choose_clip",
+            key=key,
             label_visibility="collapsed",
             format_func=lambda clip_id: f"{titles[clip_id]} · {splits[clip_id]}",
         )
@@ -72,12 +73,8 @@ def _step_button(column: DeltaGenerator, key: str, words: str, icon: str, ids: l
     there = 0 <= place < len(ids)
     target = ids[place] if there else ""
     column.button(
-        "", icon=icon, help=words, key=key, disabled=not there, width="stretch", on_click=_go_to, args=(target,)
+        "", icon=icon, help=words, key=key, disabled=not there, width="stretch", on_click=go_to_clip, args=(target,)
     )
-
-
-def _go_to(clip_id: str) -> None:
-    st.session_state["choose_clip"] = clip_id
 
 
 def _warn(clip: Clip) -> None:

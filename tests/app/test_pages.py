@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -49,6 +50,10 @@ def add_page() -> AppTest:
     return AppTest.from_function(script, default_timeout=60).run()
 
 
+def chosen(widgets: Any, label: str) -> Any:
+    return next(widget for widget in widgets if widget.label == label)
+
+
 def addressed(page: AppTest) -> dict[str, str]:
     return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
 
@@ -56,31 +61,31 @@ def addressed(page: AppTest) -> dict[str, str]:
 def test_the_app_opens_on_the_clip_page(app_context: AppContext) -> None:
     page = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not page.exception and not page.error
-    assert page.selectbox(key="choose_clip").value == "clip_0"
+    assert chosen(page.selectbox, "Clip").value == "clip_0"
 
 
 def test_the_clip_page_opens_with_the_run_that_listens(app_context: AppContext) -> None:
     page = open_page()
     assert not page.exception and not page.error
-    assert page.selectbox(key="choose_run").value == "verb_mrav"
+    assert chosen(page.selectbox, "Run").value == "verb_mrav"
     assert addressed(page) == {"clip": "clip_0", "run": "verb_mrav"}
 
 
 def test_choices_are_written_into_the_address(app_context: AppContext) -> None:
     page = open_page()
-    page.slider(key="choose_threshold").set_value(0.4)
-    page.multiselect(key="choose_classes_verb").set_value(["stir"])
-    page.selectbox(key="choose_clip").set_value("clip_1").run()
+    chosen(page.slider, "Score threshold").set_value(0.4)
+    chosen(page.multiselect, "Classes").set_value(["stir"])
+    chosen(page.selectbox, "Clip").set_value("clip_1").run()
     assert addressed(page) == {"clip": "clip_1", "run": "verb_mrav", "min": "0.4", "classes": "stir"}
 
 
 def test_an_address_is_followed(app_context: AppContext) -> None:
     page = open_page(clip="clip_1", run="verb_mrav", audio="shift:+2", min="0.35", classes="cut,pour")
-    assert page.selectbox(key="choose_clip").value == "clip_1"
-    assert page.selectbox(key="choose_sound").value == "shift"
-    assert page.slider(key="choose_shift").value == 2.0
-    assert page.slider(key="choose_threshold").value == 0.35
-    assert page.multiselect(key="choose_classes_verb").value == ["cut", "pour"]
+    assert chosen(page.selectbox, "Clip").value == "clip_1"
+    assert chosen(page.selectbox, "Sound").value == "shift"
+    assert chosen(page.slider, "Seconds later").value == 2.0
+    assert chosen(page.slider, "Score threshold").value == 0.35
+    assert chosen(page.multiselect, "Classes").value == ["cut", "pour"]
 
 
 def test_a_broken_address_says_so_and_shows_something(app_context: AppContext) -> None:
@@ -113,7 +118,7 @@ def test_a_sound_not_heard_yet_is_detected_with_in_the_background(app_context: A
 
 def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
     page = open_page(run="verb_visual", audio="off")
-    assert page.selectbox(key="choose_sound").disabled
+    assert chosen(page.selectbox, "Sound").disabled
     assert "audio" not in addressed(page)
 
 
