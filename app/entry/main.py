@@ -17,6 +17,8 @@ _STYLE = """
   [data-testid="stSidebarHeader"] { height: 2.8rem; margin-bottom: 0; }
   [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.6rem; }
   [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
+  /* A video must not grow pale whenever the page thinks. */
+  [data-stale="true"] { opacity: 1 !important; }
 </style>
 """
 
