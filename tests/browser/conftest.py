@@ -20,6 +20,7 @@ from tests.browser_launch import launch_chromium
 from tests.small_workspace import small_workspace
 
 MARKUP = "<img src=x onerror=document.title='broken'>"
+VIEWPORT = {"width": 1440, "height": 900}
 PLAYER = '[data-testid="player"][data-painted="true"]'
 
 
@@ -142,8 +143,7 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-def watched_page(browser: Any, **options: Any) -> Watched:
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
+def watched_page(context: Any) -> Watched:
     watched = Watched(context.new_page())
     watched.page.set_default_timeout(10_000)
     watched.page.add_init_script(FIND)
@@ -152,12 +152,20 @@ def watched_page(browser: Any, **options: Any) -> Watched:
     return watched
 
 
+@pytest.fixture(scope="session")
+def context(browser: Any) -> Any:
+    """One person's browser; its cache spares every test but the first the loading of Streamlit."""
+    return browser.new_context(viewport=VIEWPORT)
+
+
 @pytest.fixture
-def watched(browser: Any) -> Iterator[Watched]:
-    """A fresh page; it fails the test if any script on it failed."""
-    watched = watched_page(browser)
+def watched(context: Any, server: Server) -> Iterator[Watched]:
+    """A fresh page that remembers nothing; it fails the test if any script on it failed."""
+    watched = watched_page(context)
     yield watched
-    watched.page.context.close()
+    if watched.page.url.startswith(server.url):
+        watched.page.evaluate("localStorage.clear()")
+    watched.page.close()
     assert watched.complaints == []
 
 

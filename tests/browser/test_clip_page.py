@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.conftest import MARKUP, PLAYER, Server, Watched, watched_page
+from tests.browser.conftest import MARKUP, PLAYER, VIEWPORT, Server, Watched, watched_page
 
 pytestmark = pytest.mark.browser
 
@@ -266,7 +266,7 @@ def test_a_video_that_is_gone_says_so_and_can_be_tried_again(watched: Watched, s
 
 
 def test_two_people_work_independently(clip_page: Watched, browser: Any, server: Server) -> None:
-    other = watched_page(browser)
+    other = watched_page(browser.new_context(viewport=VIEWPORT))
     other.open(f"{server.url}/?clip=clip_1&run=verb_visual")
     clip_page.page.keyboard.press("]")
     clip_page.wait("p.selected")
@@ -277,7 +277,7 @@ def test_two_people_work_independently(clip_page: Watched, browser: Any, server:
 
 def test_dark_and_light_follow_the_system(browser: Any, server: Server) -> None:
     for scheme in ("dark", "light"):
-        watched = watched_page(browser, color_scheme=scheme)
+        watched = watched_page(browser.new_context(viewport=VIEWPORT, color_scheme=scheme))
         watched.open(f"{server.url}/?clip=clip_0")
         assert watched.state("p.theme.dark") == (scheme == "dark")
         watched.page.context.close()
