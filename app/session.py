@@ -12,7 +12,7 @@ from mravff_core.workspace import Workspace
 
 _VIEW, _WRITTEN, _JUMP = "view", "written_queries", "jump"
 # A browser may still send an address that we have just replaced; nobody goes back that quickly.
-_STALE_S = 2.0
+_STALE_S = 1.0
 _GENERATIONS, _ALL = "generations", "all"
 
 

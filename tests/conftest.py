@@ -1,11 +1,15 @@
-"""Fixtures for every test: one thread for torch, and the stored reference numbers."""
+"""Fixtures for every test: one thread for torch, the stored reference numbers, one browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from tests.browser_launch import launch_chromium
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,3 +22,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("reference numbers and data (../shared) are not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser; Playwright allows one at a time in a process, so all tests share it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        yield browser
+        browser.close()

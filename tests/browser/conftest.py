@@ -16,7 +16,6 @@ import pytest
 
 from mravff_core import Workspace
 from mravff_core.inference.run_predict import predict
-from tests.browser_launch import launch_chromium
 from tests.small_workspace import small_workspace
 
 MARKUP = "<img src=x onerror=document.title='broken'>"
@@ -131,16 +130,6 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
         except OSError:
             assert process.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")
             time.sleep(0.1)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = launch_chromium(playwright)
-        yield browser
-        browser.close()
 
 
 def watched_page(context: Any) -> Watched:

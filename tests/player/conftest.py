@@ -8,20 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.browser_launch import launch_chromium
 from tests.media.factory import make_video, tone
 from tests.player.harness import Site, Stand, serve
 
 DURATION_S = 8.0
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with playwright_api.sync_playwright() as playwright:
-        browser = launch_chromium(playwright)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
