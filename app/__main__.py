@@ -46,7 +46,9 @@ def serve(args: argparse.Namespace) -> int:
     from streamlit import App
 
     from app.routes import routes
+    from app.shutdown import stop_promptly
 
+    stop_promptly()
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
     App(Path(__file__).parent / "entry" / "main.py", routes=routes()).run(config=_settings(args))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from app.__main__ import main
+from mravff_core import Workspace
+from mravff_core.workspace import Clip
 from tests.small_workspace import VERBS
 
 
@@ -17,8 +22,6 @@ def test_a_folder_that_is_no_workspace(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_port_that_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from mravff_core import Workspace
-
     Workspace.create(tmp_path / "w", name="W", label_sets={"verb": list(VERBS)})
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -34,3 +37,34 @@ def test_options_that_make_no_sense(arguments: list[str], capsys: pytest.Capture
         main(arguments)
     assert stopped.value.code == 2
     assert "expected" in capsys.readouterr().err
+
+
+def test_it_stops_although_a_browser_holds_a_video_open(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "w", name="W", label_sets={"verb": list(VERBS)})
+    (workspace.folder / "media").mkdir()
+    (workspace.folder / "media/long.mp4").write_bytes(bytes(40_000_000))
+    workspace.add_clips([Clip("long", "Long", "long.mp4", 100.0)])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "app", "--workspace", str(workspace.folder), "--port", str(port)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL)
+    try:
+        browser = connected(port, process)
+        browser.sendall(b"GET /av/video/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert browser.recv(1000).startswith(b"HTTP/1.1 200")
+        process.terminate()
+        process.wait(15)
+        browser.close()
+    finally:
+        process.kill()
+
+
+def connected(port: int, process: subprocess.Popen[bytes]) -> socket.socket:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=20)
+        except OSError:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
