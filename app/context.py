@@ -9,7 +9,6 @@ from pathlib import Path
 from app.detectors import DetectorCache
 from app.jobs import JobQueue
 from app.uploads import DEFAULT_LIMIT_BYTES, Uploads
-from mravff_core.media.spectrogram import warm_up
 from mravff_core.workspace import Workspace
 
 
@@ -38,9 +37,16 @@ def start(folder: Path | str, *, device: str = "auto", upload_limit_bytes: int =
         JobQueue(),
         Uploads(workspace.cache_folder / "uploads", upload_limit_bytes),
     )
-    # The first spectrogram of a process compiles for seconds; nobody should wait for that.
-    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_warm_up, args=(_current,), name="warm-up", daemon=True).start()
     return _current
+
+
+def _warm_up(app: AppContext) -> None:
+    """What takes seconds once in a process; nobody should wait for it."""
+    from mravff_core.media.spectrogram import warm_up
+
+    app.detectors.prepare()
+    warm_up()
 
 
 def context() -> AppContext:

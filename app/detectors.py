@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
-from mravff_core.model.checkpoints import load_detector
-from mravff_core.model.detector import Detector
 from mravff_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mravff_core.model.detector import Detector
 
 _MOST = 4
 
@@ -18,16 +20,28 @@ class DetectorCache:
     Args:
         workspace: whose runs.
         device: `auto`, `cpu`, `cuda` or `mps`.
+    Attributes:
+        device_name: where detectors run; empty until `prepare` is done.
     """
 
     def __init__(self, workspace: Workspace, device: str = "auto") -> None:
         self._workspace = workspace
         self._device = device
         self._lock = threading.Lock()
+        self.device_name = ""
         self._loaded: OrderedDict[tuple[str, int, int], Detector] = OrderedDict()
+
+    def prepare(self) -> None:
+        """Load PyTorch and settle on a device."""
+        from mravff_core.model.checkpoints import choose_device
+
+        self.device_name = str(choose_device(self._device))
 
     def get(self, run: str) -> Detector:
         """A run's detector in evaluation mode. Raises: WorkspaceError, CheckpointError."""
+        # PyTorch takes seconds to load, which the server's start does not wait for.
+        from mravff_core.model.checkpoints import load_detector
+
         folder = self._workspace.run(run).folder
         key = (run, (folder / "config.yaml").stat().st_mtime_ns, (folder / "model.safetensors").stat().st_mtime_ns)
         with self._lock:

@@ -16,7 +16,6 @@ from starlette.routing import BaseRoute, Route
 
 from app import player, uploader, urls
 from app.context import AppContext, context
-from app.tracks.attention import attention
 from app.tracks.container import MEDIA_TYPE
 from app.tracks.gates import gates
 from app.tracks.segments import segments
@@ -96,6 +95,9 @@ def _tracks(app: AppContext, request: Request) -> Response:
     if kind == "gates":
         return _tagged(request, gates(app.workspace, clip_id, run=run, condition=condition), MEDIA_TYPE)
     if kind == "attention":
+        # Needs PyTorch, which the server's start does not wait for.
+        from app.tracks.attention import attention
+
         level = _level(query.get("level", "0"))
         detector = app.detectors.get(run)
         data_ = attention(app.workspace, clip_id, detector=detector, condition=condition, level=level)

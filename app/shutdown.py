@@ -24,4 +24,4 @@ def stop_promptly() -> None:
         timer.daemon = True
         timer.start()
 
-    uvicorn.Server.handle_exit = handle_exit  # type: ignore[method-assign]
+    uvicorn.Server.handle_exit = handle_exit  # type: ignore[assignment]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 
 import streamlit as st
@@ -11,7 +10,6 @@ from app.context import AppContext
 from app.session import widget_key
 from app.view import View, preferred
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.model.checkpoints import choose_device
 from mravff_core.workspace import RunInfo
 
 FUSIONS = {
@@ -40,7 +38,8 @@ def show(app: AppContext, view: View) -> View:
         info = infos.get(view.run or "")
         view = _choose_sound(app, view, info)
         view = _choose_shown(app, view)
-        st.caption(f"Detectors run on **{_device()}**.")
+        device = app.detectors.device_name
+        st.caption(f"Detectors run on **{device}**." if device else "PyTorch is being loaded …")
     return view
 
 
@@ -123,11 +122,6 @@ def _select(label, options, usual, key, format_func=str, **more):  # type: ignor
     if st.session_state.get(key) not in options:
         st.session_state[key] = usual if usual in options else options[0]
     return st.selectbox(label, options, key=key, format_func=format_func, **more)
-
-
-@functools.cache
-def _device() -> str:
-    return str(choose_device("auto"))
 
 
 def plain(text: str) -> str:

@@ -263,12 +263,12 @@ def _add_long_clip(workspace: Workspace, path: Path) -> str:
 
 
 def _long_video(path: Path) -> None:
-    """Half an hour of 1080p: a piece is encoded once and its packets are repeated."""
+    """Half an hour of 1080p with a keyframe a second: a piece is encoded once and its packets are repeated."""
     piece = path.with_name("piece.mp4")
     generator = np.random.default_rng(0)
     texture = generator.integers(0, 255, (27, 48, 3), dtype=np.uint8).repeat(40, axis=0).repeat(40, axis=1)
     with av.open(str(piece), "w") as file:
-        video = file.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "60", "bf": "0"})
+        video = file.add_stream("libx264", rate=30, options={"preset": "ultrafast", "g": "30", "bf": "0"})
         video.width, video.height, video.pix_fmt, video.bit_rate = 1920, 1080, "yuv420p", 6_000_000
         for number in range(PIECE_S * 30):
             frame = av.VideoFrame.from_ndarray(np.roll(texture, 4 * number, axis=1), format="rgb24")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,7 +16,9 @@ from app.pages.errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
 from mravff_core.errors import MravffError
-from mravff_core.inference.add_video import AddedVideo, add_video
+
+if TYPE_CHECKING:
+    from mravff_core.inference.add_video import AddedVideo
 
 _NO_RUN = "None: add the video only"
 _KIND = "add"
@@ -91,6 +94,8 @@ def _submit(app: AppContext, path: Path, title: str, run: str | None, *, keep: b
 
 def _work(app: AppContext, path: Path, title: str, run: str | None, keep: bool) -> Callable[[Job], AddedVideo]:
     def work(job: Job) -> AddedVideo:
+        from mravff_core.inference.add_video import add_video
+
         try:
             return add_video(
                 app.workspace,

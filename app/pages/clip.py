@@ -16,7 +16,6 @@ from app.player import player
 from app.session import go_to_clip, jump, keep_view, open_view, widget_key
 from app.sources import sources
 from app.view import View, clips_in_order
-from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Clip
 
 
@@ -106,6 +105,8 @@ def _detect(app: AppContext, view: View) -> bool:
 
 def _work(app: AppContext, view: View) -> Callable[[Job], int]:
     def work(job: Job) -> int:
+        from mravff_core.inference.run_predict import predict
+
         job.report(0.0, "Loading the detector")
         detector = app.detectors.get(view.run or "")
         job.report(0.1, "Detecting")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,11 @@ def signal(workspace: Workspace, clip_id: str) -> bytes:
 
 
 def _compute(video: Path, duration_s: float) -> bytes:
-    mel = log_mel(video, settings=MelSettings(), hop_s=max(_MEL_HOP_S, duration_s / MOST_COLUMNS))
-    wave = envelope(video, hop_s=max(_WAVEFORM_HOP_S, duration_s / MOST_COLUMNS))
+    coarsest_s = duration_s / MOST_COLUMNS
+    with ThreadPoolExecutor(1) as beside:
+        waveform = beside.submit(envelope, video, hop_s=max(_WAVEFORM_HOP_S, coarsest_s))
+        mel = log_mel(video, settings=MelSettings(), hop_s=max(_MEL_HOP_S, coarsest_s))
+        wave = waveform.result()
     return _pack(mel, wave.lowest, wave.highest, wave.hop_s, duration_s)
 
 

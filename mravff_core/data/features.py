@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mravff_core.errors import FeatureError
@@ -88,6 +87,9 @@ def _load(path: Path) -> tuple[NDArray, TimeGrid | None]:
 
 
 def _tensor_of(path: Path) -> NDArray:
+    # Loading PyTorch takes seconds, and few features come as its files.
+    import torch
+
     value = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(value, torch.Tensor):
         raise FeatureError(f"{path}: holds a {type(value).__name__}, expected one tensor")

@@ -11,11 +11,12 @@ runs/<run>/predictions/<condition>/
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,8 @@ class Run:
     @property
     def info(self) -> RunInfo:
         """Summary from the run's own files. Raises: ConfigError, WorkspaceError."""
-        config = read_yaml(self.folder / "config.yaml")
+        path = self.folder / "config.yaml"
+        config = _read_config(path, path.stat().st_mtime_ns)
         try:
             return RunInfo(
                 run=self.name,
@@ -146,7 +148,7 @@ class Run:
         """Ids of clips with stored predictions, those without a single detection included."""
         folder = self.predictions_folder(condition)
         merged = folder / "clips.parquet"
-        done = set(read_table(merged, ("clip_id",))["clip_id"]) if merged.is_file() else set()
+        done = set(_merged_clips(merged, merged.stat().st_mtime_ns)) if merged.is_file() else set()
         return done | {
             path.name.removesuffix(".detections.parquet") for path in folder.glob("parts/*.detections.parquet")
         }
@@ -219,6 +221,17 @@ class Run:
         where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
         sql = f"SELECT DISTINCT {columns} FROM read_parquet(?) {where} ORDER BY {_ORDER[table]}"
         return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+
+
+@functools.lru_cache(maxsize=256)
+def _read_config(path: Path, _written_ns: int) -> dict[str, Any]:
+    """A run's configuration, parsed once for every time it was written; not to be changed."""
+    return read_yaml(path)
+
+
+@functools.lru_cache(maxsize=256)
+def _merged_clips(path: Path, _written_ns: int) -> frozenset[str]:
+    return frozenset(read_table(path, ("clip_id",))["clip_id"])
 
 
 def _gate_table(clip_id: str, gates: Sequence[LevelGates]) -> pd.DataFrame:
