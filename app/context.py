@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.detectors import DetectorCache
 from app.jobs import JobQueue
+from app.tracks.signal import prepare_signals
 from app.uploads import DEFAULT_LIMIT_BYTES, Uploads
 from mravff_core.workspace import Workspace
 
@@ -22,6 +24,7 @@ class AppContext:
     uploads: Uploads
 
 
+_UNDISTURBED_S = 5.0
 _current: AppContext | None = None
 
 
@@ -47,6 +50,9 @@ def _warm_up(app: AppContext) -> None:
 
     app.detectors.prepare()
     warm_up()
+    # The page that is opened first comes first.
+    time.sleep(_UNDISTURBED_S)
+    prepare_signals(app.workspace, lambda: app.jobs.closed)
 
 
 def context() -> AppContext:

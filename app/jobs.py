@@ -77,7 +77,7 @@ class JobQueue:
         self._waiting: dict[str, deque[tuple[Job, Work]]] = {}
         self._jobs: list[Job] = []
         self._numbers = itertools.count(1)
-        self._closed = False
+        self.closed = False
 
     def submit(self, kind: str, name: str, title: str, work: Work) -> Job:
         """Queue work, or return the job of that name that has not ended.
@@ -115,7 +115,7 @@ class JobQueue:
     def close(self) -> None:
         """Stop all work and all threads."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             for job in self._jobs:
                 job.cancel()
             self._changed.notify_all()
@@ -128,9 +128,9 @@ class JobQueue:
     def _run(self, kind: str) -> None:
         while True:
             with self._changed:
-                while not self._waiting[kind] and not self._closed:
+                while not self._waiting[kind] and not self.closed:
                     self._changed.wait()
-                if self._closed:
+                if self.closed:
                     return
                 job, work = self._waiting[kind].popleft()
             _perform(job, work)

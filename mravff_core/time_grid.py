@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
 from mravff_core.errors import ConfigError
 
-Time = TypeVar("Time", float, np.ndarray, torch.Tensor)
+if TYPE_CHECKING:
+    import torch
+
+Time = TypeVar("Time", float, np.ndarray, "torch.Tensor")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from app.tracks.container import encode
+from mravff_core.errors import MravffError
 from mravff_core.files import written_aside
 from mravff_core.media.spectrogram import LogMel, MelSettings, log_mel
 from mravff_core.media.waveform import envelope
@@ -22,6 +25,7 @@ MOST_COLUMNS = 60_000
 _MEL_HOP_S = 0.02
 _WAVEFORM_HOP_S = 0.01
 _VERSION = 1
+_SHORT_S, _MOST_PREPARED = 180.0, 64
 
 _locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
@@ -46,6 +50,21 @@ def signal(workspace: Workspace, clip_id: str) -> bytes:
                 aside.write_bytes(data)
             return data
     return path.read_bytes()
+
+
+def prepare_signals(workspace: Workspace, closed: Callable[[], bool]) -> None:
+    """Make the signals of short clips before anyone asks, a few dozen of them at most.
+
+    Args:
+        closed: asked between clips; True stops.
+    """
+    clips = workspace.clips
+    for clip_id in clips.loc[clips["duration_s"] <= _SHORT_S, "clip_id"].head(_MOST_PREPARED):
+        if closed():
+            return
+        # A file that cannot be read says so when somebody looks at its clip.
+        with suppress(MravffError):
+            signal(workspace, clip_id)
 
 
 def _compute(video: Path, duration_s: float) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from app.tracks.attention import attention
 from app.tracks.container import decode, encode
 from app.tracks.gates import gates
 from app.tracks.segments import segments
-from app.tracks.signal import signal
+from app.tracks.signal import prepare_signals, signal
 from mravff_core import AudioCondition
 from mravff_core.errors import WorkspaceError
 from mravff_core.segments import temporal_iou
@@ -79,6 +81,15 @@ def test_signal_has_the_clips_length_and_loudness(app_context: AppContext) -> No
     loudest = meta["mel_frequencies_hz"][int(read["mel"][:, columns // 2].argmax())]
     assert loudest == pytest.approx(300.0, abs=60)
     assert signal(app_context.workspace, "clip_0") == signal(app_context.workspace, "clip_0")
+
+
+def test_signals_are_prepared_once_and_not_after_closing(app_context: AppContext) -> None:
+    folder = app_context.workspace.cache_folder / "signal"
+    shutil.rmtree(folder, ignore_errors=True)
+    prepare_signals(app_context.workspace, lambda: True)
+    assert not folder.exists()
+    prepare_signals(app_context.workspace, lambda: False)
+    assert {path.name.split(".")[0] for path in folder.iterdir()} == {"clip_0", "clip_1"}, "the third is silent"
 
 
 def test_a_silent_clip_has_an_empty_signal(app_context: AppContext) -> None:
