@@ -26,24 +26,12 @@ import psutil
 from mravff_core import Workspace
 from mravff_core.media.probe import probe
 from mravff_core.workspace import Clip
-from tests.browser_launch import launch_chromium
+from tests.browser_launch import FIND_PLAYER, launch_chromium
 
 ROOT = Path(__file__).parents[1]
 LONG_S, PIECE_S = 1800, 20
-# Finds the player inside its shadow root.
-FIND = """
-window.__find = () => {
-  const search = (root) => {
-    const found = root.querySelector('[data-testid="player"]');
-    if (found) return found.__player;
-    for (const node of root.querySelectorAll("*")) {
-      const inner = node.shadowRoot && search(node.shadowRoot);
-      if (inner) return inner;
-    }
-    return null;
-  };
-  return search(document);
-};
+# Resolves with the milliseconds until a test of the player holds.
+UNTIL = """
 window.__until = (test) => new Promise((resolve) => {
   const begin = performance.now();
   const look = () => (test(window.__find()) ? resolve(performance.now() - begin) : requestAnimationFrame(look));
@@ -222,7 +210,7 @@ def _browser(playwright: Any) -> Iterator[Any]:
 
 def _page(browser: Any) -> Any:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.add_init_script(FIND)
+    page.add_init_script(FIND_PLAYER + UNTIL)
     page.set_default_timeout(120_000)
     return page
 

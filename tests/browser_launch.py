@@ -20,6 +20,21 @@ ARGUMENTS = [
     "--no-first-run",
     "--autoplay-policy=no-user-gesture-required",
 ]
+# The player lives in a shadow root, which `document.querySelector` does not look into.
+FIND_PLAYER = """
+window.__find = () => {
+  const search = (root) => {
+    const found = root.querySelector('[data-testid="player"]');
+    if (found) return found.__player;
+    for (const node of root.querySelectorAll("*")) {
+      const inner = node.shadowRoot && search(node.shadowRoot);
+      if (inner) return inner;
+    }
+    return null;
+  };
+  return search(document);
+};
+"""
 
 
 def find_chromium() -> str | None:

@@ -16,6 +16,7 @@ import pytest
 
 from mravff_core import Workspace
 from mravff_core.inference.run_predict import predict
+from tests.browser_launch import FIND_PLAYER
 from tests.small_workspace import small_workspace
 
 MARKUP = "<img src=x onerror=document.title='broken'>"
@@ -64,23 +65,6 @@ class Watched:
         box = self.page.get_by_test_id(f"track-{row}").bounding_box()
         x = self.state(f"p.frame.x({time_s})")
         return box["x"] + x, box["y"] + min(box["height"] / 2, 12)
-
-
-# The player lives in a shadow root, which `document.querySelector` does not look into.
-FIND = """
-window.__find = () => {
-  const search = (root) => {
-    const found = root.querySelector('[data-testid="player"]');
-    if (found) return found.__player;
-    for (const node of root.querySelectorAll("*")) {
-      const inner = node.shadowRoot && search(node.shadowRoot);
-      if (inner) return inner;
-    }
-    return null;
-  };
-  return search(document);
-};
-"""
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +119,7 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
 def watched_page(context: Any) -> Watched:
     watched = Watched(context.new_page())
     watched.page.set_default_timeout(10_000)
-    watched.page.add_init_script(FIND)
+    watched.page.add_init_script(FIND_PLAYER)
     watched.page.on("request", lambda request: watched.requests.append(request.url))
     watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
     return watched
