@@ -28,11 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mravff_core.data.features import Features
-from mravff_core.errors import CancelledError, MediaError
+from mravff_core.errors import MediaError
 from mravff_core.media.container import DecodeReport
 from mravff_core.media.mel import MelSettings, mel_columns
 from mravff_core.media.probe import probe
-from mravff_core.media.sound import iter_audio
+from mravff_core.media.sound import iter_audio, watched
 from mravff_core.time_grid import TimeGrid
 
 Floats = NDArray[np.float32]
@@ -90,7 +90,15 @@ class AudioEncoder:
         info = probe(path)
         duration_s = info.audio_duration_s or info.duration_s
         blocks = iter_audio(path, sample_rate=self.sample_rate, report=report)
-        features = self._encode_blocks(_watched(blocks, duration_s, progress, cancel))
+        heard = watched(
+            blocks,
+            sample_rate=_SETTINGS.sample_rate,
+            duration_s=duration_s,
+            doing="encoding sound",
+            progress=progress,
+            cancel=cancel,
+        )
+        features = self._encode_blocks(heard)
         if features is None and not info.has_audio:
             raise MediaError(f"{path}: has no audio track, so no sound to encode; leave audio out for this clip")
         return features or Features(self.silence()[:, None], self.grid)
@@ -134,22 +142,6 @@ class _Counted:
         for block in self._source:
             self.blocks += 1
             yield block
-
-
-def _watched(
-    blocks: Iterable[Floats],
-    duration_s: float,
-    progress: Callable[[float], None] | None,
-    cancel: Callable[[], bool] | None,
-) -> Iterator[Floats]:
-    heard = 0
-    for block in blocks:
-        if cancel is not None and cancel():
-            raise CancelledError("stopped while encoding sound")
-        yield block
-        heard += len(block)
-        if progress is not None:
-            progress(min(1.0, heard / _SETTINGS.sample_rate / max(duration_s, 1e-9)))
 
 
 def _centre(column: NDArray[np.int64]) -> NDArray[np.int64]:

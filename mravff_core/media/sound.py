@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
+from mravff_core.errors import CancelledError
 from mravff_core.media.container import Clock, Container, DecodeReport, Stream, decoded, find_audio, opened, time_zero_s
 
 Samples = NDArray[np.float32]
@@ -92,6 +93,29 @@ def iter_channels(
             break
     if held_samples:
         yield np.concatenate(held, axis=1)
+
+
+def watched(
+    blocks: Iterable[Samples],
+    *,
+    sample_rate: int,
+    duration_s: float | None,
+    doing: str,
+    progress: Callable[[float], None] | None,
+    cancel: Callable[[], bool] | None,
+) -> Iterator[Samples]:
+    """Pass blocks on, telling the share heard of `duration_s` and stopping when `cancel` says so.
+
+    Raises: CancelledError that names what was being done.
+    """
+    heard = 0
+    for block in blocks:
+        if cancel is not None and cancel():
+            raise CancelledError(f"stopped while {doing}")
+        yield block
+        heard += len(block)
+        if progress is not None and duration_s:
+            progress(min(1.0, heard / sample_rate / duration_s))
 
 
 def _from_sample(path: Path | str, first: int, rate: int, layout: str, report: DecodeReport) -> Iterator[Samples]:

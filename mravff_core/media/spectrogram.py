@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mravff_core.errors import CancelledError
 from mravff_core.media.mel import MelSettings, mel_columns, mel_frequencies, warm_up
-from mravff_core.media.sound import iter_audio
+from mravff_core.media.sound import iter_audio, watched
 
 __all__ = ["LogMel", "MelSettings", "log_mel", "log_mel_of", "warm_up"]
 
@@ -60,7 +59,15 @@ def log_mel(
     """
     settings = settings or MelSettings()
     blocks = iter_audio(path, sample_rate=settings.sample_rate)
-    return _gather(_watched(blocks, settings.sample_rate, duration_s, progress, cancel), settings, hop_s)
+    heard = watched(
+        blocks,
+        sample_rate=settings.sample_rate,
+        duration_s=duration_s,
+        doing="computing the spectrogram",
+        progress=progress,
+        cancel=cancel,
+    )
+    return _gather(heard, settings, hop_s)
 
 
 def log_mel_of(samples: Floats, *, settings: MelSettings | None = None, hop_s: float = 0.02) -> LogMel:
@@ -81,20 +88,3 @@ def _gather(blocks: Iterable[Floats], settings: MelSettings, hop_s: float) -> Lo
     pieces = [10 * np.log10(np.maximum(piece, np.float32(_FLOOR))) for piece in columns]
     decibels = np.concatenate(pieces, axis=1) if pieces else np.zeros((settings.bands, 0), np.float32)
     return LogMel(decibels, hop / settings.sample_rate, 0.0, mel_frequencies(settings))
-
-
-def _watched(
-    blocks: Iterable[Floats],
-    rate: int,
-    duration_s: float | None,
-    progress: Callable[[float], None] | None,
-    cancel: Callable[[], bool] | None,
-) -> Iterator[Floats]:
-    heard = 0
-    for block in blocks:
-        if cancel is not None and cancel():
-            raise CancelledError("stopped while computing the spectrogram")
-        yield block
-        heard += len(block)
-        if progress is not None and duration_s:
-            progress(min(1.0, heard / rate / duration_s))
