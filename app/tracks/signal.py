@@ -24,7 +24,7 @@ DECIBELS = (-80.0, 10.0)
 MOST_COLUMNS = 60_000
 _MEL_HOP_S = 0.02
 _WAVEFORM_HOP_S = 0.01
-_VERSION = 1
+_VERSION = 2
 _SHORT_S, _MOST_PREPARED = 180.0, 64
 
 _locks: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)

@@ -91,9 +91,10 @@ def mel_columns(
             yield _transform(held, starts, settings)
         if ready > column:
             column = ready
-            keep_from = int(centre(np.array([column]))[0]) - half
-            held = held[max(0, keep_from - begin) :]
-            begin = max(begin, keep_from)
+            # The next column may begin later than anything heard so far.
+            done = min(len(held), max(0, int(centre(np.array([column]))[0]) - half - begin))
+            held = held[done:]
+            begin += done
     last = stop(heard)
     if last > column:
         starts = centre(np.arange(column, last)) - half - begin

@@ -85,6 +85,8 @@ def _gather(blocks: Iterable[Floats], settings: MelSettings, hop_s: float) -> Lo
         first=0,
         stop=lambda samples: 1 + samples // hop if samples else 0,
     )
-    pieces = [10 * np.log10(np.maximum(piece, np.float32(_FLOOR))) for piece in columns]
+    # The logarithm of the floor itself may come out a rounding below its own value.
+    lowest = np.float32(10 * np.log10(_FLOOR))
+    pieces = [np.maximum(10 * np.log10(np.maximum(piece, np.float32(_FLOOR))), lowest) for piece in columns]
     decibels = np.concatenate(pieces, axis=1) if pieces else np.zeros((settings.bands, 0), np.float32)
     return LogMel(decibels, hop / settings.sample_rate, 0.0, mel_frequencies(settings))

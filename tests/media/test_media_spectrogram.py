@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -69,7 +69,9 @@ def test_log_mel_equals_librosa(tmp_path: Path, settings: MelSettings, hop: int)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 3000), min_size=1, max_size=8), st.integers(40, 700), st.integers(-3, 2))
+@example([1, 255, 25], 516, 0)
+@example([300] * 12, 1400, 0)
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=8), st.integers(40, 1500), st.integers(-3, 2))
 def test_columns_do_not_depend_on_how_the_stream_is_cut(lengths: list[int], hop: int, first: int) -> None:
     samples = noise(sum(lengths))
     blocks = np.split(samples, np.cumsum(lengths)[:-1])
@@ -82,7 +84,8 @@ def test_columns_do_not_depend_on_how_the_stream_is_cut(lengths: list[int], hop:
 
     whole = columns([samples])
     assert whole.shape == (64, 3 + len(samples) // hop - first)
-    np.testing.assert_allclose(columns(blocks), whole, rtol=1e-4, atol=1e-6)
+    # The rounding of a Fourier transform is that of its largest value, in all bands of a column.
+    assert np.all(np.abs(columns(blocks) - whole) <= 1e-5 * whole.max(axis=0))
 
 
 def test_a_tone_lies_at_its_frequency_and_a_click_at_its_time(tmp_path: Path) -> None:
