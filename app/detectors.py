@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from mravff_core.errors import WorkspaceError
 from mravff_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ class DetectorCache:
         # PyTorch takes seconds to load, which the server's start does not wait for.
         from mravff_core.model.checkpoints import load_detector
 
-        folder = self._workspace.run(run).folder
+        chosen = self._workspace.run(run)
+        folder = chosen.folder
+        if not chosen.has_detector:
+            raise WorkspaceError(f"run {run!r} holds imported detections and has no detector")
         key = (run, (folder / "config.yaml").stat().st_mtime_ns, (folder / "model.safetensors").stat().st_mtime_ns)
         with self._lock:
             if key not in self._loaded:

@@ -52,6 +52,8 @@ def about(app: AppContext) -> None:
 
 def run_title(info: RunInfo) -> str:
     """A run as people read it in lists."""
+    if not info.has_detector:
+        return f"{info.run} · imported"
     return f"{info.run} · {FUSIONS.get(info.fusion, info.fusion)}"
 
 
@@ -76,7 +78,8 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
     help_ = "What the detector gets to hear. The player always plays the clip's own sound."
     kind = _select("Sound", list(_SOUNDS), usual, widget_key("sound"), _SOUNDS.__getitem__, disabled=deaf, help=help_)
     if deaf:
-        st.caption("This run never listens.")
+        heard = "This run never listens." if info.has_detector else "Imported detections: no detector to hear more."
+        st.caption(heard)
         return replace(view, audio=AudioCondition())
     if kind == "shift":
         usual_s = view.audio.shift_s if view.audio.kind == "shift" else 1.0

@@ -48,7 +48,7 @@ def _page(app: AppContext) -> None:
 
 
 def _choose_run(app: AppContext) -> str | None:
-    infos = {info.run: info for info in preferred(app.workspace.runs())}
+    infos = {info.run: info for info in preferred(app.workspace.runs()) if info.has_detector}
     choices = [*infos, _NO_RUN]
     chosen = st.selectbox(
         "Detect with",

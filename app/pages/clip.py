@@ -95,6 +95,13 @@ def _detect(app: AppContext, view: View) -> bool:
     run = app.workspace.run(view.run)
     if run.has(view.audio, view.clip):
         return True
+    if not run.has_detector:
+        st.info(
+            f"The imported detections of {sidebar.plain(run.name)} say nothing of this clip, and there is no detector "
+            "to ask.",
+            icon=":material/file_open:",
+        )
+        return False
     name = f"detect {view.run} {view.audio} {view.clip}"
     job = app.jobs.find(name)
     if job is None or job.state == "done":

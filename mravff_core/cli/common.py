@@ -29,10 +29,13 @@ def add_command(
     return parser
 
 
-def add_workspace(parser: argparse.ArgumentParser) -> None:
-    """`--workspace DIR`."""
+def add_workspace(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """`--workspace DIR`; `nested` where the command above has it too and its value may stand."""
     parser.add_argument(
-        "--workspace", default=DEFAULT_WORKSPACE, metavar="DIR", help=f"workspace folder (default: {DEFAULT_WORKSPACE})"
+        "--workspace",
+        default=argparse.SUPPRESS if nested else DEFAULT_WORKSPACE,
+        metavar="DIR",
+        help=f"workspace folder (default: {DEFAULT_WORKSPACE})",
     )
 
 
@@ -58,9 +61,10 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """`--json`."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+def add_json(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """`--json`; `nested` as for `add_workspace`."""
+    default = argparse.SUPPRESS if nested else False
+    parser.add_argument("--json", action="store_true", default=default, help="print one JSON document and nothing else")
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:

@@ -1,33 +1,56 @@
-"""`import`: true segments of clips that are in the workspace."""
+"""`import`: true segments, and other tools' detections, for clips of the workspace."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 
 from mravff_core.cli import common
 
 
 def register(commands: common.Commands) -> None:
-    """Add the command."""
-    parser = common.add_command(commands, "import", run, "take true segments for clips of the workspace from a file")
+    """Add the command and its kinds."""
+    parser = common.add_command(
+        commands, "import", run_annotations, "take true segments or detections for clips of the workspace from a file"
+    )
     parser.add_argument(
         "--annotations",
-        required=True,
         metavar="FILE",
         help="ActivityNet-style JSON, EPIC-Kitchens CSV, or CSV with clip_id, start_s, end_s and a column a label set",
     )
     parser.add_argument("--label-set", default="verb", help="label set of an ActivityNet-style file (default: verb)")
     common.add_workspace(parser)
     common.add_json(parser)
+    kinds = parser.add_subparsers(title="other kinds of import", metavar="KIND")
+    _register_detections(kinds)
 
 
-def run(args: argparse.Namespace) -> None:
+def _register_detections(kinds: common.Commands) -> None:
+    parser = common.add_command(
+        kinds, "detections", run_detections, "take another tool's detections as a run that has no detector"
+    )
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="ActivityNet-style or EPIC challenge result JSON; CSV or Parquet with clip_id, start_s, end_s, score "
+        "and label or a column a label set",
+    )
+    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
+    parser.add_argument("--label-set", default="verb", help="what a single label is (default: verb)")
+    parser.add_argument("--replace", action="store_true", help="make an imported run of that name anew")
+    common.add_workspace(parser, nested=True)
+    common.add_json(parser, nested=True)
+
+
+def run_annotations(args: argparse.Namespace) -> None:
     """Read, check, and put the segments in place of those the same clips had."""
     import pandas as pd
 
     from mravff_core.data.annotations import read_annotations, to_workspace_table
-    from mravff_core.errors import AnnotationError
+    from mravff_core.errors import AnnotationError, ConfigError
 
+    if args.annotations is None:
+        raise ConfigError("import: found neither --annotations FILE nor a kind of import, such as detections FILE")
     workspace = common.open_workspace(args)
     table = to_workspace_table(
         read_annotations(args.annotations, args.label_set), workspace.label_sets, args.annotations
@@ -53,3 +76,19 @@ def run(args: argparse.Namespace) -> None:
             f"{result['segments']} true segments for {result['clips']} clips; "
             f"{result['clips_not_in_workspace']} clips of the file are not in the workspace"
         )
+
+
+def run_detections(args: argparse.Namespace) -> None:
+    """Make the run and say what it covers."""
+    from mravff_core.workspace.import_detections import import_detections
+
+    workspace = common.open_workspace(args)
+    made = import_detections(workspace, args.file, args.run_name, label_set=args.label_set, replace=args.replace)
+    if args.json:
+        common.print_json(dataclasses.asdict(made))
+        return
+    print(
+        f"run {made.run}: {made.detections} detections ({', '.join(made.label_sets)}) in {made.clips} clips; "
+        f"{made.clips_not_in_workspace} clips of the file are not in the workspace, "
+        f"{made.clips_without_detections} clips of the workspace are not in the file"
+    )

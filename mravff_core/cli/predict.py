@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> None:
 
     workspace = common.open_workspace(args)
     clip_ids = common.chosen_clips(args, workspace)
-    names = [args.run_name] if args.run_name else [info.run for info in workspace.runs()]
+    names = [args.run_name] if args.run_name else [info.run for info in workspace.runs() if info.has_detector]
     summaries = []
     for name in names:
         with common.progress_bar(f"Detecting with {name}") as progress:

@@ -23,4 +23,6 @@ def run(args: argparse.Namespace) -> None:
         return
     for row in rows:
         row["conditions"] = ", ".join(row["conditions"]) or "-"
+        row["label_sets"] = ", ".join(row["label_sets"])
+        del row["label_set"]
     common.print_table(rows, empty="no runs yet; make one with train")

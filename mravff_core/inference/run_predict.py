@@ -65,7 +65,8 @@ def predict(
     """Detect in all or chosen clips and store detections and gates with the run.
 
     Clips whose predictions were made by the same weights from the same features are kept, so
-    a call after a kill goes on where it was and ends equal to one never stopped.
+    a call after a kill goes on where it was and ends equal to one never stopped. Imported
+    detections are all kept: there is no detector to make others.
 
     Args:
         workspace: where clips, features and runs lie.
@@ -84,6 +85,8 @@ def predict(
     wanted = workspace.clip_ids() if clip_ids is None else list(clip_ids)
     for clip_id in wanted:
         workspace.clip(clip_id)
+    if not run.has_detector:
+        return _imported(run, condition, wanted)
     if condition.kind == "swap":
         workspace.clip(condition.clip_id)
     detector = detector or load_detector(run.folder, device=device)
@@ -112,6 +115,17 @@ def predict(
     table = run.detections(condition, wanted)
     count = 0 if table is None else len(table)
     return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
+
+
+def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> PredictSummary:
+    """What is there of imported detections: nothing can be added to them."""
+    if condition.kind != "on":
+        raise WorkspaceError(
+            f"run {run.name!r} holds imported detections and has no detector: it cannot say what audio {condition} "
+            "would change; only 'on' is there"
+        )
+    table = run.detections(condition, clip_ids)
+    return PredictSummary(run.name, str(condition), 0, len(clip_ids), 0 if table is None else len(table), 0.0)
 
 
 def predict_clip(workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition) -> Prediction:

@@ -100,6 +100,8 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 
 def _read_folder(folder: Path) -> tuple[DetectorConfig, dict[str, Tensor]]:
     for name in (CONFIG_NAME, WEIGHTS_NAME):
+        if (folder / "imported.yaml").is_file():
+            raise CheckpointError(f"{folder}: holds imported detections, which have no detector; choose another run")
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"{folder}: has no {name}; expected a detector folder with {CONFIG_NAME} and {WEIGHTS_NAME}"

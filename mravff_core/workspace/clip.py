@@ -6,6 +6,9 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from mravff_core.errors import WorkspaceError
+
+_PREFIX = "v_"
 CLIP_COLUMNS = (
     "clip_id",
     "title",
@@ -57,3 +60,20 @@ def clip_id_of(title: str) -> str:
 def is_clip_id(text: str) -> bool:
     """Whether `text` may be used as a clip id."""
     return bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", text))
+
+
+def clip_id_from_source(name: str) -> str:
+    """Clip id of a data set's own name for a video, which may begin with `-` or `_` as YouTube's do.
+
+    Raises: WorkspaceError for a name that is no file name on every system.
+    """
+    for candidate in (name, f"{_PREFIX}{name}"):
+        if is_clip_id(candidate):
+            return candidate
+    raise WorkspaceError(f"video name {name!r} is not usable as a clip id; expected letters, digits and ._- only")
+
+
+def source_name(clip_id: str) -> str:
+    """A data set's own name for a clip: inverse of `clip_id_from_source`, but for names like `v_-x`."""
+    bare = clip_id.removeprefix(_PREFIX)
+    return clip_id if is_clip_id(bare) else bare

@@ -2,21 +2,24 @@
 
 runs/<run>/config.yaml, model.safetensors      the detector
 runs/<run>/recipe.yaml                         how it was trained, where it was trained here
+runs/<run>/imported.yaml                       in place of those where another tool's detections were imported
 runs/<run>/predictions/<condition>/
     manifest.json          model hash, versions, audio condition, seconds spent
-    detections.parquet     clip_id, start_s, end_s, label, score
+    detections.parquet     clip_id, start_s, end_s, label, score; labels of the run's first label set
+    detections.<set>.parquet   the same for each further label set, and for actions where verb and noun are joint
     gates.parquet          clip_id, level, step, time_s, gate
-    parts/                 clips not merged into those two files yet
+    parts/                 clips not merged into those files yet
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,18 +28,15 @@ from numpy.typing import NDArray
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
 from mravff_core.errors import WorkspaceError
-from mravff_core.files import written_aside
+from mravff_core.files import folder_written_aside, written_aside
 from mravff_core.workspace.tables import query, read_table, write_table
 
-Table = Literal["detections", "gates"]
-_COLUMNS: dict[Table, tuple[str, ...]] = {
-    "detections": ("clip_id", "start_s", "end_s", "label", "score"),
-    "gates": ("clip_id", "level", "step", "time_s", "gate"),
-}
-_ORDER: dict[Table, str] = {
-    "detections": "clip_id, score DESC, start_s, end_s, label",
-    "gates": "clip_id, level, step",
-}
+IMPORTED_NAME = "imported.yaml"
+IMPORTED_BASE = "imported"
+_DETECTION_COLUMNS = ("clip_id", "start_s", "end_s", "label", "score")
+# A further label set's table; ids of clips may hold dots, names of label sets may not.
+_FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
+_GATE_COLUMNS = ("clip_id", "level", "step", "time_s", "gate")
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,14 @@ class RunInfo:
 
     Attributes:
         run: its name.
-        base: visual detector.
+        base: visual detector; `imported` for detections of another tool.
         fusion: how audio enters.
-        label_set: what its classes are.
-        classes: how many.
+        label_set: what its classes are; the first of several.
+        classes: how many of that label set.
         parameters_mb: size of the weights file in megabytes.
         conditions: audio conditions with stored predictions.
+        label_sets: all of them, each with a table of detections of its own.
+        has_detector: False for imported detections, which cannot be made for another clip or sound.
     """
 
     run: str
@@ -60,6 +62,8 @@ class RunInfo:
     classes: int
     parameters_mb: float
     conditions: tuple[str, ...]
+    label_sets: tuple[str, ...] = ()
+    has_detector: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,28 @@ class Run:
 
     @staticmethod
     def is_run(folder: Path) -> bool:
-        """Whether a folder holds a finished detector."""
-        return (folder / "config.yaml").is_file() and (folder / "model.safetensors").is_file()
+        """Whether a folder holds a finished detector or imported detections."""
+        detector = (folder / "config.yaml").is_file() and (folder / "model.safetensors").is_file()
+        return detector or (folder / IMPORTED_NAME).is_file()
+
+    @property
+    def has_detector(self) -> bool:
+        """Whether there is a detector, rather than detections that another tool made."""
+        return not (self.folder / IMPORTED_NAME).is_file()
 
     @property
     def info(self) -> RunInfo:
         """Summary from the run's own files. Raises: ConfigError, WorkspaceError."""
-        path = self.folder / "config.yaml"
+        path = self.folder / ("config.yaml" if self.has_detector else IMPORTED_NAME)
         config = _read_config(path, path.stat().st_mtime_ns)
+        conditions = tuple(str(condition) for condition in self.conditions())
         try:
+            if not self.has_detector:
+                sets = {str(name): int(classes) for name, classes in config["label_sets"].items()}
+                first = next(iter(sets))
+                return RunInfo(
+                    self.name, IMPORTED_BASE, "none", first, sets[first], 0.0, conditions, tuple(sets), False
+                )
             return RunInfo(
                 run=self.name,
                 base=str(config["base"]["kind"]),
@@ -99,17 +116,21 @@ class Run:
                 label_set=str(config["label_set"]),
                 classes=len(config["labels"]),
                 parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
-                conditions=tuple(str(condition) for condition in self.conditions()),
+                conditions=conditions,
+                label_sets=(str(config["label_set"]),),
             )
-        except (KeyError, TypeError) as error:
-            raise WorkspaceError(
-                f"{self.folder / 'config.yaml'}: is no detector configuration (lacks {error})"
-            ) from error
+        except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
+            raise WorkspaceError(f"{path}: is no record of a run (lacks {error})") from error
+
+    @property
+    def label_sets(self) -> tuple[str, ...]:
+        """Label sets with a table of detections each; the first is the usual one."""
+        return self.info.label_sets
 
     def model_hash(self) -> str:
-        """SHA-256 over configuration and weights."""
+        """SHA-256 over configuration and weights, or over the record of imported detections."""
         digest = hashlib.sha256()
-        for name in ("config.yaml", "model.safetensors"):
+        for name in ("config.yaml", "model.safetensors") if self.has_detector else (IMPORTED_NAME,):
             with (self.folder / name).open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
@@ -124,15 +145,26 @@ class Run:
         found = []
         for folder in sorted((self.folder / "predictions").glob("*")):
             marker = folder / "condition.txt"
-            if marker.is_file() and self._sources("detections", folder):
+            if marker.is_file() and _sources("detections", folder):
                 found.append(AudioCondition.parse(marker.read_text(encoding="utf-8").strip()))
         return found
 
     def detections(
-        self, condition: AudioCondition | str = "on", clip_ids: Sequence[str] | None = None
+        self,
+        condition: AudioCondition | str = "on",
+        clip_ids: Sequence[str] | None = None,
+        *,
+        label_set: str | None = None,
     ) -> pd.DataFrame | None:
-        """Detections `clip_id, start_s, end_s, label, score`, best first in each clip; None where none are stored."""
-        return self._read("detections", condition, clip_ids)
+        """Detections `clip_id, start_s, end_s, label, score`, best first in each clip; None where none are stored.
+
+        Args:
+            condition: what the detector heard.
+            clip_ids: None for all clips.
+            label_set: whose labels; None for the run's first. `action` is one of its own where
+                verb and noun are joint: verb * number of nouns + noun.
+        """
+        return self._read(self._table(label_set), condition, clip_ids)
 
     def gates(self, condition: AudioCondition | str, clip_id: str) -> list[LevelGates]:
         """Gates of one clip, finest level first; empty where the detector has none or none are stored."""
@@ -158,13 +190,21 @@ class Run:
         return clip_id in self.predicted_clips(condition)
 
     def store(
-        self, condition: AudioCondition | str, clip_id: str, detections: pd.DataFrame, gates: Sequence[LevelGates]
+        self,
+        condition: AudioCondition | str,
+        clip_id: str,
+        detections: pd.DataFrame,
+        gates: Sequence[LevelGates],
+        further: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         """Store one clip's predictions, in place of earlier ones.
 
         Args:
-            detections: `start_s, end_s, label, score`.
+            condition: what the detector heard.
+            clip_id: whose they are.
+            detections: `start_s, end_s, label, score` of the first label set.
             gates: finest level first, empty where the detector has none.
+            further: detections by each further label set.
         """
         condition = AudioCondition.parse(condition)
         folder = self.predictions_folder(condition)
@@ -174,10 +214,27 @@ class Run:
         with written_aside(folder / "condition.txt") as aside:
             aside.write_text(f"{condition}\n", encoding="utf-8")
         write_table(folder / "parts" / f"{clip_id}.gates.parquet", _gate_table(clip_id, gates))
-        table = detections.loc[:, ["start_s", "end_s", "label", "score"]].copy()
-        table.insert(0, "clip_id", pd.Series([clip_id] * len(table), dtype="str", index=table.index))
+        for label_set, table in (further or {}).items():
+            write_table(folder / "parts" / f"{clip_id}.detections.{label_set}.parquet", _of_clip(clip_id, table))
         # Written last: its presence says that the clip is complete.
-        write_table(folder / "parts" / f"{clip_id}.detections.parquet", table)
+        write_table(folder / "parts" / f"{clip_id}.detections.parquet", _of_clip(clip_id, detections))
+
+    def store_all(self, condition: AudioCondition | str, clip_ids: Sequence[str], tables: Mapping[str, Any]) -> None:
+        """Store the detections of many clips at once, in place of all that this condition has.
+
+        Args:
+            condition: what the detector heard.
+            clip_ids: all clips that were looked at, those without a detection included.
+            tables: `clip_id, start_s, end_s, label, score` by label set, the run's first one first.
+        """
+        folder = self.predictions_folder(condition)
+        with folder_written_aside(folder) as aside:
+            (aside / "condition.txt").write_text(f"{AudioCondition.parse(condition)}\n", encoding="utf-8")
+            for number, (label_set, table) in enumerate(tables.items()):
+                name = "detections" if number == 0 else f"detections.{label_set}"
+                ordered = query(f"SELECT {', '.join(_DETECTION_COLUMNS)} FROM t ORDER BY {_order(name)}", t=table)
+                write_table(aside / f"{name}.parquet", ordered)
+            write_table(aside / "clips.parquet", pd.DataFrame({"clip_id": sorted(clip_ids)}))
 
     def merge(self, condition: AudioCondition | str = "on") -> None:
         """Gather single clips' files into one file a table, so that large data sets stay quick to ask."""
@@ -186,7 +243,7 @@ class Run:
         if not parts:
             return
         clip_ids = sorted(self.predicted_clips(condition))
-        tables = {name: self._read(name, condition, clip_ids) for name in _COLUMNS}
+        tables = {name: self._read(name, condition, clip_ids) for name in _tables_in(folder)}
         for name, table in tables.items():
             if table is not None:
                 write_table(folder / f"{name}.parquet", table)
@@ -197,30 +254,52 @@ class Run:
     def forget(self, condition: AudioCondition | str, clip_ids: Sequence[str]) -> None:
         """Drop the stored predictions of some clips."""
         folder = self.predictions_folder(condition)
+        tables = _tables_in(folder)
         for clip_id in clip_ids:
-            for name in _COLUMNS:
+            for name in tables:
                 (folder / "parts" / f"{clip_id}.{name}.parquet").unlink(missing_ok=True)
-        for path in (folder / "clips.parquet", *(folder / f"{name}.parquet" for name in _COLUMNS)):
+        for path in (folder / "clips.parquet", *(folder / f"{name}.parquet" for name in tables)):
             if path.is_file():
                 table = read_table(path, ("clip_id",))
                 write_table(path, table[~table["clip_id"].isin(clip_ids)].reset_index(drop=True))
 
-    def _sources(self, table: Table, folder: Path) -> list[str]:
-        merged = folder / f"{table}.parquet"
-        parts = sorted(folder.glob(f"parts/*.{table}.parquet"))
-        return [str(path) for path in ([merged] if merged.is_file() else []) + parts]
+    def _table(self, label_set: str | None) -> str:
+        """Name of the table with a label set's detections."""
+        return "detections" if label_set is None or label_set == self.label_sets[0] else f"detections.{label_set}"
 
-    def _read(
-        self, table: Table, condition: AudioCondition | str, clip_ids: Sequence[str] | None
-    ) -> pd.DataFrame | None:
-        sources = self._sources(table, self.predictions_folder(condition))
+    def _read(self, table: str, condition: AudioCondition | str, clip_ids: Sequence[str] | None) -> pd.DataFrame | None:
+        sources = _sources(table, self.predictions_folder(condition))
         if not sources:
             return None
-        columns = ", ".join(_COLUMNS[table])
+        columns = ", ".join(_GATE_COLUMNS if table == "gates" else _DETECTION_COLUMNS)
         # A clip may be both merged and a part if a merge was cut short; DISTINCT makes that harmless.
         where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
-        sql = f"SELECT DISTINCT {columns} FROM read_parquet(?) {where} ORDER BY {_ORDER[table]}"
+        sql = f"SELECT DISTINCT {columns} FROM read_parquet(?) {where} ORDER BY {_order(table)}"
         return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+
+
+def _order(table: str) -> str:
+    return "clip_id, level, step" if table == "gates" else "clip_id, score DESC, start_s, end_s, label"
+
+
+def _sources(table: str, folder: Path) -> list[str]:
+    merged = folder / f"{table}.parquet"
+    parts = sorted(folder.glob(f"parts/*.{table}.parquet"))
+    return [str(path) for path in ([merged] if merged.is_file() else []) + parts]
+
+
+def _tables_in(folder: Path) -> list[str]:
+    """Names of all tables that a folder of predictions holds, merged or in parts."""
+    files = [path.name for path in (*folder.glob("*.parquet"), *folder.glob("parts/*.parquet"))]
+    further = {found[1] for name in files if (found := _FURTHER.search(name))}
+    return ["gates", *sorted(further), "detections"]
+
+
+def _of_clip(clip_id: str, detections: pd.DataFrame) -> pd.DataFrame:
+    """Detections of one clip as stored."""
+    table = detections.loc[:, ["start_s", "end_s", "label", "score"]].copy()
+    table.insert(0, "clip_id", pd.Series([clip_id] * len(table), dtype="str", index=table.index))
+    return table
 
 
 @functools.lru_cache(maxsize=256)

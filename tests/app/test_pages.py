@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from app.detectors import DetectorCache
 from app.jobs import JobQueue
 from app.uploads import Uploads
 from mravff_core import Workspace
+from mravff_core.workspace.import_detections import import_detections
 from tests.media.factory import make_video, tone
 
 MAIN = str(Path(context.__file__).parent / "entry" / "main.py")
@@ -194,3 +197,21 @@ def test_a_bad_file_is_refused_and_leaves_nothing(
     assert any(words in message.value.replace("\\", "") for message in page.error)
     assert app_context.workspace.clip_ids() == before
     app_context.jobs.forget(app_context.jobs.of("add")[0])
+
+
+def test_an_imported_run_is_shown_and_asked_for_no_more_than_it_has(app_context: AppContext, tmp_path: Path) -> None:
+    results = {"clip_0": [{"label": "cut", "score": 0.9, "segment": [0.2, 0.9]}]}
+    path = tmp_path / "result.json"
+    path.write_text(json.dumps({"results": results}))
+    import_detections(app_context.workspace, path, "theirs")
+    try:
+        page = open_page(run="theirs", clip="clip_0", audio="off")
+        assert not page.exception and not page.error and not page.info
+        assert chosen(page.selectbox, "Sound").disabled
+        assert any("no detector to hear more" in caption.value for caption in page.caption)
+        assert addressed(page) == {"clip": "clip_0", "run": "theirs"}
+        page = open_page(run="theirs", clip="clip_1")
+        assert not page.exception and "say nothing of this clip" in page.info[0].value
+        assert not any("theirs" in title for title in chosen(add_page().selectbox, "Detect with").options)
+    finally:
+        shutil.rmtree(app_context.workspace.runs_folder / "theirs")

@@ -1,0 +1,164 @@
+"""Detections in files of other tools, one reader a format.
+
+Conventions: times in seconds; labels stay as the file gives them, names or numbers, so that
+any file can be matched to the label sets of a workspace.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mravff_core.errors import AnnotationError
+
+Format = Literal["activitynet", "epic", "table"]
+
+_SEGMENT = ("clip_id", "start_s", "end_s")
+_EPIC_TASKS = ("verb", "noun")
+
+
+@dataclass(frozen=True)
+class DetectionFile:
+    """What a file of detections holds.
+
+    Attributes:
+        format: `activitynet`, `epic` (the EPIC-Kitchens challenge's) or `table` (CSV, Parquet).
+        table: `clip_id`, `start_s`, `end_s`, `score` and one column of names or numbers a label set.
+        label_sets: those columns, in the file's order.
+        clip_ids: all clips that the file speaks of, those without a detection included.
+    """
+
+    format: Format
+    table: pd.DataFrame
+    label_sets: tuple[str, ...]
+    clip_ids: tuple[str, ...]
+
+
+def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
+    """Read ActivityNet-style or EPIC challenge result JSON, CSV or Parquet, told apart by content.
+
+    Args:
+        path: `.json` with `results`; or `.csv` or `.parquet` with `clip_id, start_s, end_s, score`
+            and either `label` or one column for each label set.
+        label_set: what a single label is called.
+    Raises: AnnotationError if the file is missing, unreadable or of no known format, or holds
+        times or scores that are not numbers, or segments that end before they start.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AnnotationError(f"{path}: no such file of detections")
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".json":
+            found = _json(path, json.loads(path.read_text(encoding="utf-8")), label_set)
+        elif suffix == ".csv":
+            found = _table(path, pd.read_csv(path, dtype={"clip_id": str}), label_set)
+        elif suffix == ".parquet":
+            found = _table(path, pq.read_table(path).to_pandas(), label_set)
+        else:
+            raise AnnotationError(f"{path}: suffix {suffix!r} is not known; expected .json, .csv or .parquet")
+    except (ValueError, pa.ArrowException) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
+    return _checked(path, found)
+
+
+def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
+    results = document.get("results") if isinstance(document, dict) else None
+    if not isinstance(results, dict):
+        likely = "an annotation file?" if isinstance(document, dict) and "database" in document else "another format?"
+        raise AnnotationError(f"{path}: has no 'results' mapping, expected detections by clip; {likely}")
+    first = next((item for items in results.values() if isinstance(items, list) for item in items), None)
+    is_epic = isinstance(first, dict) and {"verb", "noun"} <= set(first)
+    label_sets = _EPIC_TASKS if is_epic else (label_set,)
+    keys = _EPIC_TASKS if is_epic else ("label",)
+    rows = []
+    for clip_id, items in results.items():
+        if not isinstance(items, list):
+            raise AnnotationError(f"{path}: clip {clip_id!r} holds {type(items).__name__}, expected a list")
+        for number, item in enumerate(items):
+            try:
+                start_s, end_s = item["segment"]
+                rows.append((clip_id, start_s, end_s, item["score"], *(item[key] for key in keys)))
+            except (KeyError, TypeError, ValueError):
+                raise AnnotationError(
+                    f"{path}: detection {number} of clip {clip_id!r} is {str(item)[:80]}, "
+                    f"expected a segment of two times, a score and {' and '.join(keys)}"
+                ) from None
+    table = pd.DataFrame(rows, columns=[*_SEGMENT, "score", *label_sets])
+    return DetectionFile("epic" if is_epic else "activitynet", table, label_sets, tuple(results))
+
+
+def _table(path: Path, table: pd.DataFrame, label_set: str) -> DetectionFile:
+    missing = [name for name in (*_SEGMENT, "score") if name not in table.columns]
+    if missing:
+        raise AnnotationError(
+            f"{path}: lacks column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}; "
+            "expected clip_id, start_s, end_s, score and label or a column a label set"
+        )
+    table = table.rename(columns={"label": label_set}).astype({"clip_id": str})
+    label_sets = tuple(name for name in table.columns if name not in (*_SEGMENT, "score"))
+    return DetectionFile("table", table, label_sets, tuple(dict.fromkeys(table["clip_id"])))
+
+
+def _checked(path: Path, found: DetectionFile) -> DetectionFile:
+    table = found.table
+    for name in ("start_s", "end_s", "score"):
+        numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+        bad = np.flatnonzero(~np.isfinite(numbers))
+        if len(bad):
+            row = table.iloc[int(bad[0])]
+            raise AnnotationError(
+                f"{path}: {len(bad)} of {len(table)} detections have no number as {name}, "
+                f"the first in clip {row['clip_id']!r}: {row[name]!r}"
+            )
+        table[name] = numbers
+    backwards = table[table["end_s"] < table["start_s"]]
+    if len(backwards):
+        row = backwards.iloc[0]
+        raise AnnotationError(
+            f"{path}: {len(backwards)} detections end before they start, the first in clip {row['clip_id']!r} "
+            f"from {row['start_s']:g} to {row['end_s']:g} s; start and duration instead of start and end?"
+        )
+    return found
+
+
+def label_indices(values: pd.Series, names: tuple[str, ...], where: str) -> pd.Series:
+    """Class indices of names or numbers.
+
+    Args:
+        values: names, or indices into `names`; a name that looks like a number counts as a name first.
+        names: of the label set.
+        where: file and label set, for messages.
+    Raises: AnnotationError if a value is neither, naming how many rows have such.
+    """
+    index_of: Mapping[str, int] = {name: index for index, name in enumerate(names)}
+
+    def index(value: Any) -> int | None:
+        known = index_of.get(str(value))
+        if known is not None:
+            return known
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return None
+        return int(number) if number.is_integer() and 0 <= number < len(names) else None
+
+    found = {value: index(value) for value in pd.unique(values)}
+    unknown = [value for value, number in found.items() if number is None]
+    if unknown:
+        rows = int(values.isin(unknown).sum())
+        shown = ", ".join(repr(str(value)) for value in unknown[:3])
+        raise AnnotationError(
+            f"{where}: {rows} detections have {len(unknown)} labels that are no class ({shown}); "
+            f"there are {len(names)}, such as {', '.join(names[:3])}; another label set?"
+        )
+    return values.map(found).astype("int64")

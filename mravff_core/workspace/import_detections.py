@@ -1,0 +1,132 @@
+"""Detections of other tools become a run of the workspace that has no detector."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from mravff_core.data.detection_files import DetectionFile, label_indices, read_detections
+from mravff_core.errors import AnnotationError, WorkspaceError
+from mravff_core.files import folder_written_aside, write_text
+from mravff_core.workspace.clip import is_clip_id
+from mravff_core.workspace.layout import Workspace
+from mravff_core.workspace.runs import IMPORTED_NAME, Run
+
+ACTION = "action"
+
+
+@dataclass(frozen=True)
+class ImportedDetections:
+    """What an import of detections did.
+
+    Attributes:
+        run: name of the run that was made.
+        format: of the file.
+        label_sets: of its tables of detections, `action` for pairs of verb and noun included.
+        detections: how many were taken.
+        clips: clips of the workspace that the file speaks of.
+        clips_not_in_workspace: clips of the file that were left out.
+        clips_without_detections: clips of the workspace that the file does not speak of.
+    """
+
+    run: str
+    format: str
+    label_sets: tuple[str, ...]
+    detections: int
+    clips: int
+    clips_not_in_workspace: int
+    clips_without_detections: int
+
+
+def import_detections(
+    workspace: Workspace, path: Path | str, run_name: str, *, label_set: str = "verb", replace: bool = False
+) -> ImportedDetections:
+    """Take the detections of a file as a run, under the audio condition `on`.
+
+    A file of the EPIC-Kitchens challenge gives detections of verbs, nouns and actions at once.
+
+    Args:
+        workspace: whose clips and label sets the file is about.
+        path: see `read_detections`.
+        run_name: of the run that is made.
+        label_set: what a single label is.
+        replace: an imported run of that name is made anew; a run with a detector never is.
+    Raises: AnnotationError for a file that is malformed or speaks of other clips or classes;
+        WorkspaceError for a name that is taken or not usable, or a label set that is not there.
+    """
+    folder = _free_folder(workspace, run_name, replace)
+    found = read_detections(path, label_set)
+    for name in found.label_sets:
+        if name not in workspace.label_sets:
+            known = ", ".join(workspace.label_sets)
+            raise WorkspaceError(f"{path}: holds detections of {name!r}, which is no label set here; there are {known}")
+    clip_of = _clips_by_name(workspace, found.clip_ids)
+    if not clip_of:
+        example = f"such as {found.clip_ids[0]!r}" if found.clip_ids else "it holds none"
+        raise AnnotationError(
+            f"{path}: none of its {len(found.clip_ids)} clips is in the workspace ({example}); "
+            "made for another data set, or its clips are not imported yet?"
+        )
+    tables = _tables(workspace, found, clip_of, path)
+    record = {
+        "source": Path(path).name,
+        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+        "format": found.format,
+        "label_sets": {name: len(workspace.label_sets[name]) for name in found.label_sets},
+    }
+    with folder_written_aside(folder) as aside:
+        write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+        Run(aside).store_all("on", sorted(set(clip_of.values())), tables)
+    return ImportedDetections(
+        run=run_name,
+        format=found.format,
+        label_sets=tuple(tables),
+        detections=len(next(iter(tables.values()))),
+        clips=len(set(clip_of.values())),
+        clips_not_in_workspace=len(found.clip_ids) - len(clip_of),
+        clips_without_detections=len(workspace.clips) - len(set(clip_of.values())),
+    )
+
+
+def _free_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
+    if not is_clip_id(run_name):
+        raise WorkspaceError(f"run name {run_name!r} is not usable; expected letters, digits and ._- only")
+    folder = workspace.runs_folder / run_name
+    if Run.is_run(folder) and Run(folder).has_detector:
+        raise WorkspaceError(f"{folder}: is a run with a detector already; choose another name")
+    if folder.exists() and not (replace and Run.is_run(folder)):
+        raise WorkspaceError(f"{folder}: is there already; choose another name, or --replace an imported run")
+    return folder
+
+
+def _clips_by_name(workspace: Workspace, names: Iterable[str]) -> dict[str, str]:
+    """Clip of the workspace for each name that a file uses, with or without the `v_` that some put before."""
+    known = set(workspace.clip_ids())
+    clip_of = {}
+    for name in names:
+        for candidate in (name, f"v_{name}", name.removeprefix("v_")):
+            if candidate in known:
+                clip_of[name] = candidate
+                break
+    return clip_of
+
+
+def _tables(
+    workspace: Workspace, found: DetectionFile, clip_of: dict[str, str], path: Path | str
+) -> dict[str, pd.DataFrame]:
+    """Detections by label set with class indices; actions too where the file pairs verbs and nouns."""
+    rows = found.table[found.table["clip_id"].isin(clip_of)]
+    bare = pd.DataFrame({"clip_id": rows["clip_id"].map(clip_of), "start_s": rows["start_s"], "end_s": rows["end_s"]})
+    tables = {}
+    for name in found.label_sets:
+        labels = label_indices(rows[name], workspace.label_sets[name], f"{path}: {name}")
+        tables[name] = bare.assign(label=labels, score=rows["score"])
+    if found.format == "epic":
+        verbs, nouns = tables["verb"]["label"], tables["noun"]["label"]
+        tables[ACTION] = tables["verb"].assign(label=verbs * len(workspace.label_sets["noun"]) + nouns)
+    return tables

@@ -1,0 +1,165 @@
+"""Detections of other tools become runs that are listed, read and scored like any other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.cli import main
+from mravff_core.data.detection_files import read_detections
+from mravff_core.errors import AnnotationError, CheckpointError, WorkspaceError
+from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.run_predict import predict
+from mravff_core.model.checkpoints import load_detector
+from mravff_core.workspace import Clip
+from mravff_core.workspace.clip import clip_id_from_source, is_clip_id, source_name
+from mravff_core.workspace.import_detections import import_detections
+
+VERBS, NOUNS = ["cut", "stir", "pour"], ["pan", "onion", "tap", "lid"]
+RESULTS: dict[str, Any] = {
+    "a": [
+        {"label": "stir", "score": 0.4, "segment": [4.0, 6.5]},
+        {"label": "cut", "score": 0.9, "segment": [1.0, 2.0]},
+    ],
+    "b": [],
+    "elsewhere": [{"label": "cut", "score": 0.9, "segment": [0, 1]}],
+}
+EPIC: dict[str, Any] = {
+    "version": "0.2",
+    "challenge": "action_detection",
+    "results": {"a": [{"verb": 2, "noun": 3, "action": "2,3", "score": 0.5, "segment": [0.5, 1.5]}]},
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": VERBS, "noun": NOUNS})
+    made.add_clips([Clip(clip_id, clip_id, "", 10.0) for clip_id in ("a", "b", "c")])
+    truth = {"clip_id": ["a", "a"], "segment_id": ["s1", "s2"], "start_s": [1.0, 4.0], "end_s": [2.0, 6.5]}
+    made.set_annotations(pd.DataFrame({**truth, "verb": [0, 1], "noun": [0, 1]}))
+    return made
+
+
+def written(folder: Path, document: Any, name: str = "result.json") -> Path:
+    path = folder / name
+    path.write_text(document if isinstance(document, str) else json.dumps(document))
+    return path
+
+
+def test_an_activitynet_result_becomes_a_run(workspace: Workspace, tmp_path: Path) -> None:
+    made = import_detections(workspace, written(tmp_path, {"results": RESULTS}), "theirs")
+    assert (made.detections, made.clips, made.clips_not_in_workspace, made.clips_without_detections) == (2, 2, 1, 1)
+    (info,) = workspace.runs()
+    assert (info.run, info.base, info.fusion, info.label_set, info.classes) == ("theirs", "imported", "none", "verb", 3)
+    assert (info.label_sets, info.has_detector, info.conditions) == (("verb",), False, ("on",))
+    run = workspace.run("theirs")
+    found = run.detections("on")
+    assert found is not None
+    assert found.to_dict("records") == [
+        {"clip_id": "a", "start_s": 1.0, "end_s": 2.0, "label": 0, "score": 0.9},
+        {"clip_id": "a", "start_s": 4.0, "end_s": 6.5, "label": 1, "score": 0.4},
+    ]
+    assert run.predicted_clips("on") == {"a", "b"}
+    assert run.gates("on", "a") == []
+
+
+def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, tmp_path: Path) -> None:
+    made = import_detections(workspace, written(tmp_path, EPIC), "theirs")
+    run = workspace.run("theirs")
+    assert made.label_sets == ("verb", "noun", "action") and run.label_sets == ("verb", "noun")
+    labels = {}
+    for name in (None, "verb", "noun", "action"):
+        table = run.detections("on", label_set=name)
+        assert table is not None
+        labels[name] = table["label"].tolist()
+    assert labels == {None: [2], "verb": [2], "noun": [3], "action": [2 * len(NOUNS) + 3]}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("labels", [{"label": [1, 0]}, {"verb": ["stir", "cut"]}, {"verb": [1, 0], "noun": [3, 0]}])
+def test_tables_of_names_or_numbers_are_read(
+    workspace: Workspace, tmp_path: Path, suffix: str, labels: dict[str, list[Any]]
+) -> None:
+    rows = {"clip_id": ["a", "b"], "start_s": [0.0, 1.0], "end_s": [1.0, 2.0], "score": [0.2, 0.3], **labels}
+    path = tmp_path / f"found.{suffix}"
+    pd.DataFrame(rows).to_csv(path, index=False) if suffix == "csv" else pd.DataFrame(rows).to_parquet(path)
+    import_detections(workspace, path, "theirs")
+    table = workspace.run("theirs").detections("on")
+    assert table is not None and table["label"].tolist() == [1, 0]
+
+
+def test_imported_detections_are_scored_and_never_predicted(workspace: Workspace, tmp_path: Path) -> None:
+    import_detections(workspace, written(tmp_path, {"results": RESULTS}), "theirs")
+    assert evaluate_run(workspace, "theirs")["average"] == 1.0
+    assert predict(workspace, "theirs", clip_ids=["a", "c"]).computed == 0
+    with pytest.raises(WorkspaceError, match="has no detector: it cannot say what audio off would change"):
+        predict(workspace, "theirs", condition="off")
+    with pytest.raises(CheckpointError, match="imported detections, which have no detector"):
+        load_detector(workspace.run("theirs").folder)
+
+
+def test_a_name_that_is_taken_is_kept_unless_replaced(workspace: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, {"results": RESULTS})
+    import_detections(workspace, path, "theirs")
+    with pytest.raises(WorkspaceError, match="is there already"):
+        import_detections(workspace, path, "theirs")
+    import_detections(workspace, written(tmp_path, EPIC), "theirs", replace=True)
+    assert workspace.run("theirs").label_sets == ("verb", "noun")
+    with pytest.raises(WorkspaceError, match=r"'\.\./x' is not usable"):
+        import_detections(workspace, path, "../x")
+
+
+def test_names_of_videos_survive_as_clip_ids() -> None:
+    for name in ("P01_01", "-abc_DEF", "__x", "v_plain", "v_1"):
+        assert is_clip_id(clip_id_from_source(name)) and source_name(clip_id_from_source(name)) == name, name
+    with pytest.raises(WorkspaceError, match="not usable as a clip id"):
+        clip_id_from_source("a/b")
+
+
+def test_the_command_line_prints_one_document(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, {"results": RESULTS})
+    words = ["--workspace", str(workspace.folder), "--json"]
+    assert main(["import", *words, "detections", str(path), "--run", "theirs"]) == 0
+    assert json.loads(capsys.readouterr().out)["detections"] == 2
+    assert main(["runs", *words]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["run"], row["base"], row["has_detector"], row["label_sets"]) == ("theirs", "imported", False, ["verb"])
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "match"),
+    [
+        ("r.json", '{"results": {"a": [', "not readable as JSON"),
+        ("r.json", {"database": {}}, "has no 'results' mapping, .* an annotation file"),
+        ("r.json", {"results": {"a": {}}}, "clip 'a' holds dict, expected a list"),
+        ("r.json", {"results": {"a": [{"label": "cut", "segment": [1, 2]}]}}, "detection 0 of clip 'a'"),
+        ("r.json", {"results": {"a": [{"label": "cut", "score": 1, "segment": [2, 1]}]}}, "end before they start"),
+        ("r.json", {"results": {"a": [{"label": "cut", "score": "?", "segment": [1, 2]}]}}, "no number as score"),
+        ("r.json", {"results": {"a": [{"label": "fly", "score": 1, "segment": [1, 2]}]}}, "no class \\('fly'\\)"),
+        ("r.json", {"results": {"a": [{"label": 3, "score": 1, "segment": [1, 2]}]}}, "no class \\('3'\\)"),
+        ("r.json", {"results": {"zz": []}}, "none of its 1 clips is in the workspace \\(such as 'zz'\\)"),
+        ("r.csv", "clip_id,start,end,score\n", "lacks column start_s, end_s"),
+        ("r.csv", "clip_id,start_s,end_s,score,adverb\na,0,1,1,x\n", "'adverb', which is no label set"),
+        ("r.parquet", "PAR1", "not readable as PARQUET"),
+        ("r.pkl", "", "suffix '.pkl' is not known"),
+    ],
+)
+def test_malformed_files_are_refused_whole(
+    workspace: Workspace, tmp_path: Path, name: str, document: Any, match: str
+) -> None:
+    with pytest.raises((AnnotationError, WorkspaceError), match=match):
+        import_detections(workspace, written(tmp_path, document, name), "theirs")
+    assert workspace.runs() == [] and not list(workspace.folder.glob("runs/*"))
+
+
+def test_a_large_result_is_read_in_seconds(tmp_path: Path) -> None:
+    item = {"label": "cut", "score": 0.5, "segment": [1.0, 2.0]}
+    path = written(tmp_path, {"results": {f"clip_{number}": [item] * 500 for number in range(100)}})
+    assert len(read_detections(path).table) == 50_000
