@@ -23,7 +23,7 @@ app: $(APP_READY)
 
 test: check
 	sh tests/find_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 check: $(TEST_READY)
 	$(BIN)/ruff check .

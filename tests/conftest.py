@@ -13,7 +13,19 @@ from tests.browser_launch import launch_chromium
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# Whose tests share a server or a browser profile; all others share with their own file only.
+FOLDERS_THAT_SHARE = ("browser", "player")
+
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares fixtures, wherever tests run in several processes at once."""
+    here = Path(__file__).parent
+    for item in items:
+        path = item.path.relative_to(here)
+        shares = path.parts[0] in FOLDERS_THAT_SHARE
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if shares else str(path)))
 
 
 @pytest.fixture(scope="session")
