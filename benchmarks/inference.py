@@ -28,6 +28,7 @@ from mravff_core.config import BaseConfig, FusionConfig, TestConfig
 from mravff_core.inference.decode import decode
 from mravff_core.inference.nms import suppress
 from mravff_core.model.bases.actionformer import ActionFormer
+from mravff_core.model.bases.heads import BoundaryHead
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 from mravff_core.model.outputs import Batch
 
@@ -98,7 +99,7 @@ def spread_detector(fusion: str) -> Detector:
     )
     detector = build_detector(config).eval()
     base = detector.base
-    assert isinstance(base, ActionFormer)
+    assert isinstance(base, ActionFormer) and isinstance(base.boundary_head, BoundaryHead)
     nn.init.normal_(base.class_head.tower.out.weight, std=0.03)
     assert base.boundary_head.tower.out.bias is not None
     nn.init.constant_(base.boundary_head.tower.out.bias, 2.0)

@@ -25,28 +25,44 @@ Config = TypeVar("Config")
 class BaseConfig:
     """Visual detector: embedding, pyramid, neck and heads.
 
-    Defaults are ActionFormer's (Zhang et al., ECCV 2022).
+    Defaults are ActionFormer's (Zhang et al., ECCV 2022); what only one kind reads is marked so.
     """
 
-    kind: Literal["actionformer"] = "actionformer"
+    kind: Literal["actionformer", "tridet", "temporalmaxer"] = "actionformer"
     input_channels: int = 2048
     input_groups: tuple[int, ...] = ()
     """Channels of each of several encoders stacked in the input; each is projected on its own first."""
     embed_channels: int = 512
     embed_groups: tuple[int, ...] = ()
     """Channels that each input group is projected to; they add up to `embed_channels`."""
-    encoder: Literal["transformer", "conv"] = "transformer"
+    encoder: Literal["auto", "transformer", "sgp", "maxpool", "conv"] = "auto"
+    """Blocks of the pyramid; `auto` for those that the kind is known by: transformer blocks
+    (ActionFormer), SGP layers (TriDet), max-pooling (TemporalMaxer)."""
     embed_layers: int = 2
     embed_kernel: int = 3
     embed_norm: bool = True
     stem_layers: int = 2
+    """Blocks before the first halving; TemporalMaxer has none, whatever stands here."""
     levels: int = 6
     """Levels of the encoder; the heads read those from `neck_first_level` on."""
     heads: int = 4
     window: tuple[int, ...] = (9,)
-    """Local attention window per level in steps, -1 for full; one value serves all levels."""
+    """Transformer: local attention window per level in steps, -1 for full; one value serves all levels."""
     absolute_position: bool = False
     relative_position: bool = False
+    sgp_window: tuple[int, ...] = (5,)
+    """SGP: steps that each step sees per level, odd; one value serves all levels. The stem sees 1."""
+    sgp_ratio: float = 2.0
+    """SGP: how much farther its wide convolution sees."""
+    sgp_channels: int | None = None
+    """SGP: width of its hidden layer; None for twice `embed_channels`."""
+    sgp_groups: int = 16
+    """SGP: channel groups of its group norm."""
+    sgp_spread: float = 0.1
+    """SGP: standard deviation that its depthwise weights start with. With 0, as the published
+    recipes for THUMOS14 and EPIC-Kitchens have it, their products never get a gradient."""
+    pooling: Literal["max", "average"] = "max"
+    """SGP: how levels are halved."""
     max_steps: int = 2304
     """Longest training sequence in steps; absolute position encoding is laid out for it."""
     neck: Literal["identity", "fpn"] = "identity"
@@ -57,6 +73,12 @@ class BaseConfig:
     head_kernel: int = 3
     head_layers: int = 3
     head_norm: bool = True
+    trident: bool = True
+    """TriDet: boundaries per class as an expectation over bins; otherwise plain distances."""
+    bins: int = 16
+    """TriDet: steps of the own level from a step to the farthest boundary it can name."""
+    boundary_kernel: int = 3
+    """TriDet: kernel of the heads that tell starts and ends."""
     scale_factor: int = 2
     dropout: float = 0.0
     drop_path: float = 0.1
@@ -64,8 +86,19 @@ class BaseConfig:
     empty_classes: tuple[int, ...] = ()
     """Classes without training segments; their bias starts far below the prior."""
     official_padding: bool = False
-    """Let steps near a sequence's end see padding as the published code does. Published weights
-    need it to keep their numbers; otherwise padding is never seen."""
+    """Let steps see padding as the published code does. Published weights need it to keep their
+    numbers; otherwise padding is never seen."""
+
+    @property
+    def blocks(self) -> str:
+        """The encoder with `auto` resolved."""
+        own = {"actionformer": "transformer", "tridet": "sgp", "temporalmaxer": "maxpool"}
+        return own[self.kind] if self.encoder == "auto" else self.encoder
+
+    @property
+    def sgp_hidden(self) -> int:
+        """Width of the hidden layer in SGP blocks."""
+        return 2 * self.embed_channels if self.sgp_channels is None else self.sgp_channels
 
 
 @dataclass(frozen=True)
@@ -144,6 +177,9 @@ class TrainConfig:
     """Weight of the boundary loss; 0 or less balances it against the class loss automatically."""
     initial_loss_norm: float = 100.0
     label_smoothing: float = 0.0
+    iou_weight_power: float = 0.0
+    """A true class's loss counts in proportion to its predicted boundaries' tIoU to this power;
+    0 for all alike. TriDet's recipes have 0.2 to 1."""
     input_noise: float = 0.0
     crop_ratio: tuple[float, float] | None = (0.9, 1.0)
     truncated_share: float = 0.5

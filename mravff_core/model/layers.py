@@ -22,10 +22,13 @@ class StepMask:
         valid: [batch, 1, time] bool, True where features are real.
         present: [batch, 1, time] bool, True where a step exists for its neighbours; includes
             every valid step. None means all do.
+        repeats: [batch, 1, time] float, how many equal steps of the sequence each one stands
+            for, 0 where none exists. None means one each.
     """
 
     valid: Tensor
     present: Tensor | None = None
+    repeats: Tensor | None = None
 
     @classmethod
     def of_lengths(cls, lengths: Tensor, extents: Tensor, total: int) -> StepMask:
@@ -38,6 +41,7 @@ class StepMask:
         """Masks of the level that keeps every `stride`-th step."""
         if stride == 1:
             return self
+        assert self.repeats is None, "steps that stand for several cannot be skipped evenly"
         return StepMask(self.valid[..., ::stride], None if self.present is None else self.present[..., ::stride])
 
     def keep_valid(self, features: Tensor) -> Tensor:
@@ -47,6 +51,14 @@ class StepMask:
     def keep_present(self, features: Tensor) -> Tensor:
         """`features` [batch, channels, time] with steps that do not exist set to 0."""
         return features if self.present is None else features * self.present.to(features.dtype)
+
+    def mean(self, features: Tensor) -> Tensor:
+        """Mean of `features` [batch, channels, time] over all steps that exist, [batch, channels, 1]."""
+        weights = self.present if self.repeats is None else self.repeats
+        if weights is None:
+            return features.mean(dim=-1, keepdim=True)
+        weights = weights.to(features.dtype)
+        return (features * weights).sum(dim=-1, keepdim=True) / weights.sum(dim=-1, keepdim=True)
 
 
 class MaskedConv1d(nn.Conv1d):
@@ -70,7 +82,10 @@ class MaskedConv1d(nn.Conv1d):
 
 
 class MaskedMaxPool(nn.Module):
-    """Centred maximum over `stride + 1` steps, keeping every `stride`-th; 0 at steps that are not valid."""
+    """Centred maximum over `stride` steps, or `stride + 1` if that is even, keeping every `stride`-th.
+
+    The output is 0 at steps that are not valid.
+    """
 
     def __init__(self, stride: int) -> None:
         super().__init__()
@@ -78,13 +93,17 @@ class MaskedMaxPool(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; `steps` are those of the input."""
-        if self.stride > 1:
-            if steps.present is not None:
-                # Finite, so that a window without any existing step can still be set to 0.
-                features = features.masked_fill(~steps.present, torch.finfo(features.dtype).min)
-            width = self.stride + 1
-            features = nn.functional.max_pool1d(features, width, stride=self.stride, padding=width // 2)
-        return steps.every(self.stride).keep_valid(features)
+        return steps.every(self.stride).keep_valid(self.pool(features, steps))
+
+    def pool(self, features: Tensor, steps: StepMask) -> Tensor:
+        """The same, but padding steps that exist keep their maximum; anything where none exists."""
+        if self.stride == 1:
+            return features
+        if steps.present is not None:
+            # Finite, so that a window without any existing step can still be set to 0.
+            features = features.masked_fill(~steps.present, torch.finfo(features.dtype).min)
+        width = self.stride // 2 * 2 + 1
+        return nn.functional.max_pool1d(features, width, stride=self.stride, padding=width // 2)
 
 
 class ChannelNorm(nn.Module):

@@ -123,13 +123,16 @@ def _base_settings(full: Mapping[str, Any], where: str) -> dict[str, Any]:
             f"{where}: dataset.input_dim is {data['input_dim']} and model.embd_dim is {model['embd_dim']}, "
             "expected both to be a number or both to be a list"
         )
+    blocks = str(model["backbone_type"])
+    if blocks not in _ENCODERS:
+        raise ConfigError(f"{where}: model.backbone_type is {blocks!r}, expected one of {', '.join(_ENCODERS)}")
     levels, window = branch_layers + 1, model["n_mha_win_size"]
     windows_of_levels = list(window) if isinstance(window, (list, tuple)) else [window] * levels
     if len(windows_of_levels) != levels:
         raise ConfigError(f"{where}: model.n_mha_win_size lists {len(windows_of_levels)} levels, expected {levels}")
     return {
         **{ours: model[official] for official, ours in _MODEL_FIELDS.items()},
-        "encoder": _ENCODERS.get(str(model["backbone_type"]), model["backbone_type"]),
+        "encoder": _ENCODERS[blocks],
         "input_channels": _total(data["input_dim"], where, "dataset.input_dim"),
         "input_groups": input_groups,
         "embed_channels": _total(model["embd_dim"], where, "model.embd_dim"),

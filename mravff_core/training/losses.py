@@ -1,7 +1,8 @@
 """Focal loss for classes, distance-aware overlap loss for boundaries, and their running scale.
 
 References: Lin et al., Focal loss, ICCV 2017; Zheng et al., Distance-IoU loss, AAAI 2020;
-combined as in Zhang et al., ActionFormer, ECCV 2022.
+combined as in Zhang et al., ActionFormer, ECCV 2022; weighting the class loss by overlap as in
+Shi et al., TriDet, CVPR 2023.
 """
 
 from __future__ import annotations
@@ -22,23 +23,28 @@ _SMALL = 1e-8
 
 
 def focal_loss(logits: Tensor, targets: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Sum of sigmoid focal losses; both [n, classes], targets in [0, 1]."""
+    """Sigmoid focal losses [n, classes] of logits and targets in [0, 1] of that shape."""
     probability = logits.sigmoid()
     entropy = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     right = probability * targets + (1 - probability) * (1 - targets)
     weight = alpha * targets + (1 - alpha) * (1 - targets)
-    return (weight * (1 - right) ** gamma * entropy).sum()
+    return weight * (1 - right) ** gamma * entropy
 
 
 def boundary_loss(offsets: Tensor, targets: Tensor) -> Tensor:
     """Sum of 1 - tIoU + squared centre distance over the hull's length; both [n, 2], distances to start and end."""
     left, right = offsets.unbind(-1)
     true_left, true_right = targets.unbind(-1)
-    overlap = torch.minimum(left, true_left) + torch.minimum(right, true_right)
-    union = (left + right) + (true_left + true_right) - overlap
     hull = torch.maximum(left, true_left) + torch.maximum(right, true_right)
     centre_distance = (right - left - true_right + true_left) / 2
-    return (1 - overlap / union.clamp(min=_SMALL) + (centre_distance / hull.clamp(min=_SMALL)) ** 2).sum()
+    return (1 - overlap_share(offsets, targets) + (centre_distance / hull.clamp(min=_SMALL)) ** 2).sum()
+
+
+def overlap_share(offsets: Tensor, targets: Tensor) -> Tensor:
+    """tIoU [n] of segments around the same points; both [n, 2], distances to start and end."""
+    shared = torch.minimum(offsets, targets).sum(dim=-1)
+    union = offsets.sum(dim=-1) + targets.sum(dim=-1) - shared
+    return shared / union.clamp(min=_SMALL)
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,7 @@ def loss_sums(output: DetectorOutput, targets: Sequence[Targets], config: TrainC
     Args:
         output: of a batch.
         targets: one a clip.
-        config: label smoothing.
+        config: label smoothing and the weight of overlap.
     """
     logits = torch.cat(output.class_logits, dim=1)
     offsets = torch.cat(output.boundary_offsets, dim=1)
@@ -80,15 +86,19 @@ def loss_sums(output: DetectorOutput, targets: Sequence[Targets], config: TrainC
     wanted = torch.stack([target.classes for target in targets]).to(logits.device)
     true_offsets = torch.stack([target.offsets for target in targets]).to(logits.device)
     positive = (wanted.sum(dim=-1) > 0) & valid
-    if offsets.shape[2] > 1:  # boundaries per class: every true class of a point learns them
-        clip, point, label = torch.nonzero((wanted > 0) & positive[..., None], as_tuple=True)
-        predicted, true = offsets[clip, point, label], true_offsets[clip, point]
-    else:
+    # One row for each true class of each positive point.
+    clip, point, label = torch.nonzero((wanted > 0) & positive[..., None], as_tuple=True)
+    per_class = offsets.shape[2] > 1
+    predicted, true = offsets[clip, point, label if per_class else 0], true_offsets[clip, point]
+    smooth = wanted * (1 - config.label_smoothing) + config.label_smoothing / (wanted.shape[-1] + 1)
+    losses = focal_loss(logits, smooth) * valid[..., None]
+    if config.iou_weight_power > 0:
+        weight = overlap_share(predicted, true).clamp(min=_SMALL) ** config.iou_weight_power
+        losses = losses * torch.ones_like(losses).index_put((clip, point, label), weight)
+    if not per_class:  # a point's boundaries count once, however many classes it has
         predicted, true = offsets[positive][:, 0], true_offsets[positive]
-    classes = wanted.shape[-1]
-    smooth = wanted[valid] * (1 - config.label_smoothing) + config.label_smoothing / (classes + 1)
     # An empty sum keeps the graph, so that every parameter gets a gradient.
-    return LossSums(focal_loss(logits[valid], smooth), boundary_loss(predicted, true), int(positive.sum()))
+    return LossSums(losses.sum(), boundary_loss(predicted, true), int(positive.sum()))
 
 
 def combine(sums: LossSums, normalizer: float, config: TrainConfig) -> DetectionLoss:

@@ -235,7 +235,7 @@ def test_a_configuration_of_another_checkpoint_is_told(tmp_path: Path, changes: 
         ({"n_mha_win_size": [5]}, "n_mha_win_size lists 1 levels, expected 3"),
         ({"n_mha_win_size": "wide"}, "window.*found str 'wide', expected int"),
         ({"backbone_arch": [2, 2]}, "backbone_arch is .* expected three counts"),
-        ({"backbone_type": "mamba"}, "found str 'mamba', expected one of transformer, conv"),
+        ({"backbone_type": "mamba"}, "backbone_type is 'mamba', expected one of convTransformer, conv"),
         ({"input_dim": [5, 7]}, "expected both to be a number or both to be a list"),
         ({"input_dim": "many"}, "input_dim is 'many', expected a number above 0"),
         ({"num_classes": [5, 3]}, r"num_classes is \[5, 3\], expected a number above 0"),

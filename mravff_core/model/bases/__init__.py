@@ -7,8 +7,14 @@ from collections.abc import Callable
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.actionformer import ActionFormer
 from mravff_core.model.bases.base import Base, Pyramid
+from mravff_core.model.bases.temporalmaxer import TemporalMaxer
+from mravff_core.model.bases.tridet import TriDet
 
-BASES: dict[str, Callable[[BaseConfig, int], Base]] = {"actionformer": ActionFormer}
+BASES: dict[str, Callable[[BaseConfig, int], Base]] = {
+    "actionformer": ActionFormer,
+    "tridet": TriDet,
+    "temporalmaxer": TemporalMaxer,
+}
 
 
 def build_base(config: BaseConfig, classes: int) -> Base:

@@ -1,4 +1,4 @@
-"""ActionFormer: convolutional embedding, pyramid of local self-attention, two light heads.
+"""ActionFormer: a pyramid of local self-attention and two light heads.
 
 Reference: Zhang, Wu, Li, ActionFormer: Localizing moments of actions with transformers,
 ECCV 2022. The `conv` encoder is the purely convolutional variant of the same code base.
@@ -6,156 +6,12 @@ ECCV 2022. The `conv` encoder is the purely convolutional variant of the same co
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
-from mravff_core.config import BaseConfig
-from mravff_core.errors import FeatureError
-from mravff_core.model.bases.base import Base, Pyramid
-from mravff_core.model.bases.blocks import ConvBlock, ConvNormRelu, TransformerBlock
-from mravff_core.model.bases.checks import check_base
-from mravff_core.model.bases.heads import BoundaryHead, ClassHead
-from mravff_core.model.bases.necks import IdentityNeck, TopDownNeck
-from mravff_core.model.bases.padding import PaddingRule, encoder_strides, windows
-from mravff_core.model.layers import MaskedConv1d, StepMask
+from mravff_core.model.bases.heads import BoundaryHead
+from mravff_core.model.bases.pyramid import PyramidBase
 
 
-class ActionFormer(Base):
-    """Visual detector after Zhang et al.
+class ActionFormer(PyramidBase):
+    """Visual detector after Zhang et al.; see `PyramidBase`."""
 
-    Args:
-        config: see `BaseConfig`.
-        classes: number of classes.
-    Raises: ConfigError for values that do not fit each other.
-    """
-
-    position: Tensor
-
-    def __init__(self, config: BaseConfig, classes: int) -> None:
-        super().__init__()
-        check_base(config, classes)
-        self.config = config
-        self.padding = PaddingRule.of(config)
-        self.strides = encoder_strides(config)[config.neck_first_level :]
-        self.channels = config.neck_channels
-        self.projections = nn.ModuleList(
-            [MaskedConv1d(a, b, 1) for a, b in zip(config.input_groups, config.embed_groups, strict=True)]
-        )
-        first = config.embed_channels if config.input_groups else config.input_channels
-        widths = [first] + [config.embed_channels] * config.embed_layers
-        self.embed = nn.ModuleList(
-            [
-                ConvNormRelu(widths[i], widths[i + 1], config.embed_kernel, norm=config.embed_norm)
-                for i in range(config.embed_layers)
-            ]
-        )
-        level_windows = windows(config)
-        self.stem = nn.ModuleList([_block(config, level_windows[0], 1) for _ in range(config.stem_layers)])
-        self.branch = nn.ModuleList([_block(config, window, config.scale_factor) for window in level_windows[1:]])
-        self.neck = _neck(config, len(self.strides))
-        self.class_head = ClassHead(config, classes)
-        self.boundary_head = BoundaryHead(config, len(self.strides))
-        if config.absolute_position:
-            table = position_encoding(config.max_steps, config.embed_channels)
-            self.register_buffer("position", table, persistent=False)
-
-    def check_length(self, steps: int, max_buffer_factor: float) -> None:
-        """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""
-        longest = math.ceil(self.config.max_steps * max_buffer_factor)
-        if self.config.official_padding and self.padding.extent(steps) > longest:
-            raise FeatureError(
-                f"the clip has {steps} feature steps, {self.padding.extent(steps)} with padding, but the checkpoint's "
-                f"configuration ends at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise "
-                "the factor"
-            )
-
-    def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
-        """See `Base.pyramid`."""
-        lengths = valid[:, 0].sum(dim=1)
-        each = lengths.tolist()
-        extents = [self.padding.extent(length) for length in each]
-        total = max(self.padding.whole(visual.shape[-1]), *(self.padding.computed(length) for length in each))
-        steps = StepMask.of_lengths(lengths, lengths.new_tensor(extents), total)
-        if not bool(valid.all()):
-            visual = visual.masked_fill(~valid, 0.0)
-        features = self._embed(functional.pad(visual, (0, total - visual.shape[-1])), steps, extents)
-        levels, level_steps = [features], [steps]
-        for block in self.branch:
-            levels.append(block(levels[-1], level_steps[-1]))
-            level_steps.append(level_steps[-1].every(self.config.scale_factor))
-        first = self.config.neck_first_level
-        return Pyramid(self.neck(levels[first:], level_steps[first:]), tuple(level_steps[first:]))
-
-    def classify(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
-        """See `Base.classify`."""
-        return self.class_head(pyramid)
-
-    def locate(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
-        """See `Base.locate`."""
-        return self.boundary_head(pyramid)
-
-    def _embed(self, visual: Tensor, steps: StepMask, extents: list[int]) -> Tensor:
-        """Features of the finest level, [batch, embed channels, time]."""
-        features = visual
-        if self.config.input_groups:
-            groups = visual.split(list(self.config.input_groups), dim=1)
-            projected = [project(group, steps) for project, group in zip(self.projections, groups, strict=True)]
-            features = torch.cat(projected, dim=1)
-        for layer in self.embed:
-            features = layer(features, steps)
-        if self.config.absolute_position:
-            features = features + steps.keep_valid(self._position(extents, features.shape[-1]))
-        for block in self.stem:
-            features = block(features, steps)
-        return features
-
-    def _position(self, extents: list[int], total: int) -> Tensor:
-        """Position encoding [batch, channels, total], stretched for sequences longer than `max_steps`."""
-        rows = []
-        for extent in extents:
-            table = self.position
-            if extent > self.config.max_steps:
-                table = functional.interpolate(table, extent, mode="linear", align_corners=False)
-            rows.append(functional.pad(table[..., :total], (0, max(0, total - table.shape[-1]))))
-        return torch.cat(rows)
-
-
-def position_encoding(steps: int, channels: int) -> Tensor:
-    """Sine and cosine encoding [1, channels, steps], scaled by 1 / sqrt(channels).
-
-    Even channels hold the sine, odd ones the cosine, of wavelengths from 2 pi to 20,000 pi
-    (Vaswani et al., Attention is all you need, 2017).
-    """
-    pair = torch.arange(channels, dtype=torch.float64) // 2
-    angle = torch.arange(steps, dtype=torch.float64)[None] / 10000 ** (2 * pair / channels)[:, None]
-    table = torch.where(torch.arange(channels)[:, None] % 2 == 0, angle.sin(), angle.cos())
-    return (table.float() / math.sqrt(channels))[None]
-
-
-def _block(config: BaseConfig, window: int, stride: int) -> nn.Module:
-    if config.encoder == "conv":
-        return ConvBlock(config.embed_channels, stride=stride)
-    return TransformerBlock(
-        config.embed_channels,
-        config.heads,
-        window=window,
-        stride=stride,
-        dropout=config.dropout,
-        path_dropout=config.drop_path,
-        relative_position=config.relative_position,
-    )
-
-
-def _neck(config: BaseConfig, levels: int) -> nn.Module:
-    if config.neck == "identity":
-        return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm)
-    return TopDownNeck(
-        config.embed_channels,
-        config.neck_channels,
-        levels,
-        scale_factor=config.scale_factor,
-        norm=config.neck_norm,
-    )
+    def _boundary_head(self, classes: int) -> BoundaryHead:
+        return BoundaryHead(self.config, len(self.strides))

@@ -1,4 +1,4 @@
-"""Encoder blocks of the ActionFormer family."""
+"""Encoder blocks: transformer, convolution, maximum."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class ConvAttention(nn.Module):
             conv = MaskedConv1d(channels, channels, kernel, stride=stride, groups=channels, bias=False)
             self.add_module(f"{name}_conv", conv)
             self.add_module(f"{name}_norm", ChannelNorm(channels))
-            self.add_module(name, _pointwise(channels, channels))
-        self.out = _pointwise(channels, channels)
+            self.add_module(name, pointwise(channels, channels))
+        self.out = pointwise(channels, channels)
         self.dropout = nn.Dropout(dropout)
         self.relative_bias: nn.Parameter | None = None
         if relative_position and self.window > 1:
@@ -96,10 +96,10 @@ class TransformerBlock(nn.Module):
         self.pool = MaskedMaxPool(stride)
         self.mlp_norm = ChannelNorm(channels)
         self.mlp = nn.Sequential(
-            _pointwise(channels, 4 * channels),
+            pointwise(channels, 4 * channels),
             nn.GELU(),
             nn.Dropout(dropout),
-            _pointwise(4 * channels, channels),
+            pointwise(4 * channels, channels),
             nn.Dropout(dropout),
         )
         self.mlp_path = drop_path(channels, path_dropout)
@@ -130,7 +130,21 @@ class ConvBlock(nn.Module):
         return torch.relu(out + shortcut)
 
 
-def _pointwise(channels: int, out_channels: int) -> nn.Conv1d:
+class MaxPoolBlock(nn.Module):
+    """Nothing but the maximum; 0 at steps that are not valid."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.pool = MaskedMaxPool(stride)
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]."""
+        return self.pool(features, steps)
+
+
+def pointwise(channels: int, out_channels: int) -> nn.Conv1d:
+    """A projection of each step on its own, whose bias starts at 0."""
     conv = nn.Conv1d(channels, out_channels, 1)
     assert conv.bias is not None
     nn.init.zeros_(conv.bias)

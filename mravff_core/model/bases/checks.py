@@ -15,6 +15,8 @@ _COUNTS = (
     "head_channels",
     "head_kernel",
     "head_layers",
+    "boundary_kernel",
+    "bins",
     "levels",
     "heads",
     "scale_factor",
@@ -25,8 +27,8 @@ _COUNTS = (
 def check_base(config: BaseConfig, classes: int) -> None:
     """Raise a ConfigError if values are out of range or do not fit each other."""
     found = [*_ranges(config, classes), *_embedding(config), *_pyramid(config)]
-    if not found and config.encoder == "transformer":
-        found = list(_attention(config))
+    if not found and config.blocks in _BLOCKS:
+        found = list(_BLOCKS[config.blocks](config))
     if found:
         raise ConfigError(f"base {config.kind}: {'; '.join(found)}")
 
@@ -35,7 +37,7 @@ def _ranges(config: BaseConfig, classes: int) -> Iterator[str]:
     small = [name for name in _COUNTS if getattr(config, name) < 1]
     if small:
         yield f"{', '.join(small)} must be at least 1"
-    even = [name for name in ("embed_kernel", "head_kernel") if getattr(config, name) % 2 == 0]
+    even = [name for name in ("embed_kernel", "head_kernel", "boundary_kernel") if getattr(config, name) % 2 == 0]
     if even:
         yield f"{', '.join(even)} must be odd"
     if config.embed_layers < 0 or config.stem_layers < 0:
@@ -81,3 +83,19 @@ def _attention(config: BaseConfig) -> Iterator[str]:
         yield f"scale_factor ({config.scale_factor}) must be 1 or even where attention skips steps"
     if config.relative_position and any(window > 1 and window % 2 == 0 for window in config.window):
         yield "relative_position needs odd windows"
+
+
+def _sgp(config: BaseConfig) -> Iterator[str]:
+    if len(config.sgp_window) not in (1, config.levels):
+        yield f"sgp_window lists {len(config.sgp_window)} levels, expected 1 or levels ({config.levels})"
+    if any(window < 1 or window % 2 == 0 for window in config.sgp_window):
+        yield f"sgp_window {list(config.sgp_window)} must be odd and at least 1"
+    if config.sgp_ratio <= 0 or config.sgp_spread < 0 or config.sgp_hidden < 1 or config.sgp_groups < 1:
+        yield "sgp_ratio, sgp_channels and sgp_groups must be above 0, sgp_spread not below it"
+    elif config.embed_channels % config.sgp_groups:
+        yield f"embed_channels ({config.embed_channels}) must be a multiple of sgp_groups ({config.sgp_groups})"
+    if config.pooling == "max" and config.scale_factor > 1 and config.scale_factor % 2:
+        yield f"scale_factor ({config.scale_factor}) must be 1 or even where the maximum skips steps"
+
+
+_BLOCKS = {"transformer": _attention, "sgp": _sgp}

@@ -19,14 +19,14 @@ _EMPTY_CLASS_PROBABILITY = 1e-6
 class _Tower(nn.Module):
     """Convolutions of one head, applied to each level alike."""
 
-    def __init__(self, config: BaseConfig, outputs: int) -> None:
+    def __init__(self, config: BaseConfig, outputs: int, kernel: int) -> None:
         super().__init__()
         hidden = config.head_layers - 1
         widths = [config.neck_channels] + [config.head_channels] * hidden
         self.layers = nn.ModuleList(
-            [ConvNormRelu(widths[i], widths[i + 1], config.head_kernel, norm=config.head_norm) for i in range(hidden)]
+            [ConvNormRelu(widths[i], widths[i + 1], kernel, norm=config.head_norm) for i in range(hidden)]
         )
-        self.out = MaskedConv1d(widths[-1], outputs, config.head_kernel)
+        self.out = MaskedConv1d(widths[-1], outputs, kernel)
 
     def forward(self, level: Tensor, steps: StepMask) -> Tensor:
         for layer in self.layers:
@@ -41,9 +41,9 @@ class ClassHead(nn.Module):
     classes without training segments start far below it.
     """
 
-    def __init__(self, config: BaseConfig, classes: int) -> None:
+    def __init__(self, config: BaseConfig, classes: int, kernel: int) -> None:
         super().__init__()
-        self.tower = _Tower(config, classes)
+        self.tower = _Tower(config, classes, kernel)
         bias = self.tower.out.bias
         assert bias is not None
         nn.init.constant_(bias, _logit(config.class_prior))
@@ -52,26 +52,38 @@ class ClassHead(nn.Module):
 
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """Class logits [batch, time, classes] per level."""
-        return tuple(self.tower(level, steps).transpose(1, 2) for level, steps in _pairs(pyramid))
+        return tuple(self.tower(level, steps).transpose(1, 2) for level, steps in level_pairs(pyramid))
 
 
-class BoundaryHead(nn.Module):
-    """Distances to start and end at every step, with one learnt scale per level."""
+class DistanceTower(nn.Module):
+    """Scores >= 0 at every step, with one learnt scale per level."""
 
-    def __init__(self, config: BaseConfig, levels: int) -> None:
+    def __init__(self, config: BaseConfig, outputs: int, levels: int) -> None:
         super().__init__()
-        self.tower = _Tower(config, 2)
+        self.tower = _Tower(config, outputs, config.head_kernel)
         self.scales = nn.ParameterList([nn.Parameter(torch.tensor(1.0)) for _ in range(levels)])
 
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
-        """Offsets [batch, time, 1, 2] per level, >= 0, in strides of the own level."""
+        """[batch, time, outputs] per level."""
         return tuple(
-            torch.relu(self.tower(level, steps) * scale).transpose(1, 2)[:, :, None]
-            for (level, steps), scale in zip(_pairs(pyramid), self.scales, strict=True)
+            torch.relu(self.tower(level, steps) * scale).transpose(1, 2)
+            for (level, steps), scale in zip(level_pairs(pyramid), self.scales, strict=True)
         )
 
 
-def _pairs(pyramid: Pyramid) -> Sequence[tuple[Tensor, StepMask]]:
+class BoundaryHead(DistanceTower):
+    """Distances to start and end at every step."""
+
+    def __init__(self, config: BaseConfig, levels: int) -> None:
+        super().__init__(config, 2, levels)
+
+    def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
+        """Offsets [batch, time, 1, 2] per level, >= 0, in strides of the own level."""
+        return tuple(level[:, :, None] for level in super().forward(pyramid))
+
+
+def level_pairs(pyramid: Pyramid) -> Sequence[tuple[Tensor, StepMask]]:
+    """Levels with their masks."""
     return list(zip(pyramid.levels, pyramid.steps, strict=True))
 
 

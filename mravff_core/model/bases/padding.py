@@ -38,7 +38,13 @@ class PaddingRule:
         strides = encoder_strides(config)
         return cls(
             strides=strides,
-            halo=max(config.embed_kernel // 2, config.head_kernel // 2, config.scale_factor // 2, 1),
+            halo=max(
+                config.embed_kernel // 2,
+                config.head_kernel // 2,
+                config.boundary_kernel // 2,
+                config.scale_factor // 2,
+                1,
+            ),
             official=config.official_padding,
             max_steps=config.max_steps,
             multiple=official_multiple(config),
@@ -81,6 +87,11 @@ def windows(config: BaseConfig) -> tuple[int, ...]:
     return config.window * config.levels if len(config.window) == 1 else config.window
 
 
+def sgp_windows(config: BaseConfig) -> tuple[int, ...]:
+    """Window of the SGP layers of every encoder level."""
+    return config.sgp_window * config.levels if len(config.sgp_window) == 1 else config.sgp_window
+
+
 def official_multiple(config: BaseConfig) -> int:
     """Padded lengths beyond `max_steps` are multiples of this in the published code.
 
@@ -88,6 +99,10 @@ def official_multiple(config: BaseConfig) -> int:
     which are other levels where the neck leaves out the finest; kept as it is.
     """
     read_strides = encoder_strides(config)[config.neck_first_level :]
+    if config.kind == "tridet":
+        return max(
+            1, *(stride * max(window, 1) for stride, window in zip(read_strides, sgp_windows(config), strict=False))
+        )
     pairs = zip(read_strides, windows(config), strict=False)
     return max(1, *(chunk_multiple(stride, window) for stride, window in pairs))
 

@@ -1,0 +1,184 @@
+"""What all bases share: convolutional embedding, a pyramid of blocks, a neck and two heads.
+
+A base differs from another in its blocks and in its boundary head; see `PyramidBase`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mravff_core.config import BaseConfig
+from mravff_core.errors import FeatureError
+from mravff_core.model.bases.base import Base, Pyramid
+from mravff_core.model.bases.blocks import ConvBlock, ConvNormRelu, MaxPoolBlock, TransformerBlock
+from mravff_core.model.bases.checks import check_base
+from mravff_core.model.bases.heads import BoundaryHead, ClassHead
+from mravff_core.model.bases.necks import IdentityNeck, TopDownNeck
+from mravff_core.model.bases.padding import PaddingRule, encoder_strides, windows
+from mravff_core.model.bases.sgp import sgp_block
+from mravff_core.model.bases.trident import TridentHead
+from mravff_core.model.layers import MaskedConv1d, StepMask
+
+
+class PyramidBase(Base):
+    """A base whose levels come one from the other, each by one block.
+
+    Args:
+        config: see `BaseConfig`.
+        classes: number of classes.
+    Raises: ConfigError for values that do not fit each other.
+    """
+
+    position: Tensor
+
+    def __init__(self, config: BaseConfig, classes: int) -> None:
+        super().__init__()
+        check_base(config, classes)
+        self.config = config
+        self.padding = PaddingRule.of(config)
+        self.strides = encoder_strides(config)[config.neck_first_level :]
+        self.channels = config.neck_channels
+        self.projections = nn.ModuleList(
+            [MaskedConv1d(a, b, 1) for a, b in zip(config.input_groups, config.embed_groups, strict=True)]
+        )
+        first = config.embed_channels if config.input_groups else config.input_channels
+        widths = [first] + [config.embed_channels] * config.embed_layers
+        self.embed = nn.ModuleList(
+            [
+                ConvNormRelu(widths[i], widths[i + 1], config.embed_kernel, norm=config.embed_norm)
+                for i in range(config.embed_layers)
+            ]
+        )
+        stem_layers = 0 if config.blocks == "maxpool" else config.stem_layers
+        self.stem = nn.ModuleList([_block(config, 0, 1) for _ in range(stem_layers)])
+        self.branch = nn.ModuleList([_block(config, level, config.scale_factor) for level in range(1, config.levels)])
+        self.neck = _neck(config, len(self.strides))
+        self.class_head = ClassHead(config, classes, config.head_kernel)
+        self.boundary_head = self._boundary_head(classes)
+        if config.absolute_position:
+            table = position_encoding(config.max_steps, config.embed_channels)
+            self.register_buffer("position", table, persistent=False)
+
+    @abstractmethod
+    def _boundary_head(self, classes: int) -> BoundaryHead | TridentHead:
+        """The head that turns a pyramid into boundary offsets, as `Base.locate` does."""
+
+    def check_length(self, steps: int, max_buffer_factor: float) -> None:
+        """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""
+        longest = math.ceil(self.config.max_steps * max_buffer_factor)
+        if self.config.official_padding and self.padding.extent(steps) > longest:
+            raise FeatureError(
+                f"the clip has {steps} feature steps, {self.padding.extent(steps)} with padding, but the checkpoint's "
+                f"configuration ends at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise "
+                "the factor"
+            )
+
+    def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
+        """See `Base.pyramid`."""
+        lengths = valid[:, 0].sum(dim=1).tolist()
+        total = max(self.padding.whole(visual.shape[-1]), *(self.padding.computed(length) for length in lengths))
+        if not bool(valid.all()):
+            visual = visual.masked_fill(~valid, 0.0)
+        levels, steps = self._encode(visual, lengths, total)
+        first = self.config.neck_first_level
+        return Pyramid(self.neck(levels[first:], steps[first:]), tuple(steps[first:]))
+
+    def classify(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
+        """See `Base.classify`."""
+        return self.class_head(pyramid)
+
+    def locate(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
+        """See `Base.locate`."""
+        return self.boundary_head(pyramid)
+
+    def _encode(self, visual: Tensor, lengths: list[int], total: int) -> tuple[list[Tensor], list[StepMask]]:
+        """Levels of the encoder and which of their steps are real.
+
+        Args:
+            visual: [batch, channels, time], 0 where not real.
+            lengths: real steps of each clip.
+            total: steps to give the finest level; a multiple of every stride.
+        """
+        extents = [self.padding.extent(length) for length in lengths]
+        steps = StepMask.of_lengths(
+            torch.tensor(lengths, device=visual.device), torch.tensor(extents, device=visual.device), total
+        )
+        features = self._embed(functional.pad(visual, (0, total - visual.shape[-1])), steps, extents)
+        for block in self.stem:
+            features = block(features, steps)
+        levels, level_steps = [features], [steps]
+        for block in self.branch:
+            levels.append(block(levels[-1], level_steps[-1]))
+            level_steps.append(level_steps[-1].every(self.config.scale_factor))
+        return levels, level_steps
+
+    def _embed(self, visual: Tensor, steps: StepMask, extents: list[int]) -> Tensor:
+        """Features [batch, embed channels, time] that enter the first block."""
+        features = visual
+        if self.config.input_groups:
+            groups = visual.split(list(self.config.input_groups), dim=1)
+            projected = [project(group, steps) for project, group in zip(self.projections, groups, strict=True)]
+            features = torch.cat(projected, dim=1)
+        for layer in self.embed:
+            features = layer(features, steps)
+        if self.config.absolute_position:
+            features = features + steps.keep_valid(self._position(extents, features.shape[-1]))
+        return features
+
+    def _position(self, extents: list[int], total: int) -> Tensor:
+        """Position encoding [batch, channels, total], stretched for sequences longer than `max_steps`."""
+        rows = []
+        for extent in extents:
+            table = self.position
+            if extent > self.config.max_steps:
+                table = functional.interpolate(table, extent, mode="linear", align_corners=False)
+            rows.append(functional.pad(table[..., :total], (0, max(0, total - table.shape[-1]))))
+        return torch.cat(rows)
+
+
+def position_encoding(steps: int, channels: int) -> Tensor:
+    """Sine and cosine encoding [1, channels, steps], scaled by 1 / sqrt(channels).
+
+    Even channels hold the sine, odd ones the cosine, of wavelengths from 2 pi to 20,000 pi
+    (Vaswani et al., Attention is all you need, 2017).
+    """
+    pair = torch.arange(channels, dtype=torch.float64) // 2
+    angle = torch.arange(steps, dtype=torch.float64)[None] / 10000 ** (2 * pair / channels)[:, None]
+    table = torch.where(torch.arange(channels)[:, None] % 2 == 0, angle.sin(), angle.cos())
+    return (table.float() / math.sqrt(channels))[None]
+
+
+def _block(config: BaseConfig, level: int, stride: int) -> nn.Module:
+    """The block that makes a level."""
+    if config.blocks == "maxpool":
+        return MaxPoolBlock(stride)
+    if config.blocks == "conv":
+        return ConvBlock(config.embed_channels, stride=stride)
+    if config.blocks == "sgp":
+        return sgp_block(config, level, stride)
+    return TransformerBlock(
+        config.embed_channels,
+        config.heads,
+        window=windows(config)[level],
+        stride=stride,
+        dropout=config.dropout,
+        path_dropout=config.drop_path,
+        relative_position=config.relative_position,
+    )
+
+
+def _neck(config: BaseConfig, levels: int) -> nn.Module:
+    if config.neck == "identity":
+        return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm)
+    return TopDownNeck(
+        config.embed_channels,
+        config.neck_channels,
+        levels,
+        scale_factor=config.scale_factor,
+        norm=config.neck_norm,
+    )

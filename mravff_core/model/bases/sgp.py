@@ -1,0 +1,147 @@
+"""Scalable-granularity perception (SGP): what TriDet has in place of attention.
+
+Reference: Shi et al., TriDet: Temporal action detection with relative boundary modeling,
+CVPR 2023, section 3.2.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mravff_core.config import BaseConfig
+from mravff_core.model.bases.blocks import pointwise
+from mravff_core.model.bases.padding import sgp_windows
+from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, drop_path
+
+
+class StepGroupNorm(nn.Module):
+    """Group norm over channels and all steps that exist, with scale and shift per channel."""
+
+    def __init__(self, channels: int, groups: int, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.groups = groups
+        self.epsilon = epsilon
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """Same shape, [batch, channels, time]."""
+        centred = features - self._group_mean(features, steps)
+        spread = torch.rsqrt(self._group_mean(centred.square(), steps) + self.epsilon)
+        return torch.addcmul(self.bias[:, None], centred, spread * self.weight[:, None])
+
+    def _group_mean(self, features: Tensor, steps: StepMask) -> Tensor:
+        """Mean of each channel's group, [batch, channels, 1]."""
+        grouped = steps.mean(features).unflatten(1, (self.groups, -1))
+        return grouped.mean(dim=2, keepdim=True).expand_as(grouped).flatten(1, 2)
+
+
+class SGPBlock(nn.Module):
+    """Halves time, then mixes each step with the clip's mean and with two neighbourhoods.
+
+    Args:
+        window: steps of the narrow neighbourhood, odd.
+        wide: steps of the wide one, odd.
+        hidden: width of the feed-forward layer.
+        groups: channel groups of the norm before it.
+        spread: standard deviation that depthwise weights start with.
+        average: halve by a mean and a projection rather than by the maximum.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        window: int,
+        wide: int,
+        hidden: int,
+        groups: int,
+        stride: int = 1,
+        path_dropout: float = 0.0,
+        spread: float = 0.0,
+        average: bool = False,
+    ) -> None:
+        super().__init__()
+        self.stride = stride
+        self.pool = AveragePool(channels, stride) if average and stride > 1 else MaskedMaxPool(stride)
+        self.norm = ChannelNorm(channels)
+        self.instant = _depthwise(channels, 1, spread)
+        self.instant_gate = _depthwise(channels, 1, spread)
+        self.narrow = _depthwise(channels, window, spread)
+        self.wide = _depthwise(channels, wide, spread)
+        self.window_gate = _depthwise(channels, window, spread)
+        self.mix_path = drop_path(channels, path_dropout)
+        self.group_norm = StepGroupNorm(channels, groups)
+        self.mlp = nn.Sequential(pointwise(channels, hidden), nn.GELU(), pointwise(hidden, channels))
+        self.mlp_path = drop_path(channels, path_dropout)
+
+    def forward(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that do not exist."""
+        return self.mix(self.halve(features, steps), steps.every(self.stride))
+
+    def halve(self, features: Tensor, steps: StepMask) -> Tensor:
+        """Every `stride`-th step; `steps` are those of the input; 0 at steps that do not exist."""
+        return steps.every(self.stride).keep_present(self.pool.pool(features, steps))
+
+    def mix(self, features: Tensor, steps: StepMask) -> Tensor:
+        """Same shape; 0 at steps that do not exist."""
+        normed = steps.keep_present(self.norm(features))
+        overall = torch.relu(self.instant_gate(steps.mean(normed)))
+        near = (self.narrow(normed) + self.wide(normed)) * self.window_gate(normed)
+        mixed = self.instant(normed) * overall + near + normed
+        out = steps.keep_valid(features) + self.mix_path(mixed)
+        return steps.keep_present(out + self.mlp_path(self.mlp(self.group_norm(out, steps))))
+
+
+class AveragePool(nn.Module):
+    """Mean of every `stride` steps, of those that exist, and a projection."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.project = pointwise(channels, channels)
+
+    def pool(self, features: Tensor, steps: StepMask) -> Tensor:
+        """[batch, channels, time] to [batch, channels, time / stride]; anything where no step exists."""
+        mean = functional.avg_pool1d(steps.keep_present(features), self.stride)
+        if steps.present is not None:
+            share = functional.avg_pool1d(steps.present.to(features.dtype), self.stride)
+            mean = mean / share.clamp(min=1 / self.stride)
+        return self.project(mean)
+
+
+def sgp_block(config: BaseConfig, level: int, stride: int) -> SGPBlock:
+    """A block of the stem (stride 1) or the one that makes a level."""
+    window, wide = _windows(config, level)
+    return SGPBlock(
+        config.embed_channels,
+        window=window,
+        wide=wide,
+        hidden=config.sgp_hidden,
+        groups=config.sgp_groups,
+        stride=stride,
+        path_dropout=config.drop_path if level > 0 else 0.0,
+        spread=config.sgp_spread,
+        average=config.pooling == "average",
+    )
+
+
+def reach(config: BaseConfig, level: int) -> int:
+    """Steps to either side that one block of a level sees; level 0 is the stem."""
+    return max(_windows(config, level)) // 2
+
+
+def _windows(config: BaseConfig, level: int) -> tuple[int, int]:
+    """Narrow and wide window; the wide one is a step longer where the ratio gives an even number."""
+    window = sgp_windows(config)[level] if level > 0 else 1
+    return window, round((window + 1) * config.sgp_ratio) // 2 * 2 + 1
+
+
+def _depthwise(channels: int, kernel: int, spread: float) -> nn.Conv1d:
+    conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+    assert conv.bias is not None
+    nn.init.normal_(conv.weight, std=spread)
+    nn.init.zeros_(conv.bias)
+    return conv
