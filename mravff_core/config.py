@@ -178,8 +178,8 @@ class TrainConfig:
     initial_loss_norm: float = 100.0
     label_smoothing: float = 0.0
     iou_weight_power: float = 0.0
-    """A true class's loss counts in proportion to its predicted boundaries' tIoU to this power;
-    0 for all alike. TriDet's recipes have 0.2 to 1."""
+    """Where boundaries are per class, a true class's loss counts in proportion to its predicted
+    boundaries' tIoU to this power; 0 for all alike. TriDet's recipes have 0.2 to 1."""
     input_noise: float = 0.0
     crop_ratio: tuple[float, float] | None = (0.9, 1.0)
     truncated_share: float = 0.5

@@ -88,11 +88,11 @@ def loss_sums(output: DetectorOutput, targets: Sequence[Targets], config: TrainC
     positive = (wanted.sum(dim=-1) > 0) & valid
     # One row for each true class of each positive point.
     clip, point, label = torch.nonzero((wanted > 0) & positive[..., None], as_tuple=True)
-    per_class = offsets.shape[2] > 1
+    per_class = offsets.shape[2] == wanted.shape[2]
     predicted, true = offsets[clip, point, label if per_class else 0], true_offsets[clip, point]
     smooth = wanted * (1 - config.label_smoothing) + config.label_smoothing / (wanted.shape[-1] + 1)
     losses = focal_loss(logits, smooth) * valid[..., None]
-    if config.iou_weight_power > 0:
+    if per_class and config.iou_weight_power > 0:
         weight = overlap_share(predicted, true).clamp(min=_SMALL) ** config.iou_weight_power
         losses = losses * torch.ones_like(losses).index_put((clip, point, label), weight)
     if not per_class:  # a point's boundaries count once, however many classes it has
