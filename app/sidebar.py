@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.context import AppContext
 from app.session import widget_key
-from app.view import View, preferred
+from app.view import View, label_sets_of, preferred
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.workspace import RunInfo
 
@@ -64,10 +64,14 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
         chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)
     run = _select("Run", list(infos), view.run, widget_key("run"), lambda name: run_title(infos[name]))
-    info = infos[run]
-    if info.label_set == view.label_set:
-        return replace(view, run=run)
-    return replace(view, run=run, label_set=info.label_set, classes=())
+    offered = label_sets_of(infos[run], app.workspace)
+    # Another run opens with its own first label set, but one that was chosen stays where it can.
+    usual = view.label_set if run == view.run or not view.usual_labels else infos[run].label_set
+    chosen = usual if usual in offered else infos[run].label_set
+    if len(offered) > 1:
+        chosen = _select("Label set", offered, chosen, widget_key(f"labels_{run}"), help="One detector, several tasks.")
+    classes = view.classes if chosen == view.label_set else ()
+    return replace(view, run=run, label_set=chosen, classes=classes, usual_labels=chosen == infos[run].label_set)
 
 
 def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:

@@ -20,12 +20,13 @@ class View:
 
     Attributes:
         clip, run: ids; None where the workspace has none.
-        label_set: classes shown; a run's own wherever there is a run.
+        label_set: classes shown; one of the run's own wherever there is a run.
         audio: what the detector hears.
         threshold: detections of a lower score are hidden.
         classes: only these are shown; empty for all.
         time_s: where the playhead stands.
         selected: id of the selected segment.
+        usual_labels: whether the label set is the run's first, so that the address need not name it.
     """
 
     clip: str | None = None
@@ -36,11 +37,12 @@ class View:
     classes: tuple[str, ...] = ()
     time_s: float = 0.0
     selected: str | None = None
+    usual_labels: bool = True
 
     def to_query(self) -> dict[str, str]:
         """As query parameters; what is as usual is left out."""
         query = {"clip": self.clip or "", "run": self.run or ""}
-        if not self.run:
+        if not self.run or not self.usual_labels:
             query["labels"] = self.label_set
         if str(self.audio) != "on":
             query["audio"] = str(self.audio)
@@ -64,9 +66,8 @@ class View:
         clip = _known(query.get("clip"), clips_in_order(workspace), "clip", complaints)
         infos = workspace.runs()
         run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
-        label_set = next((info.label_set for info in infos if info.run == run), None)
-        if label_set is None:
-            label_set = _known(query.get("labels"), list(workspace.label_sets), "label set", complaints) or ""
+        offered = label_sets_of(next((info for info in infos if info.run == run), None), workspace)
+        label_set = _known(query.get("labels"), offered, "label set", complaints) or ""
         names = workspace.label_sets.get(label_set, ())
         wanted = [name for name in query.get("classes", "").split(",") if name]
         complaints += [
@@ -82,9 +83,17 @@ class View:
                 classes=tuple(name for name in wanted if name in names),
                 time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints),
                 selected=query.get("segment") or None,
+                usual_labels=label_set in offered[:1],
             ),
             complaints,
         )
+
+
+def label_sets_of(info: Any | None, workspace: Workspace) -> list[str]:
+    """Label sets that a run's detections can be looked at by, its first one first; all there are without a run."""
+    return [
+        name for name in (workspace.label_sets if info is None else info.label_sets) if name in workspace.label_sets
+    ]
 
 
 def clips_in_order(workspace: Workspace) -> list[str]:

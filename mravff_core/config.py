@@ -189,10 +189,20 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class LabelSet:
+    """One set of classes; a label is an index into `labels`."""
+
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class DataConfig:
-    """Which label set is learnt from which features."""
+    """Which label sets are learnt from which features."""
 
     label_set: str = "verb"
+    further_label_sets: tuple[str, ...] = ()
+    """Learnt jointly with the first: one detector, its logits are those of each set after another."""
     visual_encoder: str = "visual"
     """Name of a feature set of the workspace."""
     audio_encoder: str | None = "audio"

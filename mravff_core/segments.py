@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 SEGMENT_COLUMNS = ("start_s", "end_s", "label")
 DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
+
+ACTION = "action"
+"""Name of the detections of verb and noun together."""
 
 Floats = NDArray[np.floating]
 
@@ -28,6 +33,11 @@ def temporal_iou(segments: Floats, others: Floats) -> NDArray[np.float64]:
     lengths = np.diff(first, axis=1) + np.diff(second, axis=1).T
     union = lengths - intersection
     return np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+
+
+def action_labels(verbs: Any, nouns: Any, noun_classes: int) -> Any:
+    """EPIC-Kitchens' number of each pair of verb and noun: verb * number of nouns + noun; of any kind of array."""
+    return verbs * noun_classes + nouns
 
 
 def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Floats) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def segments(
     """
     workspace.clip(clip_id)
     truth = workspace.truth(label_set, [clip_id])
-    found = workspace.run(run).detections(condition, [clip_id]) if run else None
+    found = workspace.run(run).detections(condition, [clip_id], label_set=label_set) if run else None
     detections = pd.DataFrame(columns=["start_s", "end_s", "label", "score"]) if found is None else found
     shown = detections.head(MOST_DETECTIONS).reset_index(drop=True)
     best, tiou = _best_matches(shown, truth)

@@ -68,7 +68,7 @@ def _decode_level(
     """Segments [n, 2], scores [n], labels [n] of the valid steps of one level."""
     classes = logits.shape[-1]
     scores = logits.float().sigmoid().flatten()
-    chosen = _best(scores, min_score, top_k)
+    chosen = best_scores(scores, min_score, top_k)
     step, label = chosen // classes, chosen % classes
     distances = offsets[step, label if offsets.shape[1] > 1 else 0].float() * stride
     centre = (step * stride).to(distances.dtype)
@@ -76,7 +76,7 @@ def _decode_level(
     return segments, scores[chosen], label
 
 
-def _best(scores: Tensor, min_score: float, top_k: int) -> Tensor:
+def best_scores(scores: Tensor, min_score: float, top_k: int) -> Tensor:
     """Indices of the `top_k` best scores above `min_score`, best first, ties to the lower index."""
     above = torch.nonzero(scores > min_score)[:, 0]
     values = scores[above]

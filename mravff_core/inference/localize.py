@@ -155,7 +155,7 @@ def localize(
         video=info,
         grid=visual.grid,
         steps=visual.array.shape[1],
-        labels=detector.labels,
+        labels=detector.config.labels,
         label_set=detector.config.label_set,
         detections=prediction.detections,
         gates=level_gates(prediction),

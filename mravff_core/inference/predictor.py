@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from torch import Tensor
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.align import to_grid
 from mravff_core.errors import ConfigError, FeatureError
-from mravff_core.inference.decode import Candidates, decode
+from mravff_core.inference.decode import Candidates
+from mravff_core.inference.label_sets import candidates_by_label_set
 from mravff_core.inference.nms import suppress
 from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import Batch, FusionTrace
@@ -28,14 +29,17 @@ class Prediction:
     """What a detector found in one clip.
 
     Attributes:
-        detections: `start_s`, `end_s`, `label`, `score`; best first.
+        detections: `start_s`, `end_s`, `label`, `score` of the detector's first label set; best first.
         trace: gates of every level, [1, 1 or channels, steps of the level], on the CPU.
         level_times_s: seconds at which the steps of each level stand, finest level first.
+        further: detections by each further label set of a joint detector, and as `action` those
+            of verb and noun together (verb * number of nouns + noun).
     """
 
     detections: pd.DataFrame
     trace: FusionTrace
     level_times_s: tuple[NDArray[np.float64], ...]
+    further: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 class Predictor:
@@ -79,23 +83,17 @@ class Predictor:
         batch = self.prepare(
             visual, audio, grid=grid, audio_grid=audio_grid, audio_condition=audio_condition, silence=silence
         )
-        settings = self.detector.config.test
         strides = self.detector.strides
         with _evaluating(self.detector), torch.inference_mode():
             output = self.detector(batch)
-            candidates = decode(
-                output,
-                strides,
-                min_score=settings.pre_nms_min_score,
-                top_k=settings.pre_nms_top_k,
-                min_duration_grid=settings.min_duration_grid,
-            )
+            candidates = candidates_by_label_set(output, strides, self.detector.config)
         times_s = tuple(
             grid.to_seconds(np.arange(logits.shape[1], dtype=np.float64) * stride)
             for logits, stride in zip(output.class_logits, strides, strict=True)
         )
         trace = FusionTrace(tuple(gate.cpu() for gate in output.trace.gates))
-        return Prediction(self._detections(candidates, grid, duration_s), trace, times_s)
+        tables = {name: self._detections(found, grid, duration_s) for name, found in candidates.items()}
+        return Prediction(tables.pop(self.detector.config.label_set), trace, times_s, tables)
 
     def prepare(
         self,

@@ -105,7 +105,7 @@ def predict(
         extract(workspace, _listened(clip_id, condition), feature_sets=sets, workers=1, cancel=cancel)
         made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
         prediction = predict_clip(workspace, clip_id, predictor, condition)
-        run.store(condition, clip_id, prediction.detections, level_gates(prediction))
+        run.store(condition, clip_id, prediction.detections, level_gates(prediction), prediction.further)
         if progress is not None:
             progress((number + 1) / len(todo))
     seconds = time.perf_counter() - began

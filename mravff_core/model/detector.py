@@ -5,7 +5,7 @@ Axes:
     channels   feature width
     time       steps of one level; level 0 is the finest, step `t` of a level with stride `s`
                stands at step `t * s` of the input
-    classes    one logit each, not exclusive
+    classes    one logit each, not exclusive; those of several label sets one after another
     K          1, or classes where the base predicts boundaries per class
 
         visual [batch, channels, time] -> base.pyramid -> levels [batch, channels, time of the level]
@@ -18,6 +18,7 @@ shut the heads read what they would read without it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mravff_core.config import BaseConfig, FusionConfig, TestConfig
+from mravff_core.config import BaseConfig, FusionConfig, LabelSet, TestConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.bases import Pyramid, build_base
 from mravff_core.model.fusion import MRAVFusion
@@ -37,13 +38,15 @@ class DetectorConfig:
     """Everything needed to build a detector and to use it as it was meant.
 
     Attributes:
-        label_set: what the classes are, such as `verb`.
-        labels: class names; their number is the number of classes.
+        label_set: what the classes are, such as `verb`; the first of several.
+        labels: class names of that label set.
         base: visual detector.
         fusion: how audio enters.
         test: from logits to detections.
         features: what it was trained on, by modality (`visual`, `audio`): encoder, channels,
             hop and whatever else identifies them; not read by the detector itself.
+        further_label_sets: predicted jointly, such as nouns beside verbs; their logits follow
+            those of the first on the same axis.
     """
 
     label_set: str
@@ -52,6 +55,18 @@ class DetectorConfig:
     fusion: FusionConfig = field(default_factory=FusionConfig)
     test: TestConfig = field(default_factory=TestConfig)
     features: dict[str, Any] = field(default_factory=dict)
+    further_label_sets: tuple[LabelSet, ...] = ()
+
+    @property
+    def label_sets(self) -> dict[str, tuple[str, ...]]:
+        """Class names by label set, in the order of the logits."""
+        return {self.label_set: self.labels, **{other.name: other.labels for other in self.further_label_sets}}
+
+    @property
+    def label_slices(self) -> dict[str, slice]:
+        """Where the logits of each label set stand on the axis of classes."""
+        ends = list(itertools.accumulate(len(labels) for labels in self.label_sets.values()))
+        return {name: slice(a, b) for name, a, b in zip(self.label_sets, [0, *ends], ends, strict=False)}
 
 
 class Detector(nn.Module):
@@ -64,17 +79,19 @@ class Detector(nn.Module):
 
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
-        if not config.labels:
-            raise ConfigError("a detector needs at least one label; found none")
+        if not all(config.label_sets.values()):
+            raise ConfigError("a detector needs at least one label in each label set; found none")
+        if len(config.label_sets) != 1 + len(config.further_label_sets):
+            raise ConfigError(f"a detector's label sets need names of their own; found {config.label_set!r} twice")
         check_test(config.test)
         self.config = config
-        self.base = build_base(config.base, len(config.labels))
+        self.base = build_base(config.base, len(self.labels))
         self.fusion = MRAVFusion.of(config.fusion, self.base.channels, self.base.strides)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Class names in the order of the logits."""
-        return self.config.labels
+        """Class names in the order of the logits, those of all label sets."""
+        return tuple(label for labels in self.config.label_sets.values() for label in labels)
 
     @property
     def strides(self) -> tuple[int, ...]:

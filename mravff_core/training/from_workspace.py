@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
-from mravff_core.config import Recipe
+from mravff_core.config import LabelSet, Recipe
 from mravff_core.data.align import to_grid
 from mravff_core.errors import WorkspaceError
 from mravff_core.training.clip import TrainingClip
@@ -46,6 +47,7 @@ def train_in_workspace(
         workspace.label_sets[recipe.data.label_set],
         workspace.runs_folder / recipe.name,
         features=feature_record(workspace, recipe, clips[0].clip_id),
+        further_label_sets=[LabelSet(name, workspace.label_sets[name]) for name in recipe.data.further_label_sets],
         devices=devices,
         accelerator=accelerator,
         resume=resume,
@@ -57,7 +59,7 @@ def train_in_workspace(
 def training_clips(workspace: Workspace, recipe: Recipe) -> list[TrainingClip]:
     """Clips of the recipe's training split that have true segments, audio brought onto the visual grid."""
     data = recipe.data
-    truth = workspace.truth(data.label_set, workspace.clip_ids(data.train_split))
+    truth = _joint_truth(workspace, recipe)
     if truth.empty:
         splits = ", ".join(sorted(set(workspace.clips["split"]))) or "none"
         raise WorkspaceError(
@@ -79,10 +81,24 @@ def training_clips(workspace: Workspace, recipe: Recipe) -> list[TrainingClip]:
                 visual=visual.array,
                 audio=aligned,
                 segments_grid=visual.grid.from_seconds(bounds_s).astype(np.float32),
-                labels=segments["label"].to_numpy(np.int64),
+                labels=segments["label"].to_numpy(np.int64, copy=True),
             )
         )
     return clips
+
+
+def _joint_truth(workspace: Workspace, recipe: Recipe) -> pd.DataFrame:
+    """True segments of the training split, once for each label set that names them.
+
+    Labels count on through the label sets, as the detector's logits do. Equal segments share
+    their points, so a point of a joint detector learns all of a segment's labels.
+    """
+    data, tables, first = recipe.data, [], 0
+    for name in (data.label_set, *data.further_label_sets):
+        table = workspace.truth(name, workspace.clip_ids(data.train_split))
+        tables.append(table.assign(label=table["label"] + first))
+        first += len(workspace.label_sets[name])
+    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
 
 
 def feature_record(workspace: Workspace, recipe: Recipe, clip_id: str) -> dict[str, dict]:

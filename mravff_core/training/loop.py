@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mravff_core.config import Recipe, TrainConfig, from_mapping, read_yaml, to_mapping
+from mravff_core.config import LabelSet, Recipe, TrainConfig, from_mapping, read_yaml, to_mapping
 from mravff_core.errors import CancelledError, CheckpointError, ConfigError
 from mravff_core.files import write_text, written_aside
 from mravff_core.model.checkpoints import save_detector
@@ -83,6 +83,7 @@ def train(
     run_folder: Path | str,
     *,
     features: Mapping[str, Any] | None = None,
+    further_label_sets: Sequence[LabelSet] = (),
     devices: int = 1,
     accelerator: str = "auto",
     resume: bool = True,
@@ -99,6 +100,7 @@ def train(
         clips: at least one.
         labels: class names by index.
         features: record of what the features are, for the detector's configuration.
+        further_label_sets: learnt jointly; a clip's labels count on through them.
         devices: how many; the batch is shared out among them.
         accelerator: `auto`, `cpu`, `cuda` or `mps`.
         resume: go on from the last epoch; False starts over.
@@ -123,7 +125,16 @@ def train(
     _settle_recipe(recipe, folder, resume)
     if resume and (folder / "model.safetensors").is_file():
         return
-    run = _started(recipe, labels, dict(features or {}), devices, accelerator)
+    config = DetectorConfig(
+        label_set=recipe.data.label_set,
+        labels=tuple(labels),
+        base=recipe.base,
+        fusion=recipe.fusion,
+        test=recipe.test,
+        features=dict(features or {}),
+        further_label_sets=tuple(further_label_sets),
+    )
+    run = _started(recipe, config, devices, accelerator)
     if resume:
         _load_state(run, folder / "training" / STATE_FILE)
     total = total_epochs(recipe.train)
@@ -152,7 +163,7 @@ def train(
     run.fabric.barrier()
 
 
-def _started(recipe: Recipe, labels: Sequence[str], features: dict[str, Any], devices: int, accelerator: str) -> _Run:
+def _started(recipe: Recipe, config: DetectorConfig, devices: int, accelerator: str) -> _Run:
     strategy: Any = "auto"
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
@@ -160,14 +171,6 @@ def _started(recipe: Recipe, labels: Sequence[str], features: dict[str, Any], de
     fabric = lightning_fabric.Fabric(accelerator=accelerator, devices=devices, strategy=strategy)
     fabric.launch()
     torch.manual_seed(recipe.train.seed)
-    config = DetectorConfig(
-        label_set=recipe.data.label_set,
-        labels=tuple(labels),
-        base=recipe.base,
-        fusion=recipe.fusion,
-        test=recipe.test,
-        features=features,
-    )
     detector = build_detector(config)
     groups = parameter_groups(detector, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.learning_rate)

@@ -13,11 +13,10 @@ import yaml
 from mravff_core.data.detection_files import DetectionFile, label_indices, read_detections
 from mravff_core.errors import AnnotationError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
+from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import IMPORTED_NAME, Run
-
-ACTION = "action"
 
 
 @dataclass(frozen=True)
@@ -128,5 +127,6 @@ def _tables(
         tables[name] = bare.assign(label=labels, score=rows["score"])
     if found.format == "epic":
         verbs, nouns = tables["verb"]["label"], tables["noun"]["label"]
-        tables[ACTION] = tables["verb"].assign(label=verbs * len(workspace.label_sets["noun"]) + nouns)
+        actions = action_labels(verbs, nouns, len(workspace.label_sets["noun"]))
+        tables[ACTION] = tables["verb"].assign(label=actions)
     return tables

@@ -117,7 +117,10 @@ class Run:
                 classes=len(config["labels"]),
                 parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
                 conditions=conditions,
-                label_sets=(str(config["label_set"]),),
+                label_sets=(
+                    str(config["label_set"]),
+                    *(str(other["name"]) for other in config.get("further_label_sets", ())),
+                ),
             )
         except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
             raise WorkspaceError(f"{path}: is no record of a run (lacks {error})") from error

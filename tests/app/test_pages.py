@@ -16,8 +16,9 @@ from app import context
 from app.context import AppContext
 from app.detectors import DetectorCache
 from app.jobs import JobQueue
+from app.tracks.segments import segments
 from app.uploads import Uploads
-from mravff_core import Workspace
+from mravff_core import AudioCondition, Workspace
 from mravff_core.workspace.import_detections import import_detections
 from tests.media.factory import make_video, tone
 
@@ -215,3 +216,23 @@ def test_an_imported_run_is_shown_and_asked_for_no_more_than_it_has(app_context:
         assert not any("theirs" in title for title in chosen(add_page().selectbox, "Detect with").options)
     finally:
         shutil.rmtree(app_context.workspace.runs_folder / "theirs")
+
+
+def test_a_run_of_several_label_sets_is_seen_by_each(app_context: AppContext, tmp_path: Path) -> None:
+    found = {"verb": 1, "noun": 0, "action": "1,0", "score": 0.9, "segment": [0.2, 0.9]}
+    path = tmp_path / "submission.json"
+    path.write_text(json.dumps({"results": {"clip_0": [found]}}))
+    import_detections(app_context.workspace, path, "joint")
+    try:
+        page = open_page(run="joint", clip="clip_0")
+        assert chosen(page.selectbox, "Label set").options == ["verb", "noun"]
+        assert addressed(page) == {"clip": "clip_0", "run": "joint"}
+        chosen(page.selectbox, "Label set").set_value("noun").run()
+        assert not page.exception and not page.error
+        assert chosen(page.multiselect, "Classes").options == ["pan", "onion"]
+        assert addressed(page) == {"clip": "clip_0", "run": "joint", "labels": "noun"}
+        assert chosen(open_page(**addressed(page)).selectbox, "Label set").value == "noun"
+        data = segments(app_context.workspace, "clip_0", label_set="noun", run="joint", condition=AudioCondition())
+        assert [row["label"] for row in data["detections"]] == [0]
+    finally:
+        shutil.rmtree(app_context.workspace.runs_folder / "joint")
