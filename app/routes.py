@@ -29,7 +29,7 @@ from mravff_core.media.thumbnails import thumbnail
 Handler = Callable[[AppContext, Request], Response]
 # Asked again every time, and answered with 304 where nothing has changed.
 _REVALIDATE = {"Cache-Control": "no-cache"}
-_POSTER_HEIGHT = 480
+_POSTER_HEIGHT, _FRAME_HEIGHT = 480, 90
 
 
 def routes() -> list[BaseRoute]:
@@ -38,6 +38,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route(f"{base}/video/{{clip_id}}", _answer(_video), methods=["GET"]),
         Route(f"{base}/poster/{{clip_id}}", _answer(_poster), methods=["GET"]),
+        Route(f"{base}/frame/{{clip_id}}", _answer(_frame), methods=["GET"]),
         Route(f"{base}/tracks/{{clip_id}}/{{kind}}", _answer(_tracks), methods=["GET"]),
         Route(f"{base}/player/{{version}}/{{name}}", _answer(_module(player.asset)), methods=["GET"]),
         Route(f"{base}/uploader/{{version}}/{{name}}", _answer(_module(uploader.asset)), methods=["GET"]),
@@ -78,10 +79,27 @@ def _video(app: AppContext, request: Request) -> Response:
 
 def _poster(app: AppContext, request: Request) -> Response:
     clip = app.workspace.clip(request.path_params["clip_id"])
-    video = app.workspace.video_path(clip.clip_id)
-    path = app.workspace.cache_folder / "posters" / f"{clip.clip_id}.{video.stat().st_mtime_ns}.jpg"
+    return _picture(app, clip.clip_id, min(1.0, clip.duration_s / 2), "posters", _POSTER_HEIGHT)
+
+
+def _frame(app: AppContext, request: Request) -> Response:
+    clip = app.workspace.clip(request.path_params["clip_id"])
+    text = request.query_params.get("t", "0")
+    try:
+        time_s = float(text)
+    except ValueError:
+        raise ConfigError(f"time {text!r} is no number; expected seconds") from None
+    if not 0 <= time_s <= clip.duration_s:
+        raise ConfigError(f"time {text!r} lies outside the clip of {clip.duration_s:g} s")
+    return _picture(app, clip.clip_id, round(time_s, 2), "frames", _FRAME_HEIGHT)
+
+
+def _picture(app: AppContext, clip_id: str, time_s: float, folder: str, height: int) -> Response:
+    """One moment of a clip as JPEG, made once."""
+    video = app.workspace.video_path(clip_id)
+    path = app.workspace.cache_folder / folder / f"{clip_id}.{video.stat().st_mtime_ns}.{time_s:.2f}.jpg"
     if not path.is_file():
-        picture = thumbnail(video, min(1.0, clip.duration_s / 2), height=_POSTER_HEIGHT)
+        picture = thumbnail(video, time_s, height=height)
         with written_aside(path) as aside:
             aside.write_bytes(picture)
     return FileResponse(path, media_type="image/jpeg", headers=_REVALIDATE)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from app import addresses
 from app.view import View
 from mravff_core.workspace import Workspace
 
-_VIEW, _WRITTEN, _JUMP = "view", "written_queries", "jump"
-# A browser may still send an address that we have just replaced; nobody goes back that quickly.
-_STALE_S = 1.0
+_VIEW, _JUMP, _PAGE = "view", "jump", "clip"
 _GENERATIONS, _ALL = "generations", "all"
 
 
@@ -31,16 +30,16 @@ def open_view(workspace: Workspace) -> View:
     An address that we did not write ourselves (a link, the back button) wins; moving
     between pages clears the address, and then the last view returns.
     """
-    query = {name: st.query_params[name] for name in st.query_params}
+    query = addresses.current()
     known = st.session_state.get(_VIEW)
-    if known is not None and (not query or _is_ours(query)):
+    if known is not None and (not query or addresses.is_ours(_PAGE, query)):
         if _still_there(known, workspace):
             return known
         query = known.to_query()
     view, complaints = View.from_query(query, workspace)
     st.session_state[_VIEW] = view
     st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
-    _note_written(query)
+    addresses.note(_PAGE, query)
     _renew(_ALL)
     for sentence in complaints:
         st.toast(sentence, icon=":material/link_off:")
@@ -57,10 +56,7 @@ def keep_view(view: View) -> None:
         # Another run's detections have other ids; true segments keep theirs.
         view = replace(view, selected=None if (view.selected or "").startswith("d") else view.selected)
     st.session_state[_VIEW] = view
-    query = view.to_query()
-    if query != {name: st.query_params[name] for name in st.query_params}:
-        st.query_params.from_dict(query)
-    _note_written(query)
+    addresses.write(_PAGE, view.to_query())
 
 
 def go_to_clip(clip_id: str) -> None:
@@ -69,6 +65,32 @@ def go_to_clip(clip_id: str) -> None:
     st.session_state[_VIEW] = replace(view, clip=clip_id, time_s=0.0, selected=None)
     st.session_state[_JUMP] = Jump(number=jump().number + 1)
     _renew("clip")
+
+
+def send_to_player(workspace: Workspace, query: Mapping[str, str]) -> None:
+    """Let the Clip page, when it is opened next, show what an address of it says."""
+    view, _ = View.from_query(query, workspace)
+    st.session_state[_VIEW] = view
+    st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
+    _renew(_ALL)
+
+
+def shared_run() -> str | None:
+    """The run that the Clip page shows; None before anyone has been there."""
+    known: View | None = st.session_state.get(_VIEW)
+    return known.run if known is not None else None
+
+
+def share_run(workspace: Workspace, run: str) -> None:
+    """Let the Clip page show the run that was chosen on another page."""
+    view = st.session_state.get(_VIEW) or View.from_query({}, workspace)[0]
+    if view.run == run:
+        return
+    label_set = workspace.run(run).info.label_set
+    selected = None if (view.selected or "").startswith("d") else view.selected
+    classes = view.classes if label_set == view.label_set else ()
+    st.session_state[_VIEW] = replace(view, run=run, label_set=label_set, classes=classes, selected=selected)
+    _renew(_ALL)
 
 
 def widget_key(name: str) -> str:
@@ -89,23 +111,6 @@ def jump() -> Jump:
 def _renew(name: str) -> None:
     generations: dict[str, int] = st.session_state.get(_GENERATIONS, {})
     st.session_state[_GENERATIONS] = {**generations, name: generations.get(name, 0) + 1}
-
-
-def _is_ours(query: dict[str, str]) -> bool:
-    """Whether an address is the one we wrote last, or was until a moment ago."""
-    written: list[tuple[dict[str, str], float]] = st.session_state.get(_WRITTEN, [])
-    last = len(written) - 1
-    now_s = time.monotonic()
-    return any(
-        query == other and (number == last or now_s - written[number + 1][1] < _STALE_S)
-        for number, (other, _) in enumerate(written)
-    )
-
-
-def _note_written(query: dict[str, str]) -> None:
-    written: list[tuple[dict[str, str], float]] = st.session_state.get(_WRITTEN, [])
-    if not written or written[-1][0] != query:
-        st.session_state[_WRITTEN] = [*written[-20:], (query, time.monotonic())]
 
 
 def _still_there(view: View, workspace: Workspace) -> bool:

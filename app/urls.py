@@ -23,6 +23,11 @@ def poster(clip_id: str) -> str:
     return f"{prefix()}/poster/{quote(clip_id)}"
 
 
+def frame(clip_id: str, time_s: float) -> str:
+    """A small picture of one moment."""
+    return f"{prefix()}/frame/{quote(clip_id)}?t={max(0.0, time_s):.2f}"
+
+
 def tracks(clip_id: str, kind: str, **query: str) -> str:
     """Track data of one kind; `query` chooses run, audio condition and more."""
     text = urlencode({name: value for name, value in sorted(query.items()) if value})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.charts import add_image_buttons
 from app.pages import add, clip
 
 _ICON = Path(__file__).parent / "icon.svg"
@@ -27,6 +28,8 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config(page_title="MRAV-FF Explorer", page_icon=str(_ICON), layout="wide")
     st.html(_STYLE)
+    add_image_buttons()
+    # In the order of the menu; pages find each other by these names.
     pages = {
         "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),
         "add": st.Page(add.show, title="Add", icon=":material/add_circle:", url_path="add"),

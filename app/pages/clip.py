@@ -175,6 +175,9 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
         },
         key="player",
     )
-    if state.clip_id not in (None, clip.clip_id):
+    # What it told before counts no more once an address or a link has sent it elsewhere.
+    news = state != st.session_state.get("told")
+    st.session_state["told"] = state
+    if not news or state.clip_id != clip.clip_id:
         return view
     return replace(view, time_s=round(max(0.0, state.time_s), 3), selected=state.selected)

@@ -36,6 +36,17 @@ def test_a_poster_is_a_picture(client: TestClient) -> None:
     assert answer.headers["content-type"] == "image/jpeg" and answer.content.startswith(b"\xff\xd8")
 
 
+def test_a_frame_is_a_small_picture_of_one_moment(client: TestClient) -> None:
+    answer = client.get("/av/frame/clip_0?t=1.25")
+    assert answer.headers["content-type"] == "image/jpeg" and answer.content.startswith(b"\xff\xd8")
+    assert client.get("/av/frame/clip_0?t=1.25").content == answer.content
+
+
+@pytest.mark.parametrize("time", ["-1", "nan", "inf", "soon", "9999"])
+def test_a_frame_outside_the_clip_is_refused(client: TestClient, time: str) -> None:
+    assert client.get(f"/av/frame/clip_0?t={time}").status_code == 400
+
+
 @pytest.mark.parametrize("kind", ["signal", "gates", "attention"])
 def test_track_data_is_tagged_and_not_sent_twice(client: TestClient, kind: str) -> None:
     url = f"/av/tracks/clip_0/{kind}?run=verb_mrav&audio=on"
