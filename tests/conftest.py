@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(here)
         shares = path.parts[0] in FOLDERS_THAT_SHARE
         item.add_marker(pytest.mark.xdist_group(path.parts[0] if shares else str(path)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def disk_that_need_not_outlive_a_power_cut() -> Iterator[None]:
+    """No waiting for the disk: what a killed process has written is there without that, too."""
+    flush = os.fsync
+    os.fsync = lambda _file: None
+    yield
+    os.fsync = flush
 
 
 @pytest.fixture(scope="session")
