@@ -1,0 +1,1 @@
+"""What leaves the house: films with timelines, and reports that open anywhere."""
