@@ -33,8 +33,8 @@ def load_detector(
     """Load a detector, ready for inference.
 
     Args:
-        path: a run or checkpoint folder of ours, or an official ActionFormer file (`.pth.tar`,
-            `.pt`; averaged weights are preferred where it holds both).
+        path: a run or checkpoint folder of ours, or an official ActionFormer or TriDet file
+            (`.pth.tar`, `.pt`; averaged weights are preferred where it holds both).
         config: for an official file, its YAML file or the mapping read from it; keys that are
             missing keep the official defaults. Not used for a folder of ours.
         device: `auto` for cuda, else mps, else cpu; or any device of torch.

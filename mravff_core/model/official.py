@@ -1,4 +1,4 @@
-"""Files of the published ActionFormer code: state dictionaries under our names."""
+"""Files of the published ActionFormer and TriDet code: state dictionaries under our names."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ _RENAMES = [
     (r"backbone\.(stem|branch)\.(\d+)\.conv1\.conv\.", r"\1.\2.widen."),
     (r"backbone\.(stem|branch)\.(\d+)\.conv2\.conv\.", r"\1.\2.narrow."),
     (r"backbone\.(stem|branch)\.(\d+)\.downsample\.conv\.", r"\1.\2.shortcut."),
+    (r"backbone\.(stem|branch)\.(\d+)\.ln\.", r"\1.\2.norm."),
+    (r"backbone\.(stem|branch)\.(\d+)\.gn\.", r"\1.\2.group_norm."),
+    (r"backbone\.(stem|branch)\.(\d+)\.fc\.", r"\1.\2.instant."),
+    (r"backbone\.(stem|branch)\.(\d+)\.global_fc\.", r"\1.\2.instant_gate."),
+    (r"backbone\.(stem|branch)\.(\d+)\.convw\.", r"\1.\2.narrow."),
+    (r"backbone\.(stem|branch)\.(\d+)\.convkw\.", r"\1.\2.wide."),
+    (r"backbone\.(stem|branch)\.(\d+)\.psi\.", r"\1.\2.window_gate."),
+    (r"backbone\.(stem|branch)\.(\d+)\.downsample\.1\.", r"\1.\2.pool.project."),
+    (r"backbone\.(stem|branch)\.(\d+)\.drop_path_out\.", r"\1.\2.mix_path."),
     (r"neck\.fpn_norms\.", r"neck.norms."),
     (r"neck\.lateral_convs\.(\d+)\.conv\.", r"neck.laterals.\1."),
     (r"neck\.fpn_convs\.(\d+)\.conv\.", r"neck.smoothers.\1."),
@@ -43,9 +52,12 @@ _RENAMES = [
     (r"cls_head\.norm\.(\d+)\.", r"class_head.tower.layers.\1.norm."),
     (r"reg_head\.head\.(\d+)\.", r"boundary_head.tower.layers.\1."),
     (r"reg_head\.norm\.(\d+)\.", r"boundary_head.tower.layers.\1.norm."),
+    (r"(start|end)_head\.cls_head\.conv\.", r"boundary_head.\1.tower.out."),
+    (r"(start|end)_head\.head\.(\d+)\.", r"boundary_head.\1.tower.layers.\2."),
+    (r"(start|end)_head\.norm\.(\d+)\.", r"boundary_head.\1.tower.layers.\2.norm."),
 ]
 
-_PER_CHANNEL = re.compile(r"((ln[12]|norms?(\.\d+)?)\.(weight|bias)|drop_path_\w+\.scale)$")
+_PER_CHANNEL = re.compile(r"((ln[12]?|norms?(\.\d+)?)\.(weight|bias)|drop_path_\w+\.scale)$")
 
 
 def read_official(path: Path, config: Path | str | Mapping[str, Any]) -> tuple[DetectorConfig, dict[str, Tensor]]:

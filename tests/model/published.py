@@ -30,6 +30,7 @@ SMALL: dict[str, Any] = {
 }
 _DEFAULTS = {
     "backbone_type": "convTransformer",
+    "n_mha_win_size": -1,
     "fpn_type": "identity",
     "scale_factor": 2,
     "embd_kernel_size": 3,
@@ -58,12 +59,14 @@ def small_config(**changes: Any) -> dict[str, Any]:
 class Published:
     """The published network for one official configuration, with random weights."""
 
+    window_setting = "n_mha_win_size"
+
     def __init__(self, config: dict[str, Any], seed: int = 0) -> None:
         self.data = config["dataset"]
         self.model = {**_DEFAULTS, **config["model"]}
         self.drop_path = config.get("train_cfg", {}).get("droppath", 0.1) > 0
         self.factor = self.model["scale_factor"]
-        window = self.model["n_mha_win_size"]
+        window = self.model[self.window_setting]
         self.count = self.model["backbone_arch"][2] + 1
         self.windows = window if isinstance(window, list) else [window] * self.count
         self.first = self.model["fpn_start_level"]
@@ -73,25 +76,12 @@ class Published:
         for name, shape in self._shapes().items():
             value = torch.randn(shape, generator=generator)
             scale = (value[0].numel() ** -0.5) if len(shape) == 3 and shape[0] > 1 else 0.3
-            around = 1.0 if name.endswith(("norm.weight", "scale")) or ".ln" in name else 0.0
+            around = 1.0 if name.endswith(("norm.weight", "gn.weight", "scale")) or ".ln" in name else 0.0
             self.weights[name] = around + scale * value
 
     def __call__(self, features: Tensor) -> list[tuple[Tensor, Tensor]]:
         """[channels, time] to logits [steps, classes] and offsets [steps, 2] of each level's real steps."""
-        length, longest = features.shape[-1], self.data["max_seq_len"]
-        multiple = max(
-            stride * (window // 2) * 2 if window > 1 else stride
-            for stride, window in zip(self.strides, self.windows, strict=False)
-        )
-        total = longest if length <= longest else -(-length // multiple) * multiple
-        mask = (torch.arange(total) < length)[None, None].float()
-        x = self._embed(functional.pad(features, (0, total - length))[None], mask)
-        levels, masks = [x], [mask]
-        for block in range(self.count - 1):
-            x, mask = self._block(f"backbone.branch.{block}", x, mask, self.factor, self.windows[block + 1])
-            levels.append(x)
-            masks.append(mask)
-        levels, masks = self._neck(levels[self.first :], masks[self.first :]), masks[self.first :]
+        levels, masks = self._levels(features)
         results = []
         for level, (x, mask) in enumerate(zip(levels, masks, strict=True)):
             logits = self._head("cls_head", "cls_head.cls_head", x, mask)
@@ -100,6 +90,24 @@ class Published:
             real = mask[0, 0] > 0
             results.append((logits[0].T[real], offsets[0].T[real]))
         return results
+
+    def _levels(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        length, longest = features.shape[-1], self.data["max_seq_len"]
+        total = longest if length <= longest else -(-length // self._multiple()) * self._multiple()
+        mask = (torch.arange(total) < length)[None, None].float()
+        x = self._embed(functional.pad(features, (0, total - length))[None], mask)
+        levels, masks = [x], [mask]
+        for block in range(self.count - 1):
+            x, mask = self._block(f"backbone.branch.{block}", x, mask, self.factor, self.windows[block + 1])
+            levels.append(x)
+            masks.append(mask)
+        return self._neck(levels[self.first :], masks[self.first :]), masks[self.first :]
+
+    def _multiple(self) -> int:
+        return max(
+            stride * (window // 2) * 2 if window > 1 else stride
+            for stride, window in zip(self.strides, self.windows, strict=False)
+        )
 
     def _conv(self, name: str, x: Tensor, mask: Tensor, stride: int = 1, groups: int = 1) -> Tensor:
         weight = self.weights[f"{name}.conv.weight"]
@@ -123,7 +131,7 @@ class Published:
             x = torch.cat([self._conv(f"backbone.proj.{i}", part, mask) for i, part in enumerate(parts)], dim=1)
         for layer in range(self.model["backbone_arch"][0]):
             x = torch.relu(self._norm(f"backbone.embd_norm.{layer}", self._conv(f"backbone.embd.{layer}", x, mask)))
-        if self.model["use_abs_pe"]:
+        if self.model["use_abs_pe"] and self.model["backbone_type"] != "conv":
             x = x + self._position(x.shape[1], x.shape[2]) * mask
         for block in range(self.model["backbone_arch"][1]):
             x, _ = self._block(f"backbone.stem.{block}", x, mask, 1, self.windows[0])
@@ -214,8 +222,8 @@ class Published:
                     shapes[f"neck.lateral_convs.{i}.conv.bias"] = (neck,)
                     shapes[f"neck.fpn_convs.{i}.conv.bias"] = (neck,)
             shapes[f"reg_head.scale.{i}.scale"] = ()
-        for head, last, outputs in (("cls_head", "cls_head", self.data["num_classes"]), ("reg_head", "offset_head", 2)):
-            width, kernel = neck, self.model["head_kernel_size"]
+        for head, last, outputs, kernel in self._heads():
+            width = neck
             for i in range(self.model["head_num_layers"] - 1):
                 shapes[f"{head}.head.{i}.conv.weight"] = (self.model["head_dim"], width, kernel)
                 width = self.model["head_dim"]
@@ -223,6 +231,11 @@ class Published:
             shapes[f"{head}.{last}.conv.weight"] = (outputs, width, kernel)
             shapes[f"{head}.{last}.conv.bias"] = (outputs,)
         return shapes
+
+    def _heads(self) -> list[tuple[str, str, int, int]]:
+        """Name, name of the last layer, outputs and kernel of each head."""
+        kernel = self.model["head_kernel_size"]
+        return [("cls_head", "cls_head", self.data["num_classes"], kernel), ("reg_head", "offset_head", 2, kernel)]
 
     def _norm_or_bias(self, conv: str, norm: str, width: int, setting: str) -> dict[str, tuple[int, ...]]:
         return _norm_shapes(norm, width) if self.model[setting] else {f"{conv}.conv.bias": (width,)}

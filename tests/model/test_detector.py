@@ -181,9 +181,11 @@ def test_full_attention_has_a_weight_for_every_pair_of_steps() -> None:
 def test_every_weight_of_the_base_learns(base: str) -> None:
     detector = small_detector({**BASES[base], "drop_path": 0.0}, kind="mrav").train()
     with torch.no_grad():  # so that no level's offsets are all cut off at 0
-        for name, bias in detector.named_parameters():
+        for name, value in detector.named_parameters():
             if name.startswith("base.boundary_head.tower.out.bias"):
-                bias.fill_(9.0)
+                value.fill_(9.0)
+            if name.startswith("base.boundary_head.scales."):
+                value.fill_(0.5)
     visual, audio = (clip[None] for clip in features(64, 1))
     output = detector(Batch(visual, audio))
     sum((x**2).sum() for x in (*output.class_logits, *output.boundary_offsets)).backward()

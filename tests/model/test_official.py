@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no_stem": {"backbone_arch": [1, 0, 2]},
     "scale_factor_four": {"scale_factor": 4, "n_mha_win_size": [5, 5, -1]},
     "scale_factor_one": {"scale_factor": 1},
-    "convolutional": {"backbone_type": "conv"},
+    "convolutional": {"backbone_type": "conv", "use_abs_pe": True},
     "convolutional_by_three": {"backbone_type": "conv", "scale_factor": 3, "max_seq_len": 72},
     "convolutional_fpn": {"backbone_type": "conv", "fpn_type": "fpn", "embd_kernel_size": 5},
     "several_inputs": {"input_dim": [5, 7], "embd_dim": [6, 10]},
@@ -258,7 +258,9 @@ def test_an_impossible_configuration_is_refused(tmp_path: Path, changes: dict[st
 
 def test_a_configuration_of_another_network_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, Published(small_config()).weights)
-    with pytest.raises(ConfigError, match="model_name is 'TriDet', expected LocPointTransformer"):
+    with pytest.raises(ConfigError, match=r"model_name is 'DyFADet', expected LocPointTransformer .* or TriDet"):
+        load_detector(path, config={**small_config(), "model_name": "DyFADet"})
+    with pytest.raises(ConfigError, match="unknown settings n_head, n_mha_win_size; is this a configuration of TriDet"):
         load_detector(path, config={**small_config(), "model_name": "TriDet"})
     with pytest.raises(ConfigError, match="needs its YAML configuration"):
         load_detector(path)

@@ -15,8 +15,6 @@ _COUNTS = (
     "head_channels",
     "head_kernel",
     "head_layers",
-    "boundary_kernel",
-    "bins",
     "levels",
     "heads",
     "scale_factor",
@@ -37,9 +35,14 @@ def _ranges(config: BaseConfig, classes: int) -> Iterator[str]:
     small = [name for name in _COUNTS if getattr(config, name) < 1]
     if small:
         yield f"{', '.join(small)} must be at least 1"
-    even = [name for name in ("embed_kernel", "head_kernel", "boundary_kernel") if getattr(config, name) % 2 == 0]
+    even = [name for name in ("embed_kernel", "head_kernel") if getattr(config, name) % 2 == 0]
     if even:
         yield f"{', '.join(even)} must be odd"
+    if config.kind == "tridet" and config.trident:
+        if config.bins < 0:
+            yield f"bins ({config.bins}) must be at least 0"
+        if config.boundary_kernel < 1 or config.boundary_kernel % 2 == 0:
+            yield f"boundary_kernel ({config.boundary_kernel}) must be odd and at least 1"
     if config.embed_layers < 0 or config.stem_layers < 0:
         yield "embed_layers and stem_layers must be at least 0"
     if not all(0 <= rate < 1 for rate in (config.dropout, config.drop_path)):
@@ -88,10 +91,12 @@ def _attention(config: BaseConfig) -> Iterator[str]:
 def _sgp(config: BaseConfig) -> Iterator[str]:
     if len(config.sgp_window) not in (1, config.levels):
         yield f"sgp_window lists {len(config.sgp_window)} levels, expected 1 or levels ({config.levels})"
-    if any(window < 1 or window % 2 == 0 for window in config.sgp_window):
+    # The finest level's own window is not used: the stem sees 1 step.
+    used = config.sgp_window if len(config.sgp_window) == 1 else config.sgp_window[1:]
+    if any(window < 1 or window % 2 == 0 for window in used):
         yield f"sgp_window {list(config.sgp_window)} must be odd and at least 1"
-    if config.sgp_ratio <= 0 or config.sgp_spread < 0 or config.sgp_hidden < 1 or config.sgp_groups < 1:
-        yield "sgp_ratio, sgp_channels and sgp_groups must be above 0, sgp_spread not below it"
+    if config.sgp_ratio < 0 or config.sgp_spread < 0 or config.sgp_hidden < 1 or config.sgp_groups < 1:
+        yield "sgp_channels and sgp_groups must be above 0, sgp_ratio and sgp_spread not below it"
     elif config.embed_channels % config.sgp_groups:
         yield f"embed_channels ({config.embed_channels}) must be a multiple of sgp_groups ({config.sgp_groups})"
     if config.pooling == "max" and config.scale_factor > 1 and config.scale_factor % 2:

@@ -70,12 +70,18 @@ class PyramidBase(Base):
 
     def check_length(self, steps: int, max_buffer_factor: float) -> None:
         """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""
-        longest = math.ceil(self.config.max_steps * max_buffer_factor)
-        if self.config.official_padding and self.padding.extent(steps) > longest:
+        if not self.config.official_padding:
+            return
+        extent, longest = self.padding.extent(steps), math.ceil(self.config.max_steps * max_buffer_factor)
+        if extent > longest:
             raise FeatureError(
-                f"the clip has {steps} feature steps, {self.padding.extent(steps)} with padding, but the checkpoint's "
-                f"configuration ends at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise "
-                "the factor"
+                f"the clip has {steps} feature steps, {extent} with padding, but the checkpoint's configuration ends "
+                f"at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise the factor"
+            )
+        if extent % self.padding.strides[-1]:
+            raise FeatureError(
+                f"the published code pads a clip of {steps} feature steps to {extent}, which {self.config.levels} "
+                f"levels cannot halve evenly, and so fails; shorten the clip to {self.config.max_steps} steps"
             )
 
     def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:

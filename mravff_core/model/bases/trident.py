@@ -11,7 +11,7 @@ CVPR 2023, section 3.3.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from mravff_core.config import BaseConfig
@@ -23,15 +23,14 @@ _CHUNK = 64
 _UNDERFLOW = 1e-25
 
 
-class TridentHead(nn.Module):
+class TridentHead(DistanceTower):
     """Distances to start and end per class, at most `bins` steps of the own level.
 
     The heads for starts and ends learn from the features but do not shape them.
     """
 
     def __init__(self, config: BaseConfig, classes: int, levels: int) -> None:
-        super().__init__()
-        self.distances = DistanceTower(config, 2 * (config.bins + 1), levels)
+        super().__init__(config, 2 * (config.bins + 1), levels)
         self.start = ClassHead(config, classes, config.boundary_kernel)
         self.end = ClassHead(config, classes, config.boundary_kernel)
 
@@ -39,7 +38,7 @@ class TridentHead(nn.Module):
         """Offsets [batch, time, classes, 2] per level, >= 0, in strides of the own level."""
         apart = Pyramid(tuple(level.detach() for level in pyramid.levels), pyramid.steps)
         offsets = []
-        for bins, starts, ends in zip(self.distances(pyramid), self.start(apart), self.end(apart), strict=True):
+        for bins, starts, ends in zip(super().forward(pyramid), self.start(apart), self.end(apart), strict=True):
             # Starts lie behind: seen from the other end of time they lie ahead, like ends.
             left_bins, right_bins = bins.chunk(2, dim=-1)
             left = expected_distance(starts.flip(1), left_bins.flip(1, 2)).flip(1)
