@@ -48,7 +48,7 @@ class Stretch:
     @property
     def times_s(self) -> NDArray[np.float64]:
         """[pixels] time at the middle of each."""
-        return self.start_s + (np.arange(self.pixels) + 0.5) / self.pixels_per_s
+        return self.start_s + (np.arange(self.pixels, dtype=np.float64) + 0.5) / self.pixels_per_s
 
     def x(self, time_s: float) -> float:
         """Pixels from the left edge."""

@@ -139,7 +139,7 @@ def _reporter(progress: Callable[[float], None] | None, cancel: Callable[[], boo
     """What the writer tells how far it is; it stops the writing when that is wished."""
     from proglog import ProgressBarLogger
 
-    class Reporter(ProgressBarLogger):  # type: ignore[misc]
+    class Reporter(ProgressBarLogger):
         def bars_callback(self, bar: str, attr: str, value: Any, old_value: Any = None) -> None:
             if cancel is not None and cancel():
                 raise CancelledError("writing the film was stopped")
