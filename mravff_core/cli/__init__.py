@@ -14,7 +14,19 @@ from collections.abc import Sequence
 from mravff_core.errors import MravffError
 
 # Order of the help page.
-GROUPS = ("demo", "localize", "import_", "extract", "train", "predict", "evaluate", "film", "runs", "doctor")
+GROUPS = (
+    "demo",
+    "localize",
+    "import_",
+    "extract",
+    "train",
+    "sweep",
+    "predict",
+    "evaluate",
+    "film",
+    "runs",
+    "doctor",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 runs/<run>/config.yaml, model.safetensors      the detector
 runs/<run>/recipe.yaml                         how it was trained, where it was trained here
+runs/<run>/sweep.txt                           name of the ablation that it belongs to, if any
 runs/<run>/imported.yaml                       in place of those where another tool's detections were imported
 runs/<run>/predictions/<condition>/
     manifest.json          model hash, versions, audio condition, seconds spent
@@ -33,6 +34,7 @@ from mravff_core.workspace.tables import query, read_table, write_table
 
 IMPORTED_NAME = "imported.yaml"
 IMPORTED_BASE = "imported"
+SWEEP_MARKER = "sweep.txt"
 _DETECTION_COLUMNS = ("clip_id", "start_s", "end_s", "label", "score")
 # A further label set's table; ids of clips may hold dots, names of label sets may not.
 _FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
@@ -53,6 +55,7 @@ class RunInfo:
         conditions: audio conditions with stored predictions.
         label_sets: all of them, each with a table of detections of its own.
         has_detector: False for imported detections, which cannot be made for another clip or sound.
+        sweep: the ablation that it belongs to, "" for a run that stands alone.
     """
 
     run: str
@@ -64,6 +67,7 @@ class RunInfo:
     conditions: tuple[str, ...]
     label_sets: tuple[str, ...] = ()
     has_detector: bool = True
+    sweep: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class Run:
                     str(config["label_set"]),
                     *(str(other["name"]) for other in config.get("further_label_sets", ())),
                 ),
+                sweep=self._sweep(),
             )
         except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
             raise WorkspaceError(f"{path}: is no record of a run (lacks {error})") from error
@@ -129,6 +134,10 @@ class Run:
     def label_sets(self) -> tuple[str, ...]:
         """Label sets with a table of detections each; the first is the usual one."""
         return self.info.label_sets
+
+    def _sweep(self) -> str:
+        marker = self.folder / SWEEP_MARKER
+        return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
 
     def model_hash(self) -> str:
         """SHA-256 over configuration and weights, or over the record of imported detections."""

@@ -1,0 +1,64 @@
+"""What a sweep found: one row a base, fusion and audio condition, compared with the first fusion."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from mravff_core.analysis.sweep import OVERALL, scores, sweep_folder
+from mravff_core.evaluation.seeds import Interval, mean_interval, paired_difference
+from mravff_core.files import write_json
+from mravff_core.workspace import Workspace
+
+TABLE_FILE = "table.json"
+
+
+def sweep_table(workspace: Workspace, name: str, fusions: Sequence[str]) -> dict[str, Any]:
+    """Summarise a sweep's finished runs and store the summary beside them.
+
+    Args:
+        fusions: in the order wanted; the first is the reference. Others follow by name.
+    Returns: `sweep`, `reference` and `rows`, each `base`, `fusion`, `audio`, `seeds`, `average`
+        (mean, low, high, count: average precision in [0, 1]) and `difference`, that of the same
+        seeds with the reference fusion (None for the reference itself).
+    Raises: ConfigError if nothing of the sweep is finished.
+    """
+    table = scores(workspace, name)
+    overall = table[table["class"] == OVERALL]
+    order = [*fusions, *sorted(set(table["fusion"]) - set(fusions))]
+    rows = [
+        {
+            "base": base,
+            "fusion": fusion,
+            "audio": audio,
+            "seeds": sorted(values),
+            "average": dataclasses.asdict(mean_interval(list(values.values()))),
+            "difference": _plain(None if fusion == order[0] else paired_difference(values, reference)),
+        }
+        for base in _in_order(overall["base"])
+        for reference in [by_seed(overall, base, order[0], "on")]
+        for fusion in order
+        for audio in ("on", "off")
+        if (values := by_seed(overall, base, fusion, audio))
+    ]
+    document = {"sweep": name, "reference": order[0], "rows": rows}
+    write_json(sweep_folder(workspace, name) / TABLE_FILE, document)
+    return document
+
+
+def by_seed(table: pd.DataFrame, base: str, fusion: str, audio: str) -> dict[int, float]:
+    """Average precision of one variant by seed, from rows of one class of `scores`."""
+    chosen = table[(table["base"] == base) & (table["fusion"] == fusion) & (table["audio"] == audio)]
+    return dict(zip(chosen["seed"].astype(int).tolist(), chosen["average_precision"].tolist(), strict=True))
+
+
+def _in_order(bases: pd.Series) -> list[str]:
+    known = ["actionformer", "tridet", "temporalmaxer"]
+    return sorted(set(bases), key=lambda base: (known.index(base) if base in known else len(known), base))
+
+
+def _plain(interval: Interval | None) -> dict[str, Any] | None:
+    return None if interval is None else dataclasses.asdict(interval)
