@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from typing import Any
 
 import numpy as np
@@ -63,3 +65,14 @@ def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Flo
     )
     order = ["score", "start_s", "end_s", "label"]
     return table.sort_values(order, ascending=[False, True, True, True], kind="stable", ignore_index=True)
+
+
+def lanes(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
+    """Lane of each segment, 0 on top, so that none covers another; segments come in order of their starts."""
+    taken_until: list[float] = []
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        lane = next((number for number, until in enumerate(taken_until) if until <= start), len(taken_until))
+        taken_until[lane : lane + 1] = [end]
+        found.append(lane)
+    return found

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mravff_core.plots.theme import Theme
+from mravff_core.segments import lanes
 from mravff_core.workspace import LevelGates
 
 Pixels = NDArray[np.uint8]
@@ -86,11 +87,12 @@ class SegmentRow(Row):
     def __init__(self, title: str, table: pd.DataFrame, names: Sequence[str], theme: Theme) -> None:
         self._names, self._theme = names, theme
         ordered = table.sort_values(["start_s", "end_s", "label"], ignore_index=True)
-        self._lanes, hidden = _lanes(ordered)
+        self._lanes = lanes(ordered["start_s"], ordered["end_s"])
+        hidden = sum(lane >= _MOST_LANES for lane in self._lanes)
         self._table = ordered
         self.title = f"{title} +{hidden}" if hidden else title
-        lanes = 1 + max(self._lanes, default=0)
-        self.height = 2 * _GAP + min(lanes, _MOST_LANES) * (_BAR + _GAP)
+        needed = 1 + max(self._lanes, default=0)
+        self.height = 2 * _GAP + min(needed, _MOST_LANES) * (_BAR + _GAP)
 
     def draw(self, stretch: Stretch) -> Pixels:
         """See `Row.draw`."""
@@ -243,17 +245,6 @@ def coloured(values: NDArray[np.floating], anchors: Sequence[str]) -> NDArray[np
     below = np.minimum(place.astype(int), len(table) - 2)
     share = (place - below)[..., None]
     return np.round(table[below] * (1 - share) + table[below + 1] * share).astype(np.uint8)
-
-
-def _lanes(table: pd.DataFrame) -> tuple[list[int], int]:
-    """Lane of each segment so that none covers another, and how many lie in lanes that are not shown."""
-    ends: list[float] = []
-    lanes = []
-    for start_s, end_s in zip(table["start_s"], table["end_s"], strict=True):
-        lane = next((number for number, end in enumerate(ends) if end <= start_s), len(ends))
-        ends[lane : lane + 1] = [end_s]
-        lanes.append(lane)
-    return lanes, sum(lane >= _MOST_LANES for lane in lanes)
 
 
 def _step(level: LevelGates) -> float:
