@@ -1,0 +1,291 @@
+"""How sure average precisions and their differences are: clips drawn again with replacement.
+
+A clip is drawn with all its true segments and detections; one drawn twice counts as two clips.
+Detections are matched once, as clips never share true segments, and each draw only weighs them
+anew. A label of which no true segment was drawn does not count in that draw's mean, as it would
+not if that draw were the data set.
+
+Drawing clips more than once flatters rare labels: where such a label was drawn at all, it was
+often drawn twice, beside as many wrong detections as ever. Draws are therefore moved by their own
+bias, so that their mean is the value of the clips as they are, and intervals are percentiles of
+the moved draws. One clip says nothing about others: labels whose true segments all lie in one
+clip have no interval (NaN).
+
+Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993; Benjamini and Hochberg,
+Controlling the false discovery rate, 1995.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mravff_core.errors import ConfigError
+from mravff_core.evaluation.average_precision import AveragePrecision, average_precision
+from mravff_core.evaluation.matching import match, precisions
+from mravff_core.evaluation.tables import (
+    Scene,
+    checked_detections,
+    checked_protocol,
+    checked_thresholds,
+    checked_truth,
+    clip_index,
+    scene,
+)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the interval it lies in."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Average precisions in [0, 1] with intervals.
+
+    Attributes:
+        scores: of the clips as they are.
+        average: mean over labels and thresholds.
+        per_threshold: `value, low, high` by threshold.
+        per_class: `value, low, high, clips` by label, mean over thresholds; `clips` counts the clips
+            with true segments of the label.
+        per_class_threshold: the same by label and threshold.
+        draws: [resamples] average of each draw, moved by their bias.
+        level: share of draws within each interval.
+    """
+
+    scores: AveragePrecision
+    average: Interval
+    per_threshold: pd.DataFrame
+    per_class: pd.DataFrame
+    per_class_threshold: pd.DataFrame
+    draws: Floats
+    level: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference with its interval, and how likely draws leave its sign open.
+
+    `p` is two-sided: twice the share of draws on the far side of 0, at least 2 / (resamples + 1).
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class PairedDifferences:
+    """Average precisions of `a` less those of `b` over the same draws of clips.
+
+    Attributes:
+        a, b: scores of the clips as they are.
+        average: mean over labels and thresholds.
+        per_threshold: `a, b, difference, low, high, p` by threshold.
+        per_class: `a, b, difference, low, high, p, q, clips` by label, mean over thresholds; `q` is
+            `p` adjusted for looking at all labels (false discovery rate), `clips` as in `Intervals`.
+        draws: [resamples] average difference of each draw, moved by their bias.
+        level: share of draws within each interval.
+    """
+
+    a: AveragePrecision
+    b: AveragePrecision
+    average: Difference
+    per_threshold: pd.DataFrame
+    per_class: pd.DataFrame
+    draws: Floats
+    level: float
+
+
+def bootstrap(
+    ground_truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    tiou_thresholds: Sequence[float],
+    *,
+    protocol: str = "epic",
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Intervals:
+    """Average precision with confidence intervals over clips.
+
+    Args:
+        ground_truth: `clip_id`, `start_s`, `end_s`, `label`.
+        detections: the same and `score`.
+        tiou_thresholds: in (0, 1].
+        protocol: as for `mean_average_precision`.
+        resamples: how often to draw as many clips as there are.
+        level: share of draws within an interval, in (0, 1).
+        seed: equal seeds give equal draws.
+    Raises: as `mean_average_precision`; ConfigError for impossible `resamples` or `level`.
+    """
+    thresholds = _checked(protocol, tiou_thresholds, resamples, level)
+    scored = scene(ground_truth, detections, protocol)
+    weights = _draws(len(scored.clips), resamples, seed)
+    table, samples = _all_precisions(scored, thresholds, weights)
+    clips = _clips_by_class(scored)
+    per_class = _interval_table(table.mean(axis=1), samples.mean(axis=2), level, _label_index(scored), clips)
+    both = pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"])
+    flat = samples.reshape(len(samples), -1)
+    per_threshold = _nanmean(samples, 1)
+    average, draws = float(table.mean()), _moved(table.mean(), per_threshold.mean(axis=1))
+    return Intervals(
+        scores=average_precision(scored, table, thresholds),
+        average=Interval(average, *np.clip(_percentiles(draws, level), 0, 1).tolist()),
+        per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, pd.Index(thresholds, name="tiou")),
+        per_class=per_class,
+        per_class_threshold=_interval_table(table.ravel(), flat, level, both, np.repeat(clips, len(thresholds))),
+        draws=draws,
+        level=level,
+    )
+
+
+def paired_bootstrap(
+    ground_truth: pd.DataFrame,
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    tiou_thresholds: Sequence[float],
+    *,
+    protocol: str = "epic",
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> PairedDifferences:
+    """How much better `a` is than `b`, both scored on the same draws of clips.
+
+    Args:
+        ground_truth: `clip_id`, `start_s`, `end_s`, `label`.
+        a, b: detections of two runs, or of one under two audio conditions: the same and `score`.
+        tiou_thresholds, protocol, resamples, level, seed: as for `bootstrap`.
+    Raises: as `bootstrap`.
+    """
+    thresholds = _checked(protocol, tiou_thresholds, resamples, level)
+    clips = clip_index(checked_truth(ground_truth), checked_detections(a), checked_detections(b))
+    weights = _draws(len(clips), resamples, seed)
+    scenes = [scene(ground_truth, table, protocol, clips) for table in (a, b)]
+    (one, one_samples), (two, two_samples) = (_all_precisions(each, thresholds, weights) for each in scenes)
+    samples = one_samples - two_samples
+    per_threshold = _nanmean(samples, 1)
+    average = float(one.mean() - two.mean())
+    draws = _moved(average, per_threshold.mean(axis=1))
+    per_class = _difference_table(
+        one.mean(axis=1),
+        two.mean(axis=1),
+        samples.mean(axis=2),
+        level,
+        _label_index(scenes[0]),
+        _clips_by_class(scenes[0]),
+    )
+    per_class.insert(6, "q", _false_discovery(per_class["p"].to_numpy()))
+    tiou = pd.Index(thresholds, name="tiou")
+    return PairedDifferences(
+        a=average_precision(scenes[0], one, thresholds),
+        b=average_precision(scenes[1], two, thresholds),
+        average=Difference(average, *_percentiles(draws, level).tolist(), float(_p(draws))),
+        per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
+        per_class=per_class,
+        draws=draws,
+        level=level,
+    )
+
+
+def _checked(protocol: str, tiou_thresholds: Sequence[float], resamples: int, level: float) -> Floats:
+    checked_protocol(protocol)
+    if resamples < 1:
+        raise ConfigError(f"resamples is {resamples}, expected 1 or more")
+    if not 0 < level < 1:
+        raise ConfigError(f"level is {level}, expected more than 0 and less than 1, such as 0.95")
+    return checked_thresholds(tiou_thresholds)
+
+
+def _draws(clips: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """[resamples, clips] how often each clip was drawn."""
+    return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
+
+
+def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Average precision of the clips as they are [classes, thresholds] and of each draw, NaN where a label lacks."""
+    matched = match(scored, thresholds)
+    return precisions(scored, matched)[0], precisions(scored, matched, weights)
+
+
+def _label_index(scored: Scene) -> pd.Index:
+    return pd.Index(scored.labels, name="label")
+
+
+def _clips_by_class(scored: Scene) -> NDArray[np.int64]:
+    """[classes] clips that hold true segments of each label."""
+    pairs = np.unique(scored.truth_class * len(scored.clips) + scored.truth_clip)
+    return np.bincount(pairs // len(scored.clips), minlength=len(scored.labels))
+
+
+def _interval_table(
+    values: Floats, samples: Floats, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
+    low, high = np.clip(_percentiles(_moved(values, samples), level), 0, 1)
+    table = pd.DataFrame({"value": values, "low": low, "high": high}, index=index)
+    return table if clips is None else _silent_where_one(table, clips)
+
+
+def _difference_table(
+    a: Floats, b: Floats, samples: Floats, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+) -> pd.DataFrame:
+    moved = _moved(a - b, samples)
+    low, high = _percentiles(moved, level)
+    columns = {"a": a, "b": b, "difference": a - b, "low": low, "high": high, "p": _p(moved)}
+    table = pd.DataFrame(columns, index=index)
+    return table if clips is None else _silent_where_one(table, clips)
+
+
+def _silent_where_one(table: pd.DataFrame, clips: NDArray[np.int64]) -> pd.DataFrame:
+    """The table with its number of clips, and no interval where that is one."""
+    said = [name for name in ("low", "high", "p") if name in table]
+    table.loc[clips < 2, said] = np.nan
+    return table.assign(clips=clips)
+
+
+def _moved(values: Floats, samples: Floats) -> Floats:
+    """Draws moved so that their mean is the value of the clips as they are."""
+    return samples + (values - _nanmean(samples, 0))
+
+
+def _percentiles(samples: Floats, level: float) -> Floats:
+    """[2, …] lower and upper end over the draws, NaN left out and where there is nothing else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanquantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=0)
+
+
+def _nanmean(samples: Floats, axis: int) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(samples, axis=axis)
+
+
+def _p(samples: Floats) -> Floats:
+    """Two-sided: how likely a draw's difference has the other sign or none."""
+    drawn = (~np.isnan(samples)).sum(axis=0)
+    below, above = (samples <= 0).sum(axis=0), (samples >= 0).sum(axis=0)
+    return np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (drawn + 1))
+
+
+def _false_discovery(p: Floats) -> Floats:
+    """Benjamini and Hochberg's adjusted values; NaN stays and does not count."""
+    order = np.argsort(-p)[: int((~np.isnan(p)).sum())]
+    share = p[order] * len(order) / np.arange(len(order), 0, -1)
+    adjusted = np.full_like(p, np.nan)
+    adjusted[order] = np.minimum.accumulate(np.minimum(share, 1.0))
+    return adjusted

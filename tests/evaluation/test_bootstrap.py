@@ -1,0 +1,132 @@
+"""Intervals over clips: the draws are what they say, and the intervals hold what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mravff_core.errors import ConfigError
+from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
+from mravff_core.evaluation.bootstrap import _draws, _false_discovery
+from mravff_core.evaluation.matching import match, precisions
+from mravff_core.evaluation.tables import scene
+
+TIOU = [0.3, 0.5]
+
+
+def made_up(
+    clips: int, seed: int, *, labels: int = 3, right: float = 0.6, wrong: int = 4
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Clips with two true segments each, a share of them found, and wrong detections; no equal scores."""
+    random = np.random.default_rng(seed)
+    count = 2 * clips
+    truth = pd.DataFrame(
+        {
+            "clip_id": [f"c{k // 2:03d}" for k in range(count)],
+            "start_s": np.tile([0.0, 20.0], clips),
+            "end_s": np.tile([10.0, 30.0], clips),
+            "label": random.integers(0, labels, count),
+        }
+    )
+    found = truth[random.random(count) < right].copy()
+    found["end_s"] -= random.uniform(0, 8, len(found))
+    noise = pd.DataFrame(
+        {
+            "clip_id": [f"c{k // wrong:03d}" for k in range(clips * wrong)],
+            "start_s": 100.0,
+            "end_s": 101.0,
+            "label": random.integers(0, labels, clips * wrong),
+        }
+    )
+    table = pd.concat([found, noise], ignore_index=True)
+    skill = np.where(np.arange(len(table)) < len(found), 0.5, 0.0)
+    return truth, table.assign(score=skill + random.random(len(table)))
+
+
+def test_weighing_clips_equals_repeating_them() -> None:
+    truth, found = made_up(7, 1)
+    scored = scene(truth, found, "epic")
+    weights = _draws(len(scored.clips), 20, seed=3)
+    drawn = precisions(scored, match(scored, np.asarray(TIOU)), weights)
+    for draw, weight in enumerate(weights):
+        copies = [(clip, copy) for clip, times in zip(scored.clips, weight, strict=True) for copy in range(times)]
+        tables = [
+            pd.concat([t[t["clip_id"] == clip].assign(clip_id=f"{clip}_{copy}") for clip, copy in copies])
+            for t in (truth, found)
+        ]
+        literal = mean_average_precision(tables[0], tables[1], TIOU).per_class
+        rows = np.isin(scored.labels, literal.index)
+        np.testing.assert_allclose(drawn[draw][rows], literal.to_numpy(), atol=1e-12)
+        assert np.isnan(drawn[draw][~rows]).all()
+
+
+def test_intervals_hold_the_value_of_all_clips_about_as_often_as_they_say() -> None:
+    parts = [made_up(2000, 10, labels=1)]
+    truth, found = parts[0]
+    known = mean_average_precision(truth, found, TIOU).average
+    names = truth["clip_id"].unique()
+    random = np.random.default_rng(0)
+    within = 0
+    for _ in range(100):
+        some = random.choice(names, 40, replace=False)
+        result = bootstrap(truth[truth["clip_id"].isin(some)], found[found["clip_id"].isin(some)], TIOU, resamples=200)
+        within += result.average.low <= known <= result.average.high
+    assert 88 <= within <= 100
+
+
+def test_equal_seeds_draw_alike_and_the_order_of_rows_does_not_matter() -> None:
+    truth, found = made_up(12, 2)
+    one = bootstrap(truth, found, TIOU, resamples=50, seed=4)
+    two = bootstrap(
+        truth.sample(frac=1, random_state=1), found.sample(frac=1, random_state=2), TIOU, resamples=50, seed=4
+    )
+    pd.testing.assert_frame_equal(one.per_class_threshold, two.per_class_threshold)
+    np.testing.assert_array_equal(one.draws, two.draws)
+    assert (bootstrap(truth, found, TIOU, resamples=50, seed=5).draws != one.draws).any()
+
+
+def test_every_interval_holds_its_value() -> None:
+    truth, found = made_up(15, 3, labels=6)
+    result = bootstrap(truth, found, TIOU, resamples=200)
+    assert result.average.low < result.average.value < result.average.high
+    assert result.average.value == mean_average_precision(truth, found, TIOU).average
+    for table in (result.per_threshold, result.per_class, result.per_class_threshold):
+        said = table.dropna()
+        assert len(said) and ((said["low"] <= said["value"]) & (said["value"] <= said["high"])).all()
+    np.testing.assert_allclose(result.per_class["value"], result.scores.per_class.mean(axis=1))
+
+
+def test_a_label_of_one_clip_has_no_interval() -> None:
+    truth, found = made_up(10, 4, labels=1)
+    truth.loc[0, "label"] = 7
+    row = bootstrap(truth, found, TIOU, resamples=20).per_class.loc[7]
+    assert row["clips"] == 1 and np.isnan(row[["low", "high"]].astype(float)).all()
+    paired = paired_bootstrap(truth, found, found, TIOU, resamples=20).per_class
+    assert np.isnan(paired.loc[7, "p"]) and np.isnan(paired.loc[7, "q"]) and paired.loc[0, "q"] == 1
+
+
+def test_a_run_does_not_differ_from_itself_and_beats_a_worse_one() -> None:
+    truth, found = made_up(40, 5)
+    same = paired_bootstrap(truth, found, found.sample(frac=1, random_state=3), TIOU, resamples=100)
+    assert (same.average.value, same.average.low, same.average.high, same.average.p) == (0, 0, 0, 1)
+    worse = found[found["start_s"] >= 20]
+    result = paired_bootstrap(truth, found, worse, TIOU, resamples=200)
+    assert result.average.low > 0 and result.average.p < 0.02 and (result.per_class["q"] < 0.05).any()
+    back = paired_bootstrap(truth, worse, found, TIOU, resamples=200)
+    assert back.average.value == pytest.approx(-result.average.value)
+    assert (back.average.low, back.average.high) == pytest.approx((-result.average.high, -result.average.low))
+    np.testing.assert_allclose(result.per_class["difference"], result.per_class["a"] - result.per_class["b"])
+
+
+def test_false_discovery_by_hand() -> None:
+    adjusted = _false_discovery(np.array([0.04, np.nan, 0.01, 0.5]))
+    np.testing.assert_allclose(adjusted, [0.06, np.nan, 0.03, 0.5])
+
+
+def test_impossible_settings_are_named() -> None:
+    truth, found = made_up(3, 6)
+    with pytest.raises(ConfigError, match="resamples is 0"):
+        bootstrap(truth, found, TIOU, resamples=0)
+    with pytest.raises(ConfigError, match=r"level is 95\.0"):
+        paired_bootstrap(truth, found, found, TIOU, level=95.0)
