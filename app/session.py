@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from app import addresses
+from app.sides import Side
 from app.view import View
 from mravff_core.workspace import Workspace
 
@@ -54,9 +55,23 @@ def keep_view(view: View) -> None:
         st.session_state[_JUMP] = Jump(number=jump().number + 1)
     elif before is not None and (before.run, before.audio) != (view.run, view.audio):
         # Another run's detections have other ids; true segments keep theirs.
-        view = replace(view, selected=None if (view.selected or "").startswith("d") else view.selected)
+        view = _without(view, "d")
+    if before is not None and before.others != view.others:
+        view = _without(view, "o")
     st.session_state[_VIEW] = view
     addresses.write(_PAGE, view.to_query())
+
+
+def put_beside(others: tuple[Side, ...]) -> None:
+    """Show other runs or sounds beside the first row; for callbacks."""
+    view: View = st.session_state[_VIEW]
+    st.session_state[_VIEW] = _without(replace(view, others=others), "o")
+    _renew("beside")
+
+
+def _without(view: View, letter: str) -> View:
+    """The view without the selection of a row that is another one now."""
+    return replace(view, selected=None) if (view.selected or "").startswith(letter) else view
 
 
 def go_to_clip(clip_id: str) -> None:
@@ -87,9 +102,15 @@ def share_run(workspace: Workspace, run: str) -> None:
     if view.run == run:
         return
     label_set = workspace.run(run).info.label_set
-    selected = None if (view.selected or "").startswith("d") else view.selected
-    classes = view.classes if label_set == view.label_set else ()
-    st.session_state[_VIEW] = replace(view, run=run, label_set=label_set, classes=classes, selected=selected)
+    same = label_set == view.label_set
+    changed = replace(
+        view,
+        run=run,
+        label_set=label_set,
+        classes=view.classes if same else (),
+        others=tuple(side for side in view.others if same and side != Side(run, view.audio)),
+    )
+    st.session_state[_VIEW] = _without(_without(changed, "d"), "o")
     _renew(_ALL)
 
 

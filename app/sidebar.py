@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.context import AppContext
 from app.session import widget_key
+from app.sides import MOST_OTHERS, Side, offered_sides
 from app.view import View, label_sets_of, preferred
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.workspace import RunInfo
@@ -37,6 +38,7 @@ def show(app: AppContext, view: View) -> View:
         view = _choose_run(app, view, infos)
         info = infos.get(view.run or "")
         view = _choose_sound(app, view, info)
+        view = _choose_beside(view, list(infos.values()))
         view = _choose_shown(app, view)
         device = app.detectors.device_name
         st.caption(f"Detectors run on **{device}**." if device else "PyTorch is being loaded …")
@@ -105,6 +107,46 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
             view, audio=AudioCondition("swap", clip_id=_select("Sound of", others, wanted, widget_key("swap")))
         )
     return replace(view, audio=AudioCondition(kind))
+
+
+def _choose_beside(view: View, infos: list[RunInfo]) -> View:
+    main = view.main
+    offered = {str(side): side for side in offered_sides(infos, view.label_set, main)} if main else {}
+    # Sounds that nobody has made yet may come by an address.
+    offered |= {str(side): side for side in view.others if side != main and _is_of(infos, side, view.label_set)}
+    if not offered:
+        return replace(view, others=())
+    key = f"{widget_key('beside')}_{view.label_set}"
+    kept = st.session_state.get(key, [str(side) for side in view.others])
+    st.session_state[key] = [name for name in kept if name in offered]
+    chosen = st.multiselect(
+        "Beside it",
+        list(offered),
+        key=key,
+        max_selections=MOST_OTHERS,
+        placeholder="Other runs or sounds",
+        format_func=lambda name: side_title(offered[name]),
+        help="Their detections in rows of their own under the first (B: the same without sound).",
+    )
+    return replace(view, others=tuple(offered[name] for name in chosen))
+
+
+def _is_of(infos: list[RunInfo], side: Side, label_set: str) -> bool:
+    return any(info.run == side.run and label_set in info.label_sets for info in infos)
+
+
+def side_title(side: Side) -> str:
+    """A run with what it hears, as people read it."""
+    heard = side.audio
+    words = {
+        "on": "",
+        "off": "no sound",
+        "silence": "silence",
+        "shift": f"sound {heard.shift_s:+g} s",
+        "swap": f"sound of {heard.clip_id}",
+        "noise": f"noise at {heard.snr_db:g} dB",
+    }[heard.kind]
+    return f"{side.run} · {words}" if words else side.run
 
 
 def _choose_shown(app: AppContext, view: View) -> View:

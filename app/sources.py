@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from app import urls
+from app.sides import Side
 from app.view import View
 from mravff_core.errors import WorkspaceError
 from mravff_core.workspace import RunInfo, Workspace
@@ -23,25 +24,35 @@ def sources(workspace: Workspace, view: View, info: RunInfo | None, *, predicted
     if view.clip is None:
         raise ValueError("a view without a clip has no sources")
     clip = workspace.clip(view.clip)
-    audio = str(view.audio)
-    chosen = {"run": view.run or "", "audio": audio} if predicted else {}
-    made = _version(workspace, view) if predicted else ""
-    truth = _written(workspace.folder / "annotations.parquet")
+    main = view.main if predicted else None
+    chosen = {"run": main.run, "audio": str(main.audio)} if main else {}
+    made = _version(workspace, view.clip, main)
     listens = predicted and info is not None and clip.has_audio and view.audio.kind != "off"
     attends = listens and info is not None and info.fusion in _ATTENDS
     gated = listens and info is not None and info.fusion == "mrav"
     return {
-        "segments": urls.tracks(view.clip, "segments", labels=view.label_set, v=f"{truth}{made}", **chosen),
+        "segments": segments_source(workspace, view.clip, view.label_set, main),
         "signal": urls.tracks(view.clip, "signal", v=_written(_video(workspace, view.clip))),
         "gates": urls.tracks(view.clip, "gates", v=made, **chosen) if gated else None,
         "attention": urls.tracks(view.clip, "attention", v=made, **chosen) if attends else None,
     }
 
 
-def _version(workspace: Workspace, view: View) -> str:
-    """Changes when other predictions are stored for the view's run and sound."""
-    folder = workspace.run(view.run or "").predictions_folder(view.audio)
-    files = sorted([*folder.glob("detections.parquet"), *folder.glob(f"parts/{view.clip}.detections.parquet")])
+def segments_source(workspace: Workspace, clip_id: str, label_set: str, side: Side | None) -> str:
+    """Address of a clip's true segments with a side's detections, without any where there is no side."""
+    truth = _written(workspace.folder / "annotations.parquet")
+    chosen = {"run": side.run, "audio": str(side.audio)} if side else {}
+    return urls.tracks(
+        clip_id, "segments", labels=label_set, v=f"{truth}{_version(workspace, clip_id, side)}", **chosen
+    )
+
+
+def _version(workspace: Workspace, clip_id: str, side: Side | None) -> str:
+    """Changes when other predictions of a clip are stored for a side."""
+    if side is None:
+        return ""
+    folder = workspace.run(side.run).predictions_folder(side.audio)
+    files = sorted([*folder.glob("detections.parquet"), *folder.glob(f"parts/{clip_id}.detections.parquet")])
     return hashlib.sha256("".join(_written(path) for path in files).encode()).hexdigest()[:10]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.sides import Side, read_sides
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
 from mravff_core.workspace import Workspace
@@ -25,7 +26,8 @@ class View:
         threshold: detections of a lower score are hidden.
         classes: only these are shown; empty for all.
         time_s: where the playhead stands.
-        selected: id of the selected segment.
+        selected: id of the selected segment, as the player has it.
+        others: runs and sounds in rows beside the first.
         usual_labels: whether the label set is the run's first, so that the address need not name it.
     """
 
@@ -37,7 +39,13 @@ class View:
     classes: tuple[str, ...] = ()
     time_s: float = 0.0
     selected: str | None = None
+    others: tuple[Side, ...] = ()
     usual_labels: bool = True
+
+    @property
+    def main(self) -> Side | None:
+        """The first row: the run and what it hears; None without a run."""
+        return Side(self.run, self.audio) if self.run else None
 
     def to_query(self) -> dict[str, str]:
         """As query parameters; what is as usual is left out."""
@@ -54,6 +62,8 @@ class View:
             query["t"] = f"{self.time_s:.3f}".rstrip("0").rstrip(".")
         if self.selected:
             query["segment"] = self.selected
+        if self.others:
+            query["with"] = ",".join(map(str, self.others))
         return {name: value for name, value in query.items() if value}
 
     @classmethod
@@ -73,16 +83,21 @@ class View:
         complaints += [
             f"The address names the class {name!r}, which is not there." for name in set(wanted) - set(names)
         ]
+        audio = _condition(query.get("audio", "on"), workspace, complaints)
+        main = Side(run, audio) if run else None
+        others, unknown = read_sides(query.get("with", "") if run else "", workspace, label_set, main)
+        complaints += unknown
         return (
             cls(
                 clip=clip,
                 run=run,
                 label_set=label_set,
-                audio=_condition(query.get("audio", "on"), workspace, complaints),
+                audio=audio,
                 threshold=_number(query.get("min"), DEFAULT_THRESHOLD, 1.0, "score threshold", complaints),
                 classes=tuple(name for name in wanted if name in names),
                 time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints),
                 selected=query.get("segment") or None,
+                others=others,
                 usual_labels=label_set in offered[:1],
             ),
             complaints,

@@ -13,9 +13,10 @@ from app.context import AppContext, context
 from app.jobs import Job
 from app.pages.errors import says_errors
 from app.player import player
-from app.session import go_to_clip, jump, keep_view, open_view, widget_key
-from app.sources import sources
-from app.view import View, clips_in_order
+from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
+from app.sides import Side, usual_side
+from app.sources import segments_source, sources
+from app.view import View, clips_in_order, preferred
 from mravff_core.workspace import Clip
 
 
@@ -32,8 +33,9 @@ def show() -> None:
     view = _choose_clip(app, view)
     keep_view(view)
     clip = app.workspace.clip(view.clip or "")
-    predicted = _detect(app, view)
-    keep_view(_play(app, view, clip, predicted))
+    predicted = view.main is not None and _detect(app, view.main, clip)
+    beside = [side for side in view.others if _detect(app, side, clip)]
+    keep_view(_play(app, view, clip, predicted, beside))
 
 
 def _welcome() -> None:
@@ -88,12 +90,10 @@ def _warn(clip: Clip) -> None:
                 st.markdown(sidebar.plain(line))
 
 
-def _detect(app: AppContext, view: View) -> bool:
-    """Whether detections of this view are stored; if not, have them made and show how far that is."""
-    if view.run is None or view.clip is None:
-        return False
-    run = app.workspace.run(view.run)
-    if run.has(view.audio, view.clip):
+def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
+    """Whether a side's detections are stored; if not, have them made and show how far that is."""
+    run = app.workspace.run(side.run)
+    if run.has(side.audio, clip.clip_id):
         return True
     if not run.has_detector:
         st.info(
@@ -102,26 +102,26 @@ def _detect(app: AppContext, view: View) -> bool:
             icon=":material/file_open:",
         )
         return False
-    name = f"detect {view.run} {view.audio} {view.clip}"
+    name = f"detect {side.run} {side.audio} {clip.clip_id}"
     job = app.jobs.find(name)
     if job is None or job.state == "done":
-        job = app.jobs.submit("detect", name, f"Detecting in {view.clip}", _work(app, view))
+        job = app.jobs.submit("detect", name, f"Detecting in {clip.clip_id}", _work(app, side, clip.clip_id))
     _progress(app, job, name)
     return False
 
 
-def _work(app: AppContext, view: View) -> Callable[[Job], int]:
+def _work(app: AppContext, side: Side, clip_id: str) -> Callable[[Job], int]:
     def work(job: Job) -> int:
         from mravff_core.inference.run_predict import predict
 
         job.report(0.0, "Loading the detector")
-        detector = app.detectors.get(view.run or "")
+        detector = app.detectors.get(side.run)
         job.report(0.1, "Detecting")
         return predict(
             app.workspace,
-            view.run or "",
-            condition=view.audio,
-            clip_ids=[view.clip or ""],
+            side.run,
+            condition=side.audio,
+            clip_ids=[clip_id],
             detector=detector,
             cancel=lambda: job.cancelled,
         ).detections
@@ -146,7 +146,7 @@ def _progress(app: AppContext, job: Job, name: str) -> None:
             job.cancel()
 
 
-def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
+def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list[Side]) -> View:
     infos = {info.run: info for info in app.workspace.runs()}
     names = app.workspace.label_sets.get(view.label_set, ())
     sent = jump()
@@ -172,8 +172,17 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
                 "jump": sent.number,
                 "label_set": view.label_set,
             },
+            "name": sidebar.side_title(view.main) if view.main else "",
+            "others": [
+                {
+                    "name": sidebar.side_title(side),
+                    "segments_url": segments_source(app.workspace, clip.clip_id, view.label_set, side),
+                }
+                for side in beside
+            ],
         },
         key="player",
+        on_beside=lambda: _toggle_beside(app, view),
     )
     # What it told before counts no more once an address or a link has sent it elsewhere.
     news = state != st.session_state.get("told")
@@ -181,3 +190,11 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool) -> View:
     if not news or state.clip_id != clip.clip_id:
         return view
     return replace(view, time_s=round(max(0.0, state.time_s), 3), selected=state.selected)
+
+
+def _toggle_beside(app: AppContext, view: View) -> None:
+    """Put the usual second side beside the first row, or clear what is there."""
+    if view.main is None:
+        return
+    side = usual_side(preferred(app.workspace.runs()), view.label_set, view.main)
+    put_beside(() if view.others or side is None else (side,))

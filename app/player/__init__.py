@@ -1,11 +1,19 @@
-"""The player as a Streamlit component: one `<video>`, its tracks, and what a person does with them."""
+"""The player as a Streamlit component: one `<video>`, its tracks, and what a person does with them.
+
+Ids of segments: `t0`, `t1`, … are the true segments in order of start, `d0`, `d1`, … the
+detections of the first row, best first, and `o1d0`, `o1d1`, … those of the first row beside it
+(`o2d0` of the second, …). The Clip page's address shows rows beside with
+`with=RUN@CONDITION` (several after commas; `@CONDITION` may be left out for the sound as
+recorded) and selects with `segment=ID`.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import streamlit as st
 
@@ -20,11 +28,13 @@ asset = _assets.get
 # Streamlit calls this again on the same element whenever the data changes.
 _SHIM = """
 export default function (component) {
-  const { data, parentElement, setStateValue } = component;
+  const { data, parentElement, setStateValue, setTriggerValue } = component;
   let close = null;
   let gone = false;
   import(new URL(data.module_url, document.baseURI).href).then(({ mount }) => {
-    if (!gone) close = mount(parentElement, data, (moment) => setStateValue("moment", moment));
+    if (gone) return;
+    const tell = (moment) => setStateValue("moment", moment);
+    close = mount(parentElement, data, tell, (wish) => setTriggerValue("wish", wish));
   });
   return () => {
     gone = true;
@@ -61,12 +71,25 @@ class PlayerView(TypedDict):
     label_set: str
 
 
+class OtherRow(TypedDict):
+    """Detections of another run, or of the same with another sound, in a row of their own."""
+
+    name: str
+    segments_url: str
+
+
 class PlayerData(TypedDict):
-    """Everything the player needs; `sources` are addresses of track data by kind, None for none."""
+    """Everything the player needs.
+
+    `sources` are addresses of track data by kind, None for none. `others` are rows beside the
+    first one, which is then called `name`; all rows share label set, threshold and classes.
+    """
 
     clip: PlayerClip
     sources: dict[str, str | None]
     view: PlayerView
+    others: NotRequired[list[OtherRow]]
+    name: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -78,9 +101,19 @@ class PlayerState:
     selected: str | None = None
 
 
-def player(data: PlayerData, *, key: str) -> PlayerState:
-    """Show the player. Returns: what it last told; playing alone tells nothing."""
-    result = _component()(data={**data, "module_url": _assets.url("player.js")}, key=key, on_moment_change=lambda: None)
+def player(data: PlayerData, *, key: str, on_beside: Callable[[], None] = lambda: None) -> PlayerState:
+    """Show the player.
+
+    Args:
+        on_beside: called when a person asks for another row beside the first, or for none.
+    Returns: what it last told; playing alone tells nothing.
+    """
+    result = _component()(
+        data={**data, "module_url": _assets.url("player.js")},
+        key=key,
+        on_moment_change=lambda: None,
+        on_wish_change=on_beside,
+    )
     moment = result.moment
     if not moment:
         return PlayerState()

@@ -2,7 +2,7 @@
 
 import { classColour } from "./colours.js";
 import { button, el, icon } from "./dom.js";
-import { EXPLAIN_ERROR, overlap } from "./matching.js";
+import { ERRORS, overlap } from "./errors.js";
 import { formatStep, formatTime } from "./timeline.js";
 
 const MOST_LISTED = 200;
@@ -48,7 +48,7 @@ export class Details {
       const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
         onmousedown: (event) => event.preventDefault(), onclick: () => this.player.tour.visit(segment) },
         this.swatch(segment), el("span", { class: "mv-item-name" }, this.name(segment)),
-        segment.error ? el("span", { class: "mv-flag", title: EXPLAIN_ERROR.detection }, icon("error", 12)) : el("span", {}),
+        segment.error ? el("span", { class: "mv-flag", title: ERRORS[segment.error].words }, icon("error", 12)) : el("span", {}),
         el("span", { class: "mv-item-time" }, formatTime(segment.start_s, 1)),
         el("span", { class: "mv-bar" }, el("span", { style: `width:${percent(segment.score)}` })),
         el("span", { class: "mv-item-score" }, segment.score.toFixed(2)));
@@ -91,9 +91,10 @@ export class Details {
       [el("span", { class: "mv-swatch mv-swatch-true mv-plain" }), `${truth.length} true segment${truth.length === 1 ? "" : "s"}`,
         choice.canErr ? `, ${missed} missed` : ""],
       [el("span", { class: "mv-swatch mv-plain" }), `${detections.length} detection${detections.length === 1 ? "" : "s"}`,
-        choice.canErr ? `, ${wrong} matching no true segment` : "", "; taller is surer"],
+        choice.canErr ? `, ${wrong} wrong` : "", "; taller is surer"],
     ];
-    if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error: missed, or matching nothing"]);
+    if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error; its kind is said when it is selected"]);
+    if (choice.others.length) guide.push([el("span", { class: "mv-under" }), "is in one row only: the others have none like it"]);
     const lines = guide.map(([mark, ...words]) => el("li", {}, mark, el("span", {}, ...words)));
     return [
       el("div", { class: "mv-head" }, el("strong", {}, "Nothing selected")),
@@ -110,7 +111,7 @@ export class Details {
     return el("div", { class: "mv-head" },
       this.swatch(segment, isTrue),
       el("strong", { class: "mv-class" }, this.name(segment)),
-      el("span", { class: "mv-kind" }, isTrue ? "true segment" : "detection"),
+      el("span", { class: "mv-kind" }, isTrue ? "true segment" : player.nameOfRow(segment)),
       el("span", { class: "mv-actions" },
         button("play-segment", "Play this segment (Enter)", () => player.tour.play(), icon("play")), loop,
         button("zoom-segment", "Zoom to this segment (Z)", () => player.tour.zoom(), icon("fit")),
@@ -122,7 +123,7 @@ export class Details {
     const facts = [...row("Score", el("b", {}, segment.score.toFixed(3))), ...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
     if (truth) facts.push(...row("Best true", this.link(truth)), ...row("tIoU", el("b", {}, segment.best_tiou.toFixed(2)), this.shift(segment, truth)));
     else if (this.data.truth.length) facts.push(...row("Best true", "none overlaps it"));
-    return this.about(segment, facts, false, segment.error ? EXPLAIN_ERROR.detection : "");
+    return this.about(segment, facts, false, segment.error);
   }
 
   aboutTrue(segment) {
@@ -137,7 +138,7 @@ export class Details {
         ...row("tIoU", el("b", {}, overlap(segment, detection).toFixed(2)), this.shift(detection, segment)));
     } else if (this.data.detections.length) facts.push(...row("Found by", "no shown detection of its class"));
     const missed = segment.error && this.data.detections.length > 0;
-    return this.about(segment, facts, true, missed ? EXPLAIN_ERROR.truth : "");
+    return this.about(segment, facts, true, missed ? segment.error : "");
   }
 
   about(segment, facts, isTrue, error) {
@@ -157,13 +158,13 @@ export class Details {
       ` (start ${signed(detection.start_s - truth.start_s)} s, end ${signed(detection.end_s - truth.end_s)} s)`);
   }
 
-  flag(words) {
-    return el("p", { class: "mv-flagged" }, icon("error", 12), ` Error: ${words}.`);
+  flag(kind) {
+    const { name, words } = ERRORS[kind];
+    return el("p", { class: "mv-flagged" }, icon("error", 12), ` Error, ${name}: ${words}.`);
   }
 
   hiddenNote(segment) {
-    const shown = this.selection.detections.includes(segment) || this.selection.truth.includes(segment);
-    return shown ? null : el("p", { class: "mv-hint" }, "Hidden in the tracks by the score threshold or the classes chosen.");
+    return this.player.choice.isShown(segment) ? null : el("p", { class: "mv-hint" }, "Hidden in the tracks by the score threshold or the classes chosen.");
   }
 
   /** Mean gate per level, inside the segment or (null) the whole clip, as bars from 0 to 1. */

@@ -1,12 +1,6 @@
-// Which detections are errors and which true segments are missed, at the threshold in force.
+// Which segments the view shows, in which lanes they lie, and how they compare.
 
-const ENOUGH = 0.5; // temporal overlap (intersection over union) that counts as found
-
-export function overlap(one, other) {
-  const shared = Math.min(one.end_s, other.end_s) - Math.max(one.start_s, other.start_s);
-  if (shared <= 0) return 0;
-  return shared / (one.end_s - one.start_s + other.end_s - other.start_s - shared);
-}
+import { judge, judgeTruth, pair } from "./errors.js";
 
 /** Lanes from the top, so that segments of a lane never overlap. @returns {number} lanes used */
 export function assignLanes(segments) {
@@ -33,22 +27,8 @@ export function select(data, view) {
   const detections = data.detections
     .filter((segment) => segment.score >= threshold && !hidden.has(segment.label))
     .sort(byStart);
-  const found = new Map();
-  for (const detection of detections) {
-    for (const segment of truth) {
-      if (segment.start_s >= detection.end_s) break;
-      if (segment.label !== detection.label) continue;
-      const tiou = overlap(segment, detection);
-      if (tiou > (found.get(segment.id)?.tiou ?? 0)) found.set(segment.id, { tiou, id: detection.id });
-    }
-  }
-  const trueById = new Map(data.truth.map((segment) => [segment.id, segment]));
-  for (const detection of detections) {
-    const best = trueById.get(detection.best_truth);
-    const sameClass = !best || best.label === detection.label;
-    detection.error = data.truth.length > 0 && !(sameClass && (detection.best_tiou ?? 0) >= ENOUGH);
-  }
-  for (const segment of truth) segment.error = !((found.get(segment.id)?.tiou ?? 0) >= ENOUGH);
+  const found = judge(detections, data.truth);
+  judgeTruth(truth, found);
   return {
     truth,
     detections,
@@ -59,7 +39,16 @@ export function select(data, view) {
   };
 }
 
-export const EXPLAIN_ERROR = {
-  detection: "no true segment of this class overlaps it by half",
-  truth: "no shown detection of this class overlaps it by half",
-};
+/**
+ * Set `alone` of every detection: whether a row beside its own has none like it.
+ * @param {Object[]} main detections of the first row
+ * @param {Object[][]} others those of the rows beside it
+ */
+export function compareRows(main, others) {
+  for (const detection of main) detection.alone = false;
+  for (const row of others) {
+    const paired = pair(main, row);
+    for (const detection of main) detection.alone ||= !paired.has(detection);
+    for (const detection of row) detection.alone = !paired.has(detection);
+  }
+}

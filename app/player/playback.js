@@ -35,6 +35,7 @@ export class Playback {
     this.host = host;
     this.range = null; // the segment after which playing stops or begins again
     this.looping = false;
+    this.around = false; // whether a second before and after it is repeated with a segment
     this.duration_s = 0;
     this.video = el("video", { class: "mv-video", playsinline: true, preload: "auto", "data-testid": "video" });
     this.video.volume = host.settings.volume;

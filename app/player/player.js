@@ -1,25 +1,22 @@
 // The player: a video and all that is known of it, on one time axis under one playhead.
 
-import { AttentionTrack } from "./attention.js";
-import { Choice } from "./choice.js";
+import { Choice, placeOf } from "./choice.js";
 import { readTheme, watchTheme } from "./colours.js";
 import { Details } from "./details.js";
 import { el } from "./dom.js";
 import { Feeds } from "./feeds.js";
-import { GateTrack } from "./gates.js";
 import { Help } from "./help.js";
 import { listenToKeys } from "./keys.js";
 import { fitPicture } from "./layout.js";
+import { Others } from "./others.js";
 import { Playback } from "./playback.js";
 import { Reporter } from "./reporter.js";
-import { SegmentTrack } from "./segments.js";
-import { arranged, readSettings, writeSettings } from "./settings.js";
-import { SpectrogramTrack } from "./spectrogram.js";
+import { readSettings, writeSettings } from "./settings.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { Tour } from "./tour.js";
+import { makeTracks, tracksInOrder } from "./tracks.js";
 import { Transport } from "./transport.js";
-import { WaveformTrack } from "./waveform.js";
 
 export class Player {
   /** @param {HTMLElement|ShadowRoot} parent */
@@ -33,7 +30,9 @@ export class Player {
     this.transport = new Transport(this);
     this.details = new Details(this);
     this.help = new Help();
-    this.stage = new Stage(this.makeTracks(), this);
+    this.others = new Others(this, () => this.onFeed("others"));
+    Object.assign(this, makeTracks(this));
+    this.stage = new Stage(tracksInOrder(this), this);
     this.reporter = new Reporter(() => this.moment());
     this.top = el("div", { class: "mv-top" }, this.playback.screen, this.details.root);
     this.root = el("div", { class: "mv-player", "data-testid": "player", "data-painted": "false" },
@@ -44,18 +43,6 @@ export class Player {
     this.closers = [listenToKeys(this), watchTheme(this.root, () => this.retheme()),
       () => window.removeEventListener("resize", onResize)];
     this.root.__player = this;
-  }
-
-  makeTracks() {
-    this.trueTrack = new SegmentTrack("truth", this);
-    this.foundTrack = new SegmentTrack("detections", this);
-    this.gateTrack = new GateTrack(this);
-    this.attentionTrack = new AttentionTrack(this);
-    this.melTrack = new SpectrogramTrack(this);
-    this.waveTrack = new WaveformTrack(this);
-    const usual = [this.trueTrack, this.foundTrack, this.gateTrack, this.attentionTrack, this.melTrack, this.waveTrack];
-    for (const track of usual) track.setFolded(this.settings.folded.includes(track.name));
-    return arranged(usual, this.settings.order);
   }
 
   // --- what there is to see, for the parts, tests and measurements ------------------
@@ -113,6 +100,12 @@ export class Player {
     return this.choice.segment;
   }
 
+  /** What a detection is called: where there are several rows, by its row. */
+  nameOfRow({ id }) {
+    const { rows } = this.others;
+    return rows.length ? (rows[placeOf(id)]?.track ?? this.foundTrack).title : "detection";
+  }
+
   /** Where everything stands, as plain values. */
   state() {
     const { start_s, end_s } = this.timeline;
@@ -131,8 +124,9 @@ export class Player {
   // --- what the page gives ----------------------------------------------------------
 
   /** Take data from the page; nothing unchanged is fetched or drawn anew. */
-  update(data, report) {
+  update(data, report, ask) {
     this.reporter.report = report;
+    this.ask = ask;
     const newClip = data.clip.id !== this.clip?.id;
     const newVideo = newClip || data.clip.video_url !== this.clip.video_url;
     this.clip = data.clip;
@@ -140,7 +134,8 @@ export class Player {
     this.retheme();
     if (newClip) this.openClip();
     if (newVideo) this.playback.load();
-    this.dropForeign(newClip, data.sources.segments);
+    this.dropForeign(newClip, data);
+    this.pointOthers(data);
     this.feeds.point(data.sources);
     if (newClip || data.view.jump !== this.jump) this.follow(data.view);
     this.refresh();
@@ -156,9 +151,18 @@ export class Player {
   }
 
   /** Another run's detections have other names; true segments keep theirs. */
-  dropForeign(newClip, url) {
-    if (newClip || url === this.sources.segments.url || !this.selected?.startsWith("d")) return;
-    this.tour.select(null);
+  dropForeign(newClip, { sources, others = [] }) {
+    if (newClip || !this.selected || this.selected.startsWith("t")) return;
+    const place = placeOf(this.selected);
+    const before = place < 0 ? this.sources.segments.url : this.others.rows[place]?.source.url;
+    const after = place < 0 ? sources.segments : others[place]?.segments_url;
+    if (before !== after) this.tour.select(null);
+  }
+
+  /** Rows of other runs or sounds; with any, the first row bears its own name too. */
+  pointOthers({ others = [], name }) {
+    this.foundTrack.setTitle(others.length && name ? name : "Predicted");
+    if (this.others.point(others)) this.stage.setTracks(tracksInOrder(this));
   }
 
   /** Go where an address sends the view. */
@@ -174,9 +178,9 @@ export class Player {
 
   /** Bring the segment of an address into view once the segments are there. */
   revealChosen() {
-    if (!this.toReveal || this.sources.segments.state !== "ready") return;
+    if (!this.toReveal || this.sources.segments.state !== "ready" || !this.others.isReady(this.selected ?? "")) return;
     this.toReveal = false;
-    this.choice.update(this.sources.segments.value, this.view);
+    this.choice.update(this.sources.segments.value, this.view, this.others.values);
     const segment = this.selectedSegment;
     if (segment) this.timeline.reveal(segment.start_s, segment.end_s);
   }
@@ -184,15 +188,21 @@ export class Player {
   /** Choose anew what is shown; no data is fetched. */
   refresh() {
     const { segments } = this.sources;
-    this.choice.update(segments.value, this.view);
+    this.choice.update(segments.value, this.view, this.others.values);
     for (const track of [this.trueTrack, this.foundTrack]) {
       if (track.waitFor(segments, "No segments.")) track.show(this.selection, this.data, this.view);
     }
+    this.others.show(this.choice);
     this.stage.overview.segments = this.selection;
-    this.transport.showErrors(this.choice.errors.length, this.choice.canErr);
+    this.transport.showErrors(this.choice);
+    this.transport.showDifferences(this.choice);
     this.details.show(this.data, this.selection);
-    this.transport.showLoop(this.looping, Boolean(this.selectedSegment));
+    this.showLoop();
     this.stage.arrange();
+  }
+
+  showLoop() {
+    this.transport.showLoop(this.playback, Boolean(this.selectedSegment));
   }
 
   retheme() {
@@ -205,7 +215,7 @@ export class Player {
   }
 
   onFeed(name) {
-    if (name === "segments") {
+    if (name === "segments" || name === "others") {
       this.refresh();
       this.revealChosen();
       this.relayout();
@@ -226,6 +236,11 @@ export class Player {
       }
     }
     this.relayout();
+  }
+
+  /** Ask the page for a row beside the first one, or for none. */
+  askBeside() {
+    this.ask?.("beside");
   }
 
   setAttentionLevel(level) {
@@ -288,8 +303,15 @@ export class Player {
   /** Another segment is selected, or it plays in another way. */
   showChosen() {
     this.details.fillCard();
-    this.transport.showLoop(this.looping, Boolean(this.selectedSegment));
+    this.showLoop();
     this.stage.invalidate();
+  }
+
+  /** Choose the kind of error to go to: a kind, or the next (1) or previous (-1) one. */
+  chooseErrors(kind) {
+    if (typeof kind === "number") this.choice.turnKind(kind);
+    else this.choice.kind = kind;
+    this.transport.showErrors(this.choice);
   }
 
   onPoint(time_s, segment) {
@@ -338,7 +360,7 @@ export class Player {
   notePainted() {
     if (this.root.dataset.painted === "true") return;
     const drawn = this.stage.frame && !this.stage.scheduled;
-    if (drawn && !this.feeds.waiting && this.playback.settled) this.root.dataset.painted = "true";
+    if (drawn && !this.feeds.waiting && !this.others.waiting && this.playback.settled) this.root.dataset.painted = "true";
   }
 
   // --- the page ---------------------------------------------------------------------
@@ -355,6 +377,7 @@ export class Player {
     this.reporter.close();
     for (const close of this.closers) close();
     this.feeds.close();
+    this.others.close();
     this.stage.close();
     this.playback.close();
     this.root.remove();
@@ -366,15 +389,16 @@ const players = new WeakMap();
 /**
  * Show the player in `parent`, or update the one that is there.
  * @param {(moment: {clip_id: string, time_s: number, selected: string|null}) => void} report
+ * @param {(wish: "beside") => void} [ask] for another row of detections, or for none
  * @returns {() => void} removes it
  */
-export function mount(parent, data, report) {
+export function mount(parent, data, report, ask) {
   let player = players.get(parent);
   if (!player || player.closed) {
     player = new Player(parent);
     players.set(parent, player);
   }
-  player.update(data, report);
+  player.update(data, report, ask);
   return () => {
     player.close();
     players.delete(parent);

@@ -15,19 +15,24 @@ const CORNER = 10;
 const PLAIN = 9; // pixels; thinner bars are drawn without rounding or corners
 const SHADES = 32; // steps of fullness
 
+const WORDS = {
+  truth: {
+    name: "true",
+    title: "True",
+    hint: "annotated segments; a corner marks those that no shown detection finds",
+  },
+  detections: {
+    name: "predicted",
+    title: "Predicted",
+    hint: "detections; taller and fuller means a higher score, a corner marks an error",
+  },
+};
+
 export class SegmentTrack extends Track {
-  /** @param {"truth"|"detections"} kind */
-  constructor(kind, player) {
-    const isTrue = kind === "truth";
-    super(
-      isTrue ? "true" : "predicted",
-      isTrue ? "True" : "Predicted",
-      isTrue
-        ? "annotated segments; a corner marks those that no shown detection finds"
-        : "detections; taller and fuller means a higher score, a corner marks those that match no true segment",
-      player,
-    );
-    Object.assign(this, { kind, isTrue, segments: [], lanes: 0, widths: new Map() });
+  /** @param {"truth"|"detections"} kind @param {{name: string, title: string, hint: string}} words of the row */
+  constructor(kind, player, words = WORDS[kind]) {
+    super(words.name, words.title, words.hint, player);
+    Object.assign(this, { kind, isTrue: kind === "truth", segments: [], lanes: 0, widths: new Map() });
   }
 
   /** Take the segments the view shows now. */
@@ -128,6 +133,7 @@ export class SegmentTrack extends Track {
       context.lineWidth = 2;
       context.stroke();
     }
+    if (segment.alone) this.drawUnderline(context, theme, x, wide, top + tall);
     if (segment.error && wide > 6) {
       // The bar is still the current path: the mark keeps inside its rounding.
       context.save();
@@ -138,9 +144,16 @@ export class SegmentTrack extends Track {
     this.drawName(context, frame, segment, x, wide, y + high / 2, ink);
   }
 
+  /** The mark of a detection that the row beside has not. The bar stays the current path. */
+  drawUnderline(context, theme, x, wide, bottom) {
+    context.fillStyle = theme.text;
+    context.fillRect(x, bottom - 0.5, wide, 2);
+  }
+
   /** One of very many. */
   drawPlain(context, theme, segment, x, wide, y, high) {
     context.fillRect(x, y, wide, high);
+    if (segment.alone) this.drawUnderline(context, theme, x, wide, y + high);
     if (segment.error && wide > 6) this.drawCorner(context, theme, x + wide, y, high);
     if (segment.id !== this.player.selected) return;
     context.strokeStyle = theme.text;

@@ -55,15 +55,20 @@ export class Stage {
     this.invalidate();
   }
 
+  /** Show these tracks, from the top. */
+  setTracks(tracks) {
+    this.tracks = tracks;
+    this.rows.replaceChildren(...tracks.map((track) => track.row));
+    this.invalidate();
+  }
+
   /** @returns {boolean} whether there was room to move */
   move(track, step) {
     const from = this.tracks.indexOf(track);
     const to = from + step;
     if (to < 0 || to >= this.tracks.length) return false;
-    this.tracks.splice(from, 1);
-    this.tracks.splice(to, 0, track);
-    this.rows.replaceChildren(...this.tracks.map((each) => each.row));
-    this.invalidate();
+    const others = this.tracks.filter((each) => each !== track);
+    this.setTracks([...others.slice(0, to), track, ...others.slice(to)]);
     return true;
   }
 

@@ -1,5 +1,7 @@
 // From segment to segment: select, go to, play and repeat.
 
+const AROUND_S = 1; // before and after a segment that is repeated with what is around it
+
 export class Tour {
   /** @param {Player} player whose `choice`, `playback`, `timeline` and `reporter` are moved together */
   constructor(player) {
@@ -12,7 +14,7 @@ export class Tour {
     const id = segment?.id ?? null;
     if (id === choice.id) return;
     choice.id = id;
-    playback.range = playback.looping && segment ? segment : null;
+    playback.range = playback.looping && segment ? this.range(segment) : null;
     if (!segment) playback.looping = false;
     this.player.showChosen();
     reporter.tell();
@@ -26,7 +28,7 @@ export class Tour {
     this.player.seek(segment.start_s);
   }
 
-  /** Next (1) or previous (-1) of `detections`, `truth` or `errors`. */
+  /** Next (1) or previous (-1) of `detections`, `truth`, `errors`, `others` or `differences`. */
   go(kind, way) {
     this.visit(this.player.choice.neighbour(kind, way, this.player.time_s));
   }
@@ -35,15 +37,26 @@ export class Tour {
   play() {
     const segment = this.player.selectedSegment;
     if (!segment) return;
-    this.player.seek(segment.start_s);
-    this.player.playback.range = segment;
-    this.player.playback.play();
+    const { playback } = this.player;
+    const range = this.range(segment);
+    this.player.seek(range.start_s);
+    playback.range = range;
+    playback.play();
   }
 
-  toggleLoop() {
+  /** What is played of a segment: with some seconds around it where that was chosen. */
+  range({ start_s, end_s }) {
+    const { playback } = this.player;
+    const around_s = playback.looping && playback.around ? AROUND_S : 0;
+    return { start_s: Math.max(0, start_s - around_s), end_s: Math.min(playback.duration_s, end_s + around_s) };
+  }
+
+  /** Repeat the selected segment, or no longer. @param {boolean} around with a second before and after it */
+  toggleLoop(around = false) {
     const { playback } = this.player;
     if (!this.player.selectedSegment) return;
-    playback.looping = !playback.looping;
+    playback.looping = !(playback.looping && playback.around === around);
+    playback.around = around;
     playback.range = null;
     if (playback.looping) this.play();
     this.player.showChosen();

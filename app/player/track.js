@@ -34,13 +34,14 @@ export class Track {
     this.context = this.canvas.getContext("2d");
     this.extras = el("div", { class: "mv-extras" });
     this.fold = button(`fold-${name}`, `Fold ${title}`, () => player.toggleFold(this), icon("down", 12));
+    this.label = el("span", { class: "mv-name" }, title);
     this.note = el("span", { class: "mv-note", "data-testid": `note-${name}` });
     const move = (step, way) =>
       button(`move-${way}-${name}`, `Move ${title} ${way}`, () => player.moveTrack(this, step), icon(way, 12));
     this.gutter = el(
       "div",
       { class: "mv-gutter" },
-      el("div", { class: "mv-title", title: hint }, this.fold, el("span", { class: "mv-name" }, title), this.note,
+      el("div", { class: "mv-title", title: hint }, this.fold, this.label, this.note,
         el("span", { class: "mv-move" }, move(-1, "up"), move(1, "down"))),
       this.extras,
     );
@@ -49,6 +50,16 @@ export class Track {
     this.status = el("div", { class: "mv-status", role: "status", hidden: true }, this.text, this.retry);
     this.row = el("div", { class: "mv-row", "data-testid": `track-${name}` }, this.canvas, this.gutter, this.status);
     this.row.track = this;
+  }
+
+  /** Call the row something else. */
+  setTitle(title) {
+    if (title === this.title) return;
+    this.title = title;
+    this.label.textContent = title;
+    this.label.title = title;
+    this.canvas.setAttribute("aria-label", `${title}: ${this.hint}`);
+    this.setFolded(this.folded);
   }
 
   /** Pixels the row takes now. */

@@ -1,6 +1,7 @@
 // The line of controls between the video and the tracks.
 
 import { button, el, icon } from "./dom.js";
+import { ERRORS } from "./errors.js";
 import { formatTime } from "./timeline.js";
 
 export const SPEEDS = [0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 4];
@@ -19,19 +20,21 @@ export class Transport {
     this.volume = el("input", { class: "mv-volume", type: "range", min: 0, max: 1, step: 0.05, title: "Loudness",
       "aria-label": "Loudness", "data-testid": "volume", oninput: () => player.playback.setVolume(Number(this.volume.value)) });
     this.loop = button("loop-selected", "Repeat the selected segment (R)", () => player.tour.toggleLoop(), icon("loop"));
+    this.around = button("loop-around", "Repeat it with one second around it (Shift+R)", () => player.tour.toggleLoop(true),
+      icon("loopAround"));
     const group = (label, ...items) => el("span", { class: "mv-group", role: "group", "aria-label": label }, ...items);
-    this.errorCount = el("span", { class: "mv-soft mv-error-count", "data-testid": "error-count" });
-    this.errors = group("Errors",
-      button("previous-error", "Previous error (Shift+E)", () => player.tour.go("errors", -1), icon("previous", 12), icon("error", 13)),
-      button("next-error", "Next error (E)", () => player.tour.go("errors", 1), icon("error", 13), icon("next", 12)),
-      this.errorCount);
+    this.errorKind = el("select", { class: "mv-select", title: "Kind of error to go to (X)", "aria-label": "Kind of error",
+      "data-testid": "error-kind", onchange: () => player.chooseErrors(this.errorKind.value) });
+    this.errors = group("Errors", ...this.ways("error", "error", "errors", "E"), this.errorKind);
+    this.differences = group("Differences", ...this.ways("difference", "differs", "differences", "D"),
+      (this.differenceCount = el("span", { class: "mv-soft mv-count-of", "data-testid": "difference-count" })));
     this.root = el("div", { class: "mv-transport", role: "toolbar", "aria-label": "Playback" },
       group("Playback",
         button("previous", "Previous detection ([)", () => player.tour.go("detections", -1), icon("previous")),
         this.play,
         button("next", "Next detection (])", () => player.tour.go("detections", 1), icon("next")),
-        this.loop),
-      this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors,
+        this.loop, this.around),
+      this.clock, this.speed, group("Sound", this.mute, this.volume), this.errors, this.differences,
       el("span", { class: "mv-space" }),
       group("Zoom",
         button("zoom-out", "Zoom out (−)", () => player.zoom(1 / 1.6), icon("zoomOut")),
@@ -49,9 +52,20 @@ export class Transport {
     this.speed.value = String(speed);
   }
 
-  showLoop(looping, possible) {
-    this.loop.disabled = !possible;
-    this.loop.setAttribute("aria-pressed", String(looping));
+  /** Buttons to the previous and next of a kind. */
+  ways(word, picture, kind, key) {
+    const go = (way) => () => this.player.tour.go(kind, way);
+    return [
+      button(`previous-${word}`, `Previous ${word} (Shift+${key})`, go(-1), icon("previous", 12), icon(picture, 13)),
+      button(`next-${word}`, `Next ${word} (${key})`, go(1), icon(picture, 13), icon("next", 12)),
+    ];
+  }
+
+  showLoop({ looping, around }, possible) {
+    for (const [knob, mine] of [[this.loop, !around], [this.around, around]]) {
+      knob.disabled = !possible;
+      knob.setAttribute("aria-pressed", String(looping && mine));
+    }
   }
 
   showPlaying(playing) {
@@ -69,8 +83,20 @@ export class Transport {
     this.volume.value = String(video.muted ? 0 : video.volume);
   }
 
-  showErrors(count, known) {
-    this.errors.hidden = !known;
-    this.errorCount.textContent = known ? `${count} error${count === 1 ? "" : "s"}` : "";
+  /** How many errors there are of each kind, and which kind is chosen. @param {Choice} choice */
+  showErrors(choice) {
+    this.errors.hidden = !choice.canErr;
+    const counts = choice.errorCounts;
+    const options = Object.keys(counts).filter((kind) => kind === "any" || counts[kind] || kind === choice.kind);
+    this.errorKind.replaceChildren(...options.map((kind) => el("option", { value: kind, selected: kind === choice.kind },
+      kind === "any" ? `${counts.any} error${counts.any === 1 ? "" : "s"}` : `${counts[kind]} ${ERRORS[kind].name}`)));
+    this.errorKind.value = choice.kind;
+  }
+
+  /** How many detections only one of the rows has. @param {Choice} choice */
+  showDifferences(choice) {
+    this.differences.hidden = !choice.others.length;
+    const count = choice.pool("differences").length;
+    this.differenceCount.textContent = `${count} difference${count === 1 ? "" : "s"}`;
   }
 }

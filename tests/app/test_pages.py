@@ -120,6 +120,18 @@ def test_a_sound_not_heard_yet_is_detected_with_in_the_background(app_context: A
     assert not page.exception and not page.error
 
 
+def test_rows_beside_the_first_are_chosen_and_addressed(app_context: AppContext) -> None:
+    page = open_page(clip="clip_1", run="verb_mrav", **{"with": "verb_visual"})
+    beside = chosen(page.multiselect, "Beside it")
+    assert beside.value == ["verb_visual"]
+    assert "verb_mrav" not in beside.options and "verb_mrav · no sound" in beside.options
+    beside.set_value(["verb_visual", "verb_mrav@off"]).run()
+    assert not page.exception and not page.error
+    assert addressed(page)["with"] == "verb_visual,verb_mrav@off"
+    chosen(page.selectbox, "Run").set_value("verb_visual").run()
+    assert addressed(page)["with"] == "verb_mrav@off", "the first row does not stand beside itself"
+
+
 def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
     page = open_page(run="verb_visual", audio="off")
     assert chosen(page.selectbox, "Sound").disabled

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.sides import Side, usual_side
 from app.view import View
 from mravff_core import AudioCondition, Workspace
 from tests.small_workspace import VERBS, small_workspace
@@ -33,8 +35,11 @@ views = st.builds(
     threshold=st.integers(0, 100).map(lambda percent: percent / 100),
     classes=st.lists(st.sampled_from(VERBS), unique=True).map(tuple),
     time_s=st.integers(0, 10**6).map(lambda thousandths: thousandths / 1000),
-    selected=st.sampled_from([None, "d0", "t1"]),
-)
+    selected=st.sampled_from([None, "d0", "t1", "o1d2"]),
+    others=st.lists(
+        st.builds(Side, st.sampled_from(["verb_mrav", "verb_visual"]), conditions), unique=True, max_size=4
+    ),
+).map(lambda view: replace(view, others=tuple(side for side in view.others if side != view.main)[:3]))
 
 
 @given(views)
@@ -63,6 +68,9 @@ def test_without_an_address_the_run_that_listens_is_shown(workspace: Workspace) 
         ({"t": "inf"}, "time 'inf'"),
         ({"t": "nan"}, "time 'nan'"),
         ({"classes": "fly"}, "class 'fly'"),
+        ({"with": "gone@off"}, "the run 'gone' beside the first"),
+        ({"with": "verb_visual@loud"}, "second side that is not there"),
+        ({"with": "@off"}, "names no run"),
     ],
 )
 def test_an_address_that_does_not_fit_is_repaired_with_a_word(
@@ -80,8 +88,6 @@ def test_an_empty_workspace_has_a_view(tmp_path: Path) -> None:
 
 
 def test_own_videos_come_first_and_training_clips_last(workspace: Workspace, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     from app.view import clips_in_order
 
     other = Workspace.create(tmp_path / "order", name="Order", label_sets={"verb": ["cut"]})
@@ -89,3 +95,17 @@ def test_own_videos_come_first_and_training_clips_last(workspace: Workspace, tmp
     for clip_id, split in (("a", "train"), ("b", "validation"), ("c", "own")):
         other.add_clips([replace(clip, clip_id=clip_id, split=split)])
     assert clips_in_order(other) == ["c", "b", "a"]
+
+
+def test_what_stands_beside_when_nothing_is_said(workspace: Workspace) -> None:
+    infos = workspace.runs()
+    assert usual_side(infos, "verb", Side("verb_mrav")) == Side("verb_mrav", AudioCondition("off"))
+    assert usual_side(infos, "verb", Side("verb_mrav", AudioCondition("off"))) == Side("verb_mrav")
+    assert usual_side(infos, "verb", Side("verb_visual")) == Side("verb_mrav"), "it never listens"
+    assert usual_side(infos, "noun", Side("verb_mrav")) is None
+
+
+def test_at_most_three_rows_stand_beside_the_first(workspace: Workspace) -> None:
+    text = ",".join(f"verb_mrav@noise:{decibels}" for decibels in range(5))
+    view, complaints = View.from_query({"with": text, "run": "verb_visual"}, workspace)
+    assert len(view.others) == 3 and "asks for 5" in complaints[0]

@@ -294,3 +294,18 @@ def test_leaving_the_page_closes_the_player_and_coming_back_makes_one(clip_page:
     assert clip_page.page.get_by_test_id("player").count() == 1
     assert clip_page.state("p.clip.id") == "clip_0"
     assert address(clip_page)["clip"] == "clip_0"
+
+
+def test_a_key_puts_the_same_without_sound_beside_and_the_address_keeps_it(clip_page: Watched, server: Server) -> None:
+    clip_page.page.keyboard.press("b")
+    clip_page.wait("p.others.rows[0]?.value && p.tracks[2].segments.length > 0", 20_000)
+    assert "with=verb_mrav%40off" in clip_page.page.url
+    assert clip_page.page.get_by_test_id("track-other-1").inner_text().startswith("verb_mrav · no sound")
+    clip_page.page.keyboard.press(")")
+    clip_page.page.wait_for_url("**segment=o1d*")
+    chosen = clip_page.state("p.selected")
+    clip_page.open(clip_page.page.url)
+    clip_page.wait(f"p.selected === '{chosen}' && p.selectedSegment !== null")
+    clip_page.page.keyboard.press("b")
+    clip_page.wait("!p.others.rows.length && p.selected === null")
+    assert "with" not in clip_page.page.url

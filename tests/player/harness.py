@@ -37,7 +37,9 @@ const sheet = document.createElement("link");
 Object.assign(sheet, { rel: "stylesheet", href: "/player/player.css" });
 shadow.append(sheet);
 window.told = [];
-window.show = (data) => (window.unmount = mount(shadow, data, (moment) => window.told.push(moment)));
+window.wishes = [];
+window.show = (data) => (window.unmount = mount(shadow, data, (moment) => window.told.push(moment),
+  (wish) => window.wishes.push(wish)));
 Object.defineProperty(window, "player", { get: () => shadow.querySelector(".mv-player")?.__player });
 sheet.onload = () => (window.ready = true);
 </script></body></html>"""
