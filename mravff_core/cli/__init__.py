@@ -16,6 +16,7 @@ from mravff_core.errors import MravffError
 # Order of the help page.
 GROUPS = (
     "demo",
+    "epic_size",
     "localize",
     "import_",
     "extract",
