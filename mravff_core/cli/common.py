@@ -134,8 +134,9 @@ def progress_bar(name: str) -> Iterator[Callable[[float], None]]:
     ) as bar:
 
         def report(share: float) -> None:
-            bar.n = min(100.0, 100 * share)
-            bar.refresh()
+            before, bar.n = bar.n, min(100.0, 100 * share)
+            if int(before) != int(bar.n):
+                bar.refresh()
 
         yield report
         report(1.0)

@@ -1,11 +1,11 @@
-"""`import`: true segments, and other tools' detections, for clips of the workspace."""
+"""`import`: true segments, sounds and other tools' detections for clips of the workspace; whole data sets."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 
-from mravff_core.cli import common
+from mravff_core.cli import common, import_dataset
 
 
 def register(commands: common.Commands) -> None:
@@ -22,6 +22,8 @@ def register(commands: common.Commands) -> None:
     common.add_workspace(parser)
     common.add_json(parser)
     kinds = parser.add_subparsers(title="other kinds of import", metavar="KIND")
+    import_dataset.register(kinds)
+    _register_sounds(kinds)
     _register_detections(kinds)
 
 
@@ -38,6 +40,15 @@ def _register_detections(kinds: common.Commands) -> None:
     parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
     parser.add_argument("--label-set", default="verb", help="what a single label is (default: verb)")
     parser.add_argument("--replace", action="store_true", help="make an imported run of that name anew")
+    common.add_workspace(parser, nested=True)
+    common.add_json(parser, nested=True)
+
+
+def _register_sounds(kinds: common.Commands) -> None:
+    parser = common.add_command(
+        kinds, "epic-sounds", run_sounds, "take EPIC-Sounds' events as known sounds of clips of the workspace"
+    )
+    parser.add_argument("--annotations", nargs="+", required=True, metavar="CSV", help="EPIC_Sounds_*.csv")
     common.add_workspace(parser, nested=True)
     common.add_json(parser, nested=True)
 
@@ -92,3 +103,39 @@ def run_detections(args: argparse.Namespace) -> None:
         f"{made.clips_not_in_workspace} clips of the file are not in the workspace, "
         f"{made.clips_without_detections} clips of the workspace are not in the file"
     )
+
+
+def run_sounds(args: argparse.Namespace) -> None:
+    """Put the events in place of those the same clips had."""
+    import pandas as pd
+
+    from mravff_core.data.sound_events import read_epic_sounds
+    from mravff_core.errors import AnnotationError
+
+    workspace = common.open_workspace(args)
+    events = read_epic_sounds(args.annotations)
+    known = events["clip_id"].isin(workspace.clip_ids())
+    if not known.any():
+        raise AnnotationError(
+            f"{args.annotations[0]}: none of its {events['clip_id'].nunique()} videos is a clip of the workspace; "
+            "import EPIC-Kitchens-100 first"
+        )
+    new, before = events[known], workspace.sound_events
+    kept = None if before is None else before[~before["clip_id"].isin(new["clip_id"])]
+    workspace.set_sound_events(new if kept is None or kept.empty else pd.concat([kept, new], ignore_index=True))
+    clips, silent = set(new["clip_id"]), set(workspace.clip_ids()) - set(new["clip_id"])
+    result = {
+        "events": len(new),
+        "classes": int(new["sound"].nunique()),
+        "clips": len(clips),
+        "clips_without_events": len(silent),
+        "videos_not_in_workspace": int(events.loc[~known, "clip_id"].nunique()),
+    }
+    if args.json:
+        common.print_json(result)
+    else:
+        print(
+            f"{result['events']} sound events of {result['classes']} classes in {result['clips']} clips; "
+            f"{result['clips_without_events']} clips of the workspace have none, "
+            f"{result['videos_not_in_workspace']} videos of the files are not in the workspace"
+        )

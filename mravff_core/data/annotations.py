@@ -46,7 +46,7 @@ def read_annotations(path: Path | str, label_set: str = "verb") -> pd.DataFrame:
         raise AnnotationError(
             f"{path}: not readable as {path.suffix[1:].upper()} ({first_line}); truncated?"
         ) from error
-    return _checked(path, table)
+    return checked_times(path, table)
 
 
 def to_workspace_table(table: pd.DataFrame, label_sets: Mapping[str, Sequence[str]], where: Path | str) -> pd.DataFrame:
@@ -98,8 +98,8 @@ def _csv(path: Path, table: pd.DataFrame) -> pd.DataFrame:
             {
                 "clip_id": table["video_id"].astype(str),
                 "segment_id": table.get("narration_id", pd.Series(table.index.astype(str))).astype(str),
-                "start_s": [_timestamp_s(path, value) for value in table["start_timestamp"]],
-                "end_s": [_timestamp_s(path, value) for value in table["stop_timestamp"]],
+                "start_s": [timestamp_s(path, value) for value in table["start_timestamp"]],
+                "end_s": [timestamp_s(path, value) for value in table["stop_timestamp"]],
                 "verb": table["verb_class"],
                 "noun": table["noun_class"],
             }
@@ -118,8 +118,8 @@ def _csv(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _timestamp_s(path: Path, text: object) -> float:
-    """Seconds of `hours:minutes:seconds`."""
+def timestamp_s(path: Path, text: object) -> float:
+    """Seconds of `hours:minutes:seconds`. Raises: AnnotationError, naming the file."""
     try:
         hours, minutes, seconds = str(text).split(":")
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
@@ -127,7 +127,8 @@ def _timestamp_s(path: Path, text: object) -> float:
         raise AnnotationError(f"{path}: time {text!r} is not hours:minutes:seconds") from None
 
 
-def _checked(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+def checked_times(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose `start_s` and `end_s` are seconds, in order. Raises: AnnotationError, naming the file."""
     for name in ("start_s", "end_s"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
         if not np.isfinite(numbers).all():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +16,12 @@ from mravff_core.errors import FeatureError
 from mravff_core.files import written_aside
 from mravff_core.time_grid import TimeGrid
 
+Read = TypeVar("Read")
+
 _GRID_FIELDS = ("hop_frames", "window_frames", "frames_per_second", "offset_frames")
-READABLE_SUFFIXES = (".npz", ".npy", ".pt", ".pth")
+_NAMED = ("features", "feats")
+HDF5_SUFFIXES = (".h5", ".hdf5")
+READABLE_SUFFIXES = (".npz", ".npy", ".pt", ".pth", *HDF5_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: i
     """Read a feature file in either orientation.
 
     Args:
-        path: `.npz` (array `features`, `feats`, or the only one), `.npy`, `.pt` or `.pth`.
+        path: `.npz` or `.h5` (array `features`, `feats`, or the only one), `.npy`, `.pt` or `.pth`.
         grid: time grid of files that do not hold their own.
         channels: expected channels; also tells [channels, time] from [time, channels].
             Without it the array is taken as [channels, time], as `write_features` writes it.
@@ -53,23 +60,63 @@ def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: i
     if grid is None:
         raise FeatureError(f"{path}: holds no time grid; give hop, window and frames per second")
     array = _oriented(path, array, channels)
+    return Features(checked_array(path, array), grid)
+
+
+def checked_array(path: Path, array: NDArray) -> NDArray[np.float32]:
+    """An array as detectors read it. Raises: FeatureError for values that are not finite."""
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise FeatureError(f"{path}: {bad} of {array.size} values are not finite; was feature extraction interrupted?")
-    return Features(np.ascontiguousarray(array, dtype=np.float32), grid)
+    return np.ascontiguousarray(array, dtype=np.float32)
 
 
-def _load(path: Path) -> tuple[NDArray, TimeGrid | None]:
+def load_array(path: Path, key: str = "") -> NDArray:
+    """The one array of a feature file, as it was saved; no time grid.
+
+    Args:
+        path: of any readable suffix.
+        key: which array of a `.h5` file; empty for `features`, `feats` or the only one.
+    Raises: FeatureError if the file is missing, unreadable, or holds no such array.
+    """
+    return _load(path, key)[0]
+
+
+def array_shape(path: Path, key: str = "") -> tuple[int, ...]:
+    """Shape of the array that `load_array` gives, without reading its values where the format allows that."""
+    if path.is_file() and path.suffix in (".npy", ".npz"):
+        return _numpy_shape(path)
+    with _refused_readably(path):
+        if path.is_file() and path.suffix in HDF5_SUFFIXES:
+            return _of_hdf5(path, key, lambda array: tuple(array.shape))
+    return load_array(path, key).shape
+
+
+def _load(path: Path, key: str = "") -> tuple[NDArray, TimeGrid | None]:
     if not path.is_file():
         raise FeatureError(f"{path}: no such feature file; run feature extraction or check the folder")
     if path.suffix not in READABLE_SUFFIXES:
+        pickled = "; a pickle may run code and is never opened, save the array as .npy" if path.suffix == ".pkl" else ""
         raise FeatureError(
-            f"{path}: suffix {path.suffix!r} is not a feature file; expected {' '.join(READABLE_SUFFIXES)}"
+            f"{path}: suffix {path.suffix!r} is not a feature file; expected {' '.join(READABLE_SUFFIXES)}{pickled}"
         )
-    try:
+    with _refused_readably(path):
         if path.suffix in (".pt", ".pth"):
             return _tensor_of(path), None
+        if path.suffix in HDF5_SUFFIXES:
+            return _of_hdf5(path, key, lambda array: array[()]), None
         stored = np.load(path, allow_pickle=False)
+    if isinstance(stored, np.ndarray):
+        return stored, None
+    with stored:
+        return _array_of(path, stored), _grid_of(path, stored)
+
+
+@contextmanager
+def _refused_readably(path: Path) -> Iterator[None]:
+    """Turns what libraries raise for damaged files into one sentence."""
+    try:
+        yield
     except FeatureError:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
@@ -80,10 +127,6 @@ def _load(path: Path) -> tuple[NDArray, TimeGrid | None]:
         raise FeatureError(
             f"{path}: refused ({_first_line(error)}); expected plain tensors, no pickled objects"
         ) from error
-    if isinstance(stored, np.ndarray):
-        return stored, None
-    with stored:
-        return _array_of(path, stored), _grid_of(path, stored)
 
 
 def _tensor_of(path: Path) -> NDArray:
@@ -96,13 +139,53 @@ def _tensor_of(path: Path) -> NDArray:
     return value.detach().float().numpy()
 
 
-def _array_of(path: Path, stored: np.lib.npyio.NpzFile) -> NDArray:
-    names = [name for name in stored.files if name not in _GRID_FIELDS]
-    named = [name for name in ("features", "feats") if name in names]
+def _of_hdf5(path: Path, key: str, take: Callable[[Any], Read]) -> Read:
+    """What `take` makes of one data set of an HDF5 file."""
+    # Few features come as HDF5.
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        found = file[key] if key and key in file else None if key else file
+        if isinstance(found, h5py.Group):
+            names = [name for name in found if isinstance(found[name], h5py.Dataset)]
+            name = next((name for name in _NAMED if name in names), names[0] if len(names) == 1 else None)
+            found = found[name] if name is not None else None
+        if not isinstance(found, h5py.Dataset):
+            holds = ", ".join(list(file)[:4]) or "nothing"
+            wanted = repr(key) if key else "one called 'features' or 'feats'"
+            raise FeatureError(f"{path}: has no array {wanted}; it holds {holds}, {len(file)} in all")
+        return take(found)
+
+
+def _numpy_shape(path: Path) -> tuple[int, ...]:
+    with _refused_readably(path):
+        if path.suffix == ".npy":
+            with path.open("rb") as file:
+                return _header_shape(file)
+        with np.load(path, allow_pickle=False) as stored, zipfile.ZipFile(path) as archive:
+            member = f"{_array_name(path, stored.files)}.npy"
+            with archive.open(member) as file:
+                return _header_shape(file)
+
+
+def _header_shape(file: IO[bytes]) -> tuple[int, ...]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)[0]
+
+
+def _array_name(path: Path, names: list[str]) -> str:
+    names = [name for name in names if name not in _GRID_FIELDS]
+    named = [name for name in _NAMED if name in names]
     if not named and len(names) != 1:
         raise FeatureError(f"{path}: holds arrays {names}, expected one called 'features' or 'feats'")
+    return (named or names)[0]
+
+
+def _array_of(path: Path, stored: np.lib.npyio.NpzFile) -> NDArray:
+    name = _array_name(path, stored.files)
     try:
-        return stored[(named or names)[0]]
+        return stored[name]
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise FeatureError(f"{path}: array cannot be read ({_first_line(error)}); truncated?") from error
 

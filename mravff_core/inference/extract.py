@@ -71,7 +71,11 @@ def missing_features(workspace: Workspace, clip_id: str, feature_sets: Sequence[
     needed = {}
     for feature_set in feature_sets:
         name = workspace.settings.encoders.get(feature_set, "")
-        is_audio = name in ENCODERS and isinstance(ENCODERS[name](), AudioEncoder)
+        source = workspace.feature_sources.get(feature_set)
+        if source is None:
+            is_audio = name in ENCODERS and isinstance(ENCODERS[name](), AudioEncoder)
+        else:
+            is_audio = source.modality == "audio"
         if not workspace.has_features(feature_set, clip_id) and (clip.has_audio or not is_audio):
             needed[feature_set] = name
     return needed

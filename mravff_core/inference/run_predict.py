@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -211,14 +209,10 @@ def _input_hashes(workspace: Workspace, clip_id: str, sets: Sequence[str], condi
     hashes = {}
     for source in _listened(clip_id, condition):
         for feature_set in sets:
-            path = workspace.feature_path(feature_set, source)
-            if path.is_file():
-                hashes[f"{feature_set}/{source}"] = _sha256(path)
+            stamp = workspace.feature_stamp(feature_set, source)
+            if stamp is not None:
+                hashes[f"{feature_set}/{source}"] = stamp
     return hashes
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write_manifest(run: Run, condition: AudioCondition, clips: dict[str, Any], seconds: float, device: str) -> None:

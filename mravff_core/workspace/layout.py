@@ -1,6 +1,6 @@
 """A workspace on disk: one folder holds one project.
 
-workspace.yaml           name, label sets, media roots, encoders
+workspace.yaml           name, label sets, media roots, encoders, features that lie elsewhere
 clips.parquet            one row a clip
 annotations.parquet      one row a true segment, one column a label set
 sound_events.parquet     audible events, where known
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ import pandas as pd
 import yaml
 
 from mravff_core.config import from_mapping, read_yaml, to_mapping
+from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
 from mravff_core.errors import WorkspaceError
 from mravff_core.files import write_text
-from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id
+from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.tables import read_table, write_table
 
@@ -46,12 +48,14 @@ class WorkspaceSettings:
         label_sets: class names by label set; a label is an index into its list.
         media_roots: folders that relative clip paths are looked up in; relative ones lie in the workspace.
         encoders: encoder name by feature set, such as `{"visual": "light_visual"}`.
+        feature_sources: by feature set, a `FeatureSource` for features that stay outside the workspace.
     """
 
     name: str = "workspace"
     label_sets: dict = field(default_factory=dict)
     media_roots: tuple[str, ...] = ("media",)
     encoders: dict = field(default_factory=dict)
+    feature_sources: dict = field(default_factory=dict)
 
 
 class Workspace:
@@ -73,7 +77,7 @@ class Workspace:
                 f"{self.folder}: found {found}, expected a workspace with {SETTINGS_FILE}; "
                 "make the demo with 'python -m mravff_core demo --workspace DIR'"
             )
-        self.settings = _settings(self.folder / SETTINGS_FILE)
+        self._read_settings()
         self._tables: dict[Path, tuple[int, pd.DataFrame]] = {}
 
     @classmethod
@@ -231,20 +235,50 @@ class Workspace:
         return table.drop(columns=others).astype({"label": "int64"}).reset_index(drop=True)
 
     def feature_path(self, feature_set: str, clip_id: str) -> Path:
-        """Where features of a clip lie or would lie."""
+        """Where features of a clip lie or would lie in the workspace."""
         return self.folder / "features" / feature_set / f"{clip_id}.npz"
 
     def has_features(self, feature_set: str, clip_id: str) -> bool:
         """Whether features of a clip are there."""
-        return self.feature_path(feature_set, clip_id).is_file()
+        source = self.feature_sources.get(feature_set)
+        own = self.feature_path(feature_set, clip_id).is_file()
+        return own or (source is not None and source.has(source_name(clip_id)))
 
     def features(self, feature_set: str, clip_id: str) -> Features:
-        """Features of a clip. Raises: FeatureError."""
-        return read_features(self.feature_path(feature_set, clip_id))
+        """Features of a clip, its own before those that lie elsewhere. Raises: FeatureError, WorkspaceError."""
+        path, source = self.feature_path(feature_set, clip_id), self.feature_sources.get(feature_set)
+        if source is None or path.is_file():
+            return read_features(path)
+        clip = self.clip(clip_id)
+        return source.read(source_name(clip_id), clip.duration_s, clip.frames_per_second)
+
+    def feature_stamp(self, feature_set: str, clip_id: str) -> str | None:
+        """What changes when a clip's features do; None where there are none."""
+        path, source = self.feature_path(feature_set, clip_id), self.feature_sources.get(feature_set)
+        if path.is_file():
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        return (
+            source.stamp(source_name(clip_id))
+            if source is not None and self.has_features(feature_set, clip_id)
+            else None
+        )
 
     def set_features(self, feature_set: str, clip_id: str, features: Features) -> None:
         """Store features of a clip."""
         write_features(self.feature_path(feature_set, clip_id), features)
+
+    def set_feature_source(self, feature_set: str, source: FeatureSource, encoder: str) -> None:
+        """Point to features outside the workspace, and say what encoder made them."""
+        with self._lock():
+            self._read_settings()
+            settings = dataclasses.replace(
+                self.settings,
+                encoders={**self.settings.encoders, feature_set: encoder},
+                feature_sources={**self.settings.feature_sources, feature_set: to_mapping(source)},
+            )
+            text = yaml.safe_dump(to_mapping(settings), sort_keys=False, allow_unicode=True)
+            write_text(self.folder / SETTINGS_FILE, text)
+            self._read_settings()
 
     # --- runs --------------------------------------------------------------------
 
@@ -273,6 +307,14 @@ class Workspace:
 
     # --- inner -------------------------------------------------------------------
 
+    def _read_settings(self) -> None:
+        where = self.folder / SETTINGS_FILE
+        self.settings = from_mapping(WorkspaceSettings, read_yaml(where), str(where))
+        self.feature_sources = {
+            str(name): from_mapping(FeatureSource, raw, f"{where}: feature_sources.{name}")
+            for name, raw in self.settings.feature_sources.items()
+        }
+
     def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         path = self.folder / name
         changed = path.stat().st_mtime_ns if path.is_file() else -1
@@ -290,10 +332,6 @@ class Workspace:
 
     def _lock(self) -> filelock.FileLock:
         return filelock.FileLock(self.folder / ".lock", timeout=30)
-
-
-def _settings(path: Path) -> WorkspaceSettings:
-    return from_mapping(WorkspaceSettings, read_yaml(path), str(path))
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,237 @@
+"""A data set's own files: its videos with their splits, its classes, and true segments by name."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mravff_core.data.annotations import read_annotations
+from mravff_core.errors import AnnotationError
+
+_SPLITS = {"training": "train", "testing": "test", "val": "validation"}
+_EPIC_INFO = "EPIC_100_video_info.csv"
+_EPIC_CLASSES = {"verb": "EPIC_100_verb_classes.csv", "noun": "EPIC_100_noun_classes.csv"}
+
+
+@dataclass(frozen=True)
+class SourceVideo:
+    """One video as its data set describes it; 0 where a number is not given."""
+
+    name: str
+    split: str
+    duration_s: float = 0.0
+    frames_per_second: float = 0.0
+
+
+@dataclass(frozen=True)
+class DataSetFiles:
+    """What a data set's files hold.
+
+    Attributes:
+        videos: by name.
+        segments: `clip_id` (the video's name), `segment_id`, `start_s`, `end_s` and a column of
+            names or numbers for each label set.
+        label_sets: class names by label set.
+    """
+
+    videos: dict[str, SourceVideo]
+    segments: pd.DataFrame
+    label_sets: dict[str, tuple[str, ...]]
+
+
+def read_dataset(
+    paths: Sequence[Path | str], *, label_set: str, classes: Path | str | None = None, split: str | None = None
+) -> DataSetFiles:
+    """Read the annotation files of one data set, told apart by content.
+
+    Args:
+        paths: ActivityNet-style JSON files; or EPIC-Kitchens' CSV files, or the folder that holds
+            them with their classes and lengths; or plain CSV files with `clip_id, start_s, end_s`,
+            a column a label set, and perhaps `split`, `duration_s` and `frames_per_second`.
+        label_set: what the single label of JSON files is.
+        classes: class names of that label set, one a line; by default what the annotations name,
+            in the order of their numbers where they have such, else of the alphabet.
+        split: of files that do not say it.
+    Raises: AnnotationError for files that are missing, malformed or of several kinds.
+    """
+    files = [file for path in paths for file in _files(Path(path))]
+    names = None if classes is None else _class_names(Path(classes))
+    if all(file.suffix.lower() == ".json" for file in files):
+        return _activitynet(files, label_set, names, split)
+    if any(file.suffix.lower() == ".json" for file in files):
+        raise AnnotationError(f"{files[0]}: is given beside files of another kind; expected JSON alone or CSV alone")
+    headers = {file: _columns(file) for file in files}
+    if all("video_id" in columns for columns in headers.values()):
+        return _epic(headers, split)
+    return _plain(files, label_set, names, split)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [file for file in sorted(path.glob("EPIC_100_*.csv")) if _is_epic_annotation(file)]
+        if not found:
+            raise AnnotationError(f"{path}: holds none of EPIC-Kitchens' annotation files; name the files themselves")
+        return found
+    if not path.is_file():
+        raise AnnotationError(f"{path}: no such annotation file")
+    return [path]
+
+
+def _is_epic_annotation(path: Path) -> bool:
+    return path.name not in (_EPIC_INFO, *_EPIC_CLASSES.values()) and "video_id" in _columns(path)
+
+
+def _activitynet(
+    paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None
+) -> DataSetFiles:
+    videos: dict[str, SourceVideo] = {}
+    numbers: dict[str, int] = {}
+    tables = []
+    for path in paths:
+        tables.append(read_annotations(path, label_set))
+        for name, entry in json.loads(path.read_text(encoding="utf-8"))["database"].items():
+            videos[name] = SourceVideo(
+                name,
+                _split(entry.get("subset") or split),
+                _number(path, name, entry, "duration"),
+                _number(path, name, entry, "fps"),
+            )
+            for item in entry.get("annotations", []):
+                if isinstance(item.get("label_id"), int):
+                    _settle(numbers, str(item["label"]), item["label_id"], path)
+    segments = pd.concat(tables, ignore_index=True)
+    if names is None:
+        names = _numbered(numbers) if numbers else tuple(sorted({str(label) for label in segments[label_set]}))
+    return DataSetFiles(videos, segments, {label_set: names})
+
+
+def _epic(headers: Mapping[Path, Sequence[str]], split: str | None) -> DataSetFiles:
+    videos: dict[str, SourceVideo] = {}
+    tables = []
+    info: dict[str, tuple[float, float]] = {}
+    classes: dict[str, tuple[str, ...]] = {}
+    for path, columns in headers.items():
+        info.update(_epic_info(path.parent / _EPIC_INFO))
+        own = "train" if "train" in path.stem.lower() else "validation" if "valid" in path.stem.lower() else "test"
+        for label_set, file in _EPIC_CLASSES.items():
+            if (path.parent / file).is_file():
+                classes[label_set] = _class_names(path.parent / file)
+        for name in pd.read_csv(path, usecols=["video_id"], dtype=str)["video_id"].unique():
+            videos[name] = SourceVideo(name, split or own, *info.get(name, (0.0, 0.0)))
+        if {"verb_class", "noun_class"} <= set(columns):
+            tables.append(read_annotations(path))
+    lost = [file for label_set, file in _EPIC_CLASSES.items() if label_set not in classes]
+    if lost:
+        folder = next(iter(headers)).parent
+        raise AnnotationError(
+            f"{folder}: lacks {' and '.join(lost)}, which name the classes; expected them beside the annotations"
+        )
+    columns = ["clip_id", "segment_id", "start_s", "end_s", *_EPIC_CLASSES]
+    segments = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+    return DataSetFiles(videos, segments, classes)
+
+
+def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None) -> DataSetFiles:
+    segments = pd.concat([read_annotations(path, label_set) for path in paths], ignore_index=True)
+    segments = segments.rename(columns={"label": label_set})
+    about = {"clip_id", "segment_id", "start_s", "end_s", "split", "duration_s", "frames_per_second", "audibility"}
+    label_sets: dict[str, tuple[str, ...]] = {}
+    for column in segments.columns:
+        if column not in about:
+            own = names if column == label_set else None
+            label_sets[column] = own or tuple(sorted({str(value) for value in segments[column].dropna()}))
+    if not label_sets:
+        raise AnnotationError(f"{paths[0]}: has no column of labels beside {', '.join(segments.columns)}")
+    videos = {}
+    for name, rows in segments.groupby("clip_id", sort=True):
+        first = {str(column): value for column, value in rows.iloc[0].items()}
+        said = first.get("split")
+        videos[str(name)] = SourceVideo(
+            str(name),
+            _split(said if isinstance(said, str) else split),
+            _number(paths[0], str(name), first, "duration_s"),
+            _number(paths[0], str(name), first, "frames_per_second"),
+        )
+    kept = [column for column in segments.columns if column not in ("split", "duration_s", "frames_per_second")]
+    for name in label_sets:
+        segments[name] = [value if pd.isna(value) else str(value) for value in segments[name]]
+    return DataSetFiles(videos, segments[kept], label_sets)
+
+
+def _columns(path: Path) -> list[str]:
+    try:
+        return list(pd.read_csv(path, nrows=0).columns)
+    except ValueError as error:
+        raise AnnotationError(
+            f"{path}: not readable as CSV ({str(error).splitlines()[0][:120]}); truncated?"
+        ) from error
+
+
+def _split(text: object) -> str:
+    lowered = str(text or "own").strip().lower()
+    return _SPLITS.get(lowered, lowered)
+
+
+def _number(path: Path, name: str, entry: Mapping[str, Any], key: str) -> float:
+    value = entry.get(key)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return 0.0
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise AnnotationError(f"{path}: {key} of video {name!r} is {value!r}, expected a number of 0 or more")
+    return number
+
+
+def _settle(numbers: dict[str, int], label: str, number: int, path: Path) -> None:
+    if numbers.setdefault(label, number) != number:
+        raise AnnotationError(f"{path}: label {label!r} has the numbers {numbers[label]} and {number}; two data sets?")
+
+
+def _numbered(numbers: Mapping[str, int]) -> tuple[str, ...]:
+    """Names by number, as training code that goes by numbers needs them; gaps stay classes without a segment."""
+    names = [f"class {number}" for number in range(max(numbers.values()) + 1)]
+    for label, number in numbers.items():
+        names[number] = label
+    return tuple(names)
+
+
+def _epic_info(path: Path) -> dict[str, tuple[float, float]]:
+    """Seconds and frames per second by video."""
+    if not path.is_file():
+        return {}
+    missing = [name for name in ("video_id", "duration", "fps") if name not in _columns(path)]
+    if missing:
+        raise AnnotationError(f"{path}: lacks column {', '.join(missing)}; expected video_id, duration, fps")
+    table = pd.read_csv(path, dtype={"video_id": str})
+    return {
+        name: (float(duration), float(fps))
+        for name, duration, fps in zip(table["video_id"], table["duration"], table["fps"], strict=True)
+    }
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    """Class names, one a line, or EPIC-Kitchens' class file with `id` and `key`."""
+    if not path.is_file():
+        raise AnnotationError(f"{path}: no such file of class names")
+    if path.suffix.lower() == ".csv":
+        if not {"id", "key"} <= set(_columns(path)):
+            raise AnnotationError(f"{path}: has columns {', '.join(_columns(path))}, expected id and key")
+        table = pd.read_csv(path, dtype={"key": str}).sort_values("id")
+        if table["id"].tolist() != list(range(len(table))):
+            raise AnnotationError(f"{path}: ids are not 0 to {len(table) - 1}, each once; cut short?")
+        names = tuple(table["key"])
+    else:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
+    if len(set(names)) != len(names) or not names:
+        raise AnnotationError(f"{path}: names {len(set(names))} classes in {len(names)} lines, expected each once")
+    return names

@@ -1,0 +1,176 @@
+"""A data set of the field becomes a workspace: clips, true segments, and features that stay where they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mravff_core.data.dataset_files import DataSetFiles
+from mravff_core.data.datasets import FeatureKind
+from mravff_core.data.feature_source import FeatureSource, Modality
+from mravff_core.data.features import HDF5_SUFFIXES, READABLE_SUFFIXES
+from mravff_core.errors import FeatureError, MediaError, WorkspaceError
+from mravff_core.files import folder_written_aside
+from mravff_core.workspace.dataset_check import CheckedDataSet, check_dataset
+from mravff_core.workspace.layout import SETTINGS_FILE, Workspace
+
+_VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """A data set that was checked and is ready to be made into a workspace."""
+
+    title: str
+    label_sets: dict[str, tuple[str, ...]]
+    sources: dict[str, tuple[FeatureSource, str]]
+    checked: CheckedDataSet
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for people and programs."""
+        clips = pd.Series([clip.split for clip in self.checked.clips], dtype=str)
+        return {
+            "data_set": self.title,
+            "clips": {str(split): int(number) for split, number in clips.value_counts().sort_index().items()},
+            "clips_with_sound": sum(clip.has_audio for clip in self.checked.clips),
+            "hours": round(sum(clip.duration_s for clip in self.checked.clips) / 3600, 2),
+            "segments": len(self.checked.segments),
+            "classes": {name: len(labels) for name, labels in self.label_sets.items()},
+            "features": {name: source.location for name, (source, _) in self.sources.items()},
+            "findings": self.checked.findings.rows(),
+        }
+
+
+def plan_import(
+    title: str,
+    files: DataSetFiles,
+    *,
+    visual: tuple[FeatureKind, Path | str],
+    audio: tuple[FeatureKind, Path | str] | None = None,
+    videos: Path | str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> ImportPlan:
+    """Look at everything a data set has, and change nothing.
+
+    Args:
+        title: of the data set.
+        files: see `read_dataset`.
+        visual: kind of the visual features, and the folder or `.h5` file where they lie.
+        audio: the same of audio features.
+        videos: folder with the videos at any depth, told by their names.
+        progress: called with the share done, 0 to 1.
+    Raises: FeatureError, MediaError if a folder is not there; FeatureError if no clip has features.
+    """
+    names = list(files.videos)
+    seen = locate_features(visual[0], visual[1], names, "visual")
+    heard = None if audio is None else locate_features(audio[0], audio[1], names, "audio")
+    paths = None if videos is None else _videos_by_name(Path(videos))
+    checked = check_dataset(files, seen, heard, video_paths=paths, progress=progress)
+    if not checked.clips:
+        row = checked.findings.rows()[0]
+        raise FeatureError(
+            f"{seen.location}: none of {len(names)} clips can be used ({row['found']}, {row['for example']}); "
+            "another folder, or another kind of features?"
+        )
+    sources = {"visual": (seen, visual[0].encoder)}
+    if heard is not None and audio is not None:
+        sources["audio"] = (heard, audio[0].encoder)
+    return ImportPlan(title, files.label_sets, sources, checked)
+
+
+def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = None) -> Workspace:
+    """Make a workspace of a plan, or add its clips to one that has the same label sets.
+
+    Clips that are there already are replaced, with their true segments; others stay.
+
+    Raises: WorkspaceError if the folder holds something else.
+    """
+    folder = Path(folder)
+    if (folder / SETTINGS_FILE).is_file():
+        workspace = Workspace(folder)
+        if workspace.label_sets != plan.label_sets:
+            has = ", ".join(f"{key} ({len(labels)})" for key, labels in workspace.label_sets.items())
+            raise WorkspaceError(f"{folder}: is a workspace with other label sets ({has}); choose another folder")
+        _fill(workspace, plan)
+        return workspace
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise WorkspaceError(f"{folder}: is there already and no workspace; choose another folder")
+    with folder_written_aside(folder) as aside:
+        _fill(Workspace.create(aside, name=name or plan.title, label_sets=plan.label_sets), plan)
+    return Workspace(folder)
+
+
+def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str], modality: Modality) -> FeatureSource:
+    """Where a data set's features lie and how they are saved, from what the folder holds.
+
+    Files may be called as the kind says, or by the video's name with or without `v_`, with any
+    readable suffix. Whether time or channels come first is what most files show.
+
+    Raises: FeatureError if the folder is not there.
+    """
+    path = Path(location).resolve()
+    single = path.is_file() and path.suffix in HDF5_SUFFIXES
+    if not single and not path.is_dir():
+        raise FeatureError(f"{path}: no such folder of {modality} features; expected a folder, or one .h5 file")
+    patterns = [kind.files]
+    if len(kind.files) == 1:
+        stems = ("{name}", "v_{name}")
+        suffixes = ("",) if single else (*READABLE_SUFFIXES, ".pkl")
+        patterns += [(f"{stem}{suffix}",) for suffix in suffixes for stem in stems]
+    settings = {name: value for name, value in dataclasses.asdict(kind).items() if name not in ("encoder", "files")}
+
+    def source(files: tuple[str, ...]) -> FeatureSource:
+        return FeatureSource(location=str(path), modality=modality, files=files, **settings)
+
+    present = set() if single else {entry.name for entry in os.scandir(path)}
+
+    def hits(files: tuple[str, ...]) -> int:
+        if single:
+            return sum(source(files).has(name) for name in names[:_LOOKED_AT])
+        return sum(files[0].replace("{name}", name) in present for name in names)
+
+    best = source(max(patterns, key=hits))
+    return dataclasses.replace(best, time_first=_mostly_time_first(best, names))
+
+
+def _mostly_time_first(source: FeatureSource, names: Sequence[str]) -> bool:
+    votes = 0
+    for name in [name for name in names if source.has(name)][:_LOOKED_AT]:
+        try:
+            shapes = source.shapes(name)
+        except FeatureError:
+            continue
+        if all(len(shape) == 2 for shape in shapes):
+            votes += (sum(shape[1] for shape in shapes) == source.channels) - (
+                sum(shape[0] for shape in shapes) == source.channels
+            )
+    return votes >= 0
+
+
+def _fill(workspace: Workspace, plan: ImportPlan) -> None:
+    for feature_set, (source, encoder) in plan.sources.items():
+        workspace.set_feature_source(feature_set, source, encoder)
+    workspace.add_clips(plan.checked.clips)
+    new = [clip.clip_id for clip in plan.checked.clips]
+    kept = workspace.annotations[~workspace.annotations["clip_id"].isin(new)]
+    segments = plan.checked.segments
+    workspace.set_annotations(segments if kept.empty else pd.concat([kept, segments], ignore_index=True))
+
+
+def _videos_by_name(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        raise MediaError(f"{folder}: no such folder of videos")
+    found: dict[str, str] = {}
+    for path in sorted(folder.resolve().rglob("*")):
+        if path.suffix.lower() in _VIDEO_SUFFIXES and path.is_file():
+            found[path.stem] = str(path)
+            if path.stem.startswith("v_"):
+                found.setdefault(path.stem.removeprefix("v_"), str(path))
+    return found

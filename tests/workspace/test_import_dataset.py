@@ -1,0 +1,302 @@
+"""Data sets become workspaces that point to their features, and nothing is lost without a word."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.cli import main
+from mravff_core.data.dataset_files import read_dataset
+from mravff_core.data.datasets import DATA_SETS
+from mravff_core.errors import AnnotationError, WorkspaceError
+from mravff_core.inference.run_predict import predict
+from mravff_core.model.checkpoints import save_detector
+from mravff_core.model.detector import build_detector
+from mravff_core.workspace.import_dataset import ImportPlan, make_workspace, plan_import
+from tests.model.small import small_detector
+
+VISUAL = replace(DATA_SETS["thumos14"].visual["i3d"], channels=6)
+AUDIO = replace(DATA_SETS["thumos14"].audio["vggish"], channels=5)
+SECONDS, RATE = 20.0, 30.0
+
+
+def video(segments: list[tuple[float, float, str]], **more: Any) -> dict[str, Any]:
+    items = [{"segment": [a, b], "label": label} for a, b, label in segments]
+    return {"subset": "Validation", "duration": SECONDS, "fps": RATE, "annotations": items, **more}
+
+
+DATABASE: dict[str, Any] = {
+    "one": video([(1.0, 4.0, "Diving"), (5.0, 9.0, "Billiards")]),
+    "-two": video([(2.0, 3.0, "Diving")], subset="Test"),
+}
+
+
+def steps(seconds: float = SECONDS) -> int:
+    return int((seconds * RATE - 16) // 4) + 1
+
+
+def write_all(folder: Path, database: dict[str, Any], audio_s: float = SECONDS) -> None:
+    (folder / "visual").mkdir(exist_ok=True)
+    (folder / "audio").mkdir(exist_ok=True)
+    (folder / "a.json").write_text(json.dumps({"database": database}))
+    rng = np.random.default_rng(0)
+    for name in database:
+        np.save(folder / "visual" / f"{name}.npy", rng.normal(size=(steps(), 6)).astype(np.float32))
+        np.save(folder / "audio" / f"{name}.npy", rng.normal(size=(int(audio_s / 0.96), 5)).astype(np.float32))
+
+
+def plan(folder: Path, *, sound: bool = True, classes: Path | None = None) -> ImportPlan:
+    files = read_dataset([folder / "a.json"], label_set="sport", classes=classes)
+    audio = (AUDIO, folder / "audio") if sound else None
+    return plan_import("T", files, visual=(VISUAL, folder / "visual"), audio=audio)
+
+
+def found(plan: ImportPlan) -> dict[str, int]:
+    return {str(row["found"]): int(row["number"]) for row in plan.checked.findings.rows()}
+
+
+def test_a_clean_data_set_becomes_a_workspace(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    made = make_workspace(checked := plan(tmp_path), tmp_path / "ws")
+    assert found(checked) == {} and not checked.checked.findings.needs_permission
+    assert made.label_sets == {"sport": ("Billiards", "Diving")}
+    assert made.clip_ids("validation") == ["one"] and made.clip_ids("test") == ["v_-two"]
+    clip = made.clip("v_-two")
+    assert (clip.title, clip.duration_s, clip.frames_per_second, clip.has_audio, clip.path) == (
+        "-two",
+        20,
+        30,
+        True,
+        "",
+    )
+    assert made.truth("sport")[["clip_id", "start_s", "label"]].to_numpy().tolist() == [
+        ["one", 1.0, 1],
+        ["one", 5.0, 0],
+        ["v_-two", 2.0, 1],
+    ]
+    visual, audio = made.features("visual", "v_-two"), made.features("audio", "v_-two")
+    np.testing.assert_array_equal(visual.array, np.load(tmp_path / "visual/-two.npy").T)
+    assert visual.grid.to_seconds(0.0) == pytest.approx(8 / RATE) and audio.grid.hop_s == 0.96
+    assert not list(made.folder.glob("features/*"))
+
+
+def test_a_run_predicts_from_features_that_lie_elsewhere(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    made = make_workspace(plan(tmp_path), tmp_path / "ws")
+    config = small_detector(kind="mrav").config
+    sets = {"visual": {"set": "visual"}, "audio": {"set": "audio"}}
+    save_detector(build_detector(replace(config, label_set="sport", features=sets)), made.runs_folder / "run")
+    assert predict(made, "run", device="cpu").computed == 2
+    assert predict(made, "run", device="cpu").computed == 0
+    np.save(tmp_path / "visual/one.npy", np.zeros((steps() - 1, 6), np.float32))
+    assert predict(made, "run", device="cpu").computed == 1
+
+
+def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
+    names = ["good", "gone", "wide", "mute", "short", "late", "a b", "long"]
+    database = {name: video([(1.0, 4.0, "Diving")]) for name in names}
+    database["good"]["annotations"] += [
+        {"segment": [3.0, 3.0], "label": "Diving"},
+        {"segment": [18.0, 25.0], "label": "Diving"},
+        {"segment": [30.0, 35.0], "label": "Diving"},
+        {"segment": [1.0, 2.0], "label": "Flying"},
+    ]
+    write_all(tmp_path, database)
+    (tmp_path / "visual/gone.npy").unlink()
+    np.save(tmp_path / "visual/wide.npy", np.zeros((30, 7), np.float32))
+    (tmp_path / "audio/mute.npy").unlink()
+    np.save(tmp_path / "visual/short.npy", np.zeros((30, 6), np.float32))
+    np.save(tmp_path / "audio/late.npy", np.zeros((9, 5), np.float32))
+    np.save(tmp_path / "audio/long.npy", np.zeros((9, 4), np.float32))
+    (tmp_path / "classes.txt").write_text("Diving\nBilliards\n")
+    checked = plan(tmp_path, classes=tmp_path / "classes.txt")
+    assert found(checked) == {
+        "unusable names": 1,
+        "no visual features": 1,
+        "visual features unfit": 1,
+        "no audio features": 1,
+        "audio features unfit": 1,
+        "features and length disagree": 1,
+        "sound and picture disagree": 2,
+        "segments outside the clip": 2,
+        "segments without length": 1,
+        "unknown labels": 1,
+    }
+    assert checked.checked.findings.needs_permission
+    made = make_workspace(checked, tmp_path / "ws")
+    assert made.clip_ids() == ["good", "late", "long", "mute", "short"]
+    assert [made.clip(name).has_audio for name in ("good", "mute", "long")] == [True, False, False]
+    assert "sound lasts 8.64 s, picture 20.00 s" in made.clip("late").warnings
+    assert "cover 4.40 s of 20.00 s" in made.clip("short").warnings
+    good = made.truth("sport", ["good"])
+    assert good[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 4.0], [18.0, 20.0]]
+
+
+def test_a_hop_between_sound_and_picture_is_no_fault(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE, audio_s=SECONDS - 0.5)
+    assert found(plan(tmp_path)) == {}
+    write_all(tmp_path, DATABASE, audio_s=SECONDS - 1.9)
+    assert found(plan(tmp_path)) == {"sound and picture disagree": 2}
+
+
+def test_lengths_follow_from_features_where_nobody_says_them(tmp_path: Path) -> None:
+    write_all(tmp_path, {"one": video([], duration=None)})
+    checked = plan(tmp_path)
+    assert found(checked) == {"unknown lengths": 1}
+    assert checked.checked.clips[0].duration_s == pytest.approx(SECONDS, abs=4 / RATE)
+
+
+def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    make_workspace(plan(tmp_path), tmp_path / "ws")
+    labels = [(1.0, 2.0, "Billiards"), (3.0, 4.0, "Diving")]
+    write_all(tmp_path, {"one": video(labels[:1] * 3 + labels[1:])})
+    made = make_workspace(plan(tmp_path), tmp_path / "ws")
+    assert made.clip_ids() == ["one", "v_-two"] and len(made.annotations) == 5
+    write_all(tmp_path, {"one": video([(1.0, 2.0, "Chess")])})
+    with pytest.raises(WorkspaceError, match=r"other label sets \(sport \(2\)\)"):
+        make_workspace(plan(tmp_path), tmp_path / "ws")
+
+
+def test_names_with_a_prefix_and_other_containers_are_found(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    for path in (tmp_path / "visual").iterdir():
+        np.savez(path.with_name(f"v_{path.stem}.npz"), feats=np.load(path).T)
+        path.unlink()
+    checked = plan(tmp_path)
+    assert found(checked) == {}
+    source, encoder = checked.sources["visual"]
+    assert (source.files, source.time_first, encoder) == (("v_{name}.npz",), False, "i3d")
+
+
+def test_numbers_of_labels_order_the_classes(tmp_path: Path) -> None:
+    first = video([(1.0, 2.0, "Zumba")])
+    first["annotations"][0]["label_id"] = 0
+    second = video([(1.0, 2.0, "Archery")])
+    second["annotations"][0]["label_id"] = 2
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"one": first, "two": second}}))
+    files = read_dataset([tmp_path / "a.json"], label_set="sport")
+    assert files.label_sets == {"sport": ("Zumba", "class 1", "Archery")}
+
+
+def test_plain_csv_says_split_and_length(tmp_path: Path) -> None:
+    rows = "x,train,10,25,0,1,cut\nx,train,10,25,2,3,pour\ny,val,5,30,1,2,\n"
+    (tmp_path / "a.csv").write_text(f"clip_id,split,duration_s,frames_per_second,start_s,end_s,verb\n{rows}")
+    files = read_dataset([tmp_path / "a.csv"], label_set="verb")
+    assert files.label_sets == {"verb": ("cut", "pour")}
+    described = [(video.split, video.duration_s, video.frames_per_second) for video in files.videos.values()]
+    assert described == [("train", 10, 25), ("validation", 5, 30)]
+
+
+def test_real_epic_and_epic_sounds_enter_a_workspace(shared: Path, tmp_path: Path) -> None:
+    files = read_dataset([shared / "data/epic100"], label_set="verb")
+    assert {name: len(labels) for name, labels in files.label_sets.items()} == {"verb": 97, "noun": 300}
+    names = list(files.videos)[:3]
+    kind = replace(DATA_SETS["epic"].visual["slowfast"], channels=2)
+    (tmp_path / "f").mkdir()
+    for name in names:
+        seconds = files.videos[name].duration_s
+        np.savez(tmp_path / f"f/{name}.npz", feats=np.zeros((int((seconds * 30 - 32) // 16) + 1, 2), np.float32))
+    checked = plan_import("EPIC", files, visual=(kind, tmp_path / "f"))
+    assert found(checked) == {"no visual features": 135}
+    made = make_workspace(checked, tmp_path / "ws")
+    truth = pd.read_csv(shared / "data/epic100/EPIC_100_validation.csv")
+    truth = truth[truth["video_id"].isin(names)]
+    assert len(made.truth("noun")) == len(truth)
+    assert sorted(made.truth("noun")["label"]) == sorted(truth["noun_class"])
+    csv = shared / "data/epic_sounds/EPIC_Sounds_validation.csv"
+    assert main(["import", "epic-sounds", "--annotations", str(csv), "--workspace", str(made.folder)]) == 0
+    events, real = Workspace(made.folder).sound_events, pd.read_csv(csv)
+    assert events is not None and len(events) == real["video_id"].isin(names).sum()
+    assert set(events["sound"]) <= set(real["class"])
+
+
+def test_real_thumos_annotations_are_read(shared: Path) -> None:
+    files = read_dataset([shared / "data/thumos14/thumos14_test_extra_characteristics.json"], label_set="sport")
+    assert (len(files.videos), len(files.segments), len(files.label_sets["sport"])) == (212, 3358, 20)
+    assert {video.split for video in files.videos.values()} == {"test"}
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    words = ["import", "thumos14", "--annotations", str(folder / "a.json"), "--features", str(folder / "visual")]
+    return [*words, "--channels", "6", "--workspace", str(folder / "ws"), *more]
+
+
+def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    (tmp_path / "visual/one.npy").unlink()
+    assert main(command(tmp_path)) == 2
+    shown = capsys.readouterr()
+    assert "no visual features" in shown.out and "one: one.npy" in shown.out
+    assert "agree to it by --allow-missing" in shown.err and not (tmp_path / "ws").exists()
+    assert main(command(tmp_path, "--allow-missing", "--json")) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["clips"] == {"test": 1} and document["findings"][0]["number"] == 1
+    assert Workspace(tmp_path / "ws").clip_ids() == ["v_-two"]
+
+
+@pytest.mark.parametrize(
+    ("more", "match"),
+    [
+        (["--annotations", "gone.json"], "gone.json: no such annotation file"),
+        (["--features", "gone"], "gone: no such folder of visual features"),
+        (["--audio-features", "gone"], "gone: no such folder of audio features"),
+        (["--videos", "gone"], "gone: no such folder of videos"),
+        (["--classes", "gone.txt"], "gone.txt: no such file of class names"),
+        (["--channels", "5"], "none of 2 clips can be used"),
+        (["--hop", "-4"], "--hop is -4, expected a number above 0"),
+        (["--window", "0"], "--window is 0, expected a number above 0"),
+        (["--files", "x.npy"], "lacks '{name}'"),
+        (["--label-set", "sport", "--annotations", "{here}/bad.json"], "fps of video 'v' is 'fast'"),
+        (["--annotations", "{here}/two.json"], "label 'a' has the numbers 0 and 1"),
+        (["--annotations", "{here}/a.json", "{here}/plain.csv"], "beside files of another kind"),
+        (["--annotations", "{here}/plain.csv"], "lacks column start_s"),
+        (["--annotations", "{here}"], "holds none of EPIC-Kitchens' annotation files"),
+        (["--annotations", "{here}/epic.csv"], "lacks EPIC_100_verb_classes.csv and EPIC_100_noun_classes.csv"),
+        (["--workspace", "{here}/visual"], "is there already and no workspace"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], match: str
+) -> None:
+    write_all(tmp_path, DATABASE)
+    (tmp_path / "bad.json").write_text(json.dumps({"database": {"v": video([], fps="fast")}}))
+    twice = video([(0, 1, "a"), (1, 2, "a")])
+    for number, item in enumerate(twice["annotations"]):
+        item["label_id"] = number
+    (tmp_path / "two.json").write_text(json.dumps({"database": {"v": twice}}))
+    (tmp_path / "plain.csv").write_text("clip_id,verb\nx,cut\n")
+    (tmp_path / "epic.csv").write_text("video_id,start_timestamp\nP01_01,00:00:01.00\n")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(command(tmp_path, *(word.replace("{here}", str(tmp_path)) for word in more))) == 2
+    shown = capsys.readouterr()
+    last = shown.err.strip().splitlines()[-1]
+    assert match in last and last.startswith("error: ") and shown.out == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    words = command(tmp_path)
+    words[1] = "generic"
+    assert main([*words]) == 2
+    assert "--hop must say how the features were made" in capsys.readouterr().err
+    assert main([*words, "--hop", "4", "--window", "16", "--fps", "0", "--label-set", "stunt"]) == 0
+    assert Workspace(tmp_path / "ws").label_sets == {"stunt": ("Billiards", "Diving")}
+
+
+def test_unreadable_sound_files_are_refused(tmp_path: Path) -> None:
+    from mravff_core.data.sound_events import read_epic_sounds
+
+    (tmp_path / "s.csv").write_text("video_id,class\nx,y\n")
+    with pytest.raises(AnnotationError, match="lacks column start_timestamp, stop_timestamp"):
+        read_epic_sounds([tmp_path / "s.csv"])
+    with pytest.raises(AnnotationError, match="no such file of sound events"):
+        read_epic_sounds([tmp_path / "gone.csv"])
