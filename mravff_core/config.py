@@ -157,6 +157,8 @@ class TrainConfig:
     learning_rate: float = 1e-4
     weight_decay: float = 0.05
     schedule: Literal["cosine", "multistep"] = "cosine"
+    final_learning_rate: float = 1e-8
+    """Where the cosine schedule ends."""
     schedule_steps: tuple[int, ...] = ()
     schedule_gamma: float = 0.1
     clip_gradient_norm: float = 1.0

@@ -50,8 +50,7 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
 def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
     """Our settings for how an official configuration trains; missing keys keep the official defaults.
 
-    Arguments and errors as for `convert_config`. Our cosine schedule ends at almost 0, whatever
-    `eta_min` says.
+    Arguments and errors as for `convert_config`.
     """
     family = family_of(raw, where)
     full = _with_defaults(raw, family, where)
@@ -68,6 +67,7 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
         "schedule": optimiser["schedule_type"],
         "schedule_steps": optimiser["schedule_steps"],
         "schedule_gamma": optimiser["schedule_gamma"],
+        "final_learning_rate": optimiser.get("eta_min", 1e-8),
         "clip_gradient_norm": train["clip_grad_l2norm"],
         "regression_range": model["regression_range"],
         "centre_sampling": train["center_sample"],

@@ -13,7 +13,7 @@ _START = 1e-8
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
-    """Rate of optimiser step `step`, from 0: linear warm-up, then cosine to almost 0 or falls at given epochs.
+    """Rate of optimiser step `step`, from 0: linear warm-up, then cosine to its end or falls at given epochs.
 
     The run has `epochs` after the `warmup_epochs`.
     """
@@ -24,7 +24,8 @@ def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float
         falls = sum(step >= warmup + epoch * steps_per_epoch for epoch in config.schedule_steps)
         return peak * config.schedule_gamma**falls
     done = (step - warmup) / max(1, config.epochs * steps_per_epoch)
-    return _START + (peak - _START) * (1 + math.cos(math.pi * min(1.0, done))) / 2
+    end = config.final_learning_rate
+    return end + (peak - end) * (1 + math.cos(math.pi * min(1.0, done))) / 2
 
 
 def total_epochs(config: TrainConfig) -> int:
