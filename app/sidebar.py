@@ -20,6 +20,7 @@ FUSIONS = {
     "sum": "sum",
     "cross_attention": "cross-attention",
 }
+_NEXT_CLIP = "+1"
 _SOUNDS = {
     "on": "As recorded",
     "off": "Off: no fusion",
@@ -102,11 +103,19 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
         if not others:
             st.caption("There is no other clip.")
             return replace(view, audio=AudioCondition())
-        wanted = view.audio.clip_id if view.audio.clip_id in others else others[0]
-        return replace(
-            view, audio=AudioCondition("swap", clip_id=_select("Sound of", others, wanted, widget_key("swap")))
-        )
+        choices = [_NEXT_CLIP, *others]
+        if view.audio.swap_step is not None and view.audio.clip_id not in choices:
+            choices.insert(1, view.audio.clip_id)
+        wanted = view.audio.clip_id if view.audio.clip_id in choices else others[0]
+        chosen = _select("Sound of", choices, wanted, widget_key("swap"), _heard_title)
+        return replace(view, audio=AudioCondition("swap", clip_id=chosen))
     return replace(view, audio=AudioCondition(kind))
+
+
+def _heard_title(clip_id: str) -> str:
+    if clip_id == _NEXT_CLIP:
+        return "the next clip of its split"
+    return f"the clip {clip_id} further on" if clip_id.startswith("+") else clip_id
 
 
 def _choose_beside(view: View, infos: list[RunInfo]) -> View:
@@ -143,7 +152,7 @@ def side_title(side: Side) -> str:
         "off": "no sound",
         "silence": "silence",
         "shift": f"sound {heard.shift_s:+g} s",
-        "swap": f"sound of {heard.clip_id}",
+        "swap": f"sound of {_heard_title(heard.clip_id)}",
         "noise": f"noise at {heard.snr_db:g} dB",
     }[heard.kind]
     return f"{side.run} · {words}" if words else side.run

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from mravff_core.analysis.side import Side
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
 from mravff_core.workspace import RunInfo, Workspace
 
 MOST_OTHERS = 3
 _LISTENS = ("sum", "concat", "cross_attention", "mrav")
-
-
-@dataclass(frozen=True)
-class Side:
-    """A run and what it hears, written `RUN[@CONDITION]`."""
-
-    run: str
-    audio: AudioCondition = field(default_factory=AudioCondition)
-
-    @classmethod
-    def parse(cls, text: str) -> Side:
-        """Read `RUN` (sound as recorded) or `RUN@CONDITION`. Raises: ConfigError."""
-        run, _, condition = text.strip().partition("@")
-        if not run:
-            raise ConfigError(f"side {text!r} names no run; expected RUN or RUN@CONDITION")
-        return cls(run, AudioCondition.parse(condition or "on"))
-
-    def __str__(self) -> str:
-        return self.run if self.audio.kind == "on" else f"{self.run}@{self.audio}"
 
 
 def listens(info: RunInfo) -> bool:

@@ -135,7 +135,7 @@ def _known(wanted: str | None, there: list[str], what: str, complaints: list[str
 def _condition(text: str, workspace: Workspace, complaints: list[str]) -> AudioCondition:
     try:
         condition = AudioCondition.parse(text)
-        if condition.kind == "swap":
+        if condition.kind == "swap" and condition.swap_step is None:
             workspace.clip(condition.clip_id)
     except MravffError as error:
         complaints.append(f"The address asks for a sound that cannot be made: {error}.")

@@ -11,7 +11,7 @@ from mravff_core.errors import ConfigError
 
 Kind = Literal["on", "off", "silence", "shift", "swap", "noise"]
 
-_GRAMMAR = "on, off, silence, shift:SECONDS, swap:CLIP or noise:SNR_DB"
+_GRAMMAR = "on, off, silence, shift:SECONDS, swap:CLIP, swap:+N or noise:SNR_DB"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class AudioCondition:
     `on` leaves it as recorded; `off` bypasses fusion, so that the output is exactly
     the base detector's; `silence` gives the features of digital silence; `shift`
     delays the sound by `shift_s` seconds (negative: earlier); `swap` takes another
-    clip's sound; `noise` adds noise at `snr_db` decibels below the signal.
+    clip's sound, or with `+N` as `clip_id` that of the Nth clip further on, which no clip's
+    id can look like; `noise` adds noise at `snr_db` decibels below the signal.
     """
 
     kind: Kind = "on"
@@ -31,7 +32,7 @@ class AudioCondition:
 
     @classmethod
     def parse(cls, text: str | AudioCondition) -> AudioCondition:
-        """Read `on`, `off`, `silence`, `shift:±S`, `swap:CLIP` or `noise:SNR_DB`.
+        """Read `on`, `off`, `silence`, `shift:±S`, `swap:CLIP`, `swap:+N` or `noise:SNR_DB`.
 
         Raises: ConfigError for anything else.
         """
@@ -40,7 +41,7 @@ class AudioCondition:
         kind, separator, value = text.strip().partition(":")
         if kind in ("on", "off", "silence") and not separator:
             return cls(kind)  # type: ignore[arg-type]
-        if kind == "swap" and value:
+        if kind == "swap" and value and (value[0] != "+" or re.fullmatch(r"\+[1-9]\d{0,5}", value)):
             return cls("swap", clip_id=value)
         if kind in ("shift", "noise") and separator:
             number = _finite_number(text, value)
@@ -53,6 +54,11 @@ class AudioCondition:
         if self.kind == "noise":
             return f"noise:{self.snr_db:g}"
         return f"swap:{self.clip_id}" if self.kind == "swap" else self.kind
+
+    @property
+    def swap_step(self) -> int | None:
+        """N of `swap:+N`: how many clips further on the sound is taken from; None for all else."""
+        return int(self.clip_id) if self.clip_id.startswith("+") else None
 
     @property
     def slug(self) -> str:

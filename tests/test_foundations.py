@@ -60,7 +60,9 @@ def test_detection_order_never_depends_on_row_order(order: list[int]) -> None:
     assert shuffled.equals(detection_table(segments, labels, scores))
 
 
-@pytest.mark.parametrize("text", ["on", "off", "silence", "shift:+2.5", "shift:-3", "swap:clip_7", "noise:-10"])
+@pytest.mark.parametrize(
+    "text", ["on", "off", "silence", "shift:+2.5", "shift:-3", "swap:clip_7", "swap:+1", "noise:-10"]
+)
 def test_conditions_read_back(text: str) -> None:
     condition = AudioCondition.parse(text)
     assert AudioCondition.parse(str(condition)) == condition
@@ -75,7 +77,9 @@ def test_condition_slugs_are_safe_and_distinct(first: str, second: str) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["loud", "shift:", "shift:fast", "noise:nan", "on:1", "swap:", ""])
+@pytest.mark.parametrize(
+    "text", ["loud", "shift:", "shift:fast", "noise:nan", "on:1", "swap:", "swap:+", "swap:+0", "swap:+a", ""]
+)
 def test_unknown_conditions_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="audio condition"):
         AudioCondition.parse(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.charts import add_image_buttons
-from app.pages import add, clip
+from app.pages import add, clip, compare
 
 _ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
@@ -32,6 +32,7 @@ def main() -> None:
     # In the order of the menu; pages find each other by these names.
     pages = {
         "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),
+        "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
         "add": st.Page(add.show, title="Add", icon=":material/add_circle:", url_path="add"),
     }
     st.session_state["pages"] = pages

@@ -24,6 +24,8 @@ GROUPS = (
     "sweep",
     "predict",
     "evaluate",
+    "compare",
+    "stress",
     "film",
     "runs",
     "doctor",

@@ -7,13 +7,17 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from mravff_core.errors import ConfigError, WorkspaceError
+from mravff_core.files import write_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mravff_core.workspace import Workspace
 
 DEFAULT_WORKSPACE = "workspaces/demo"
@@ -50,7 +54,8 @@ def add_audio(parser: argparse.ArgumentParser) -> None:
         "--audio",
         default="on",
         metavar="CONDITION",
-        help="what the detector hears: on, off, silence, shift:SECONDS, swap:CLIP or noise:SNR_DB (default: on)",
+        help="what the detector hears: on, off, silence, shift:SECONDS, swap:CLIP, swap:+N (the Nth clip further on) "
+        "or noise:SNR_DB (default: on)",
     )
 
 
@@ -65,6 +70,23 @@ def add_json(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
     """`--json`; `nested` as for `add_workspace`."""
     default = argparse.SUPPRESS if nested else False
     parser.add_argument("--json", action="store_true", default=default, help="print one JSON document and nothing else")
+
+
+def add_csv(parser: argparse.ArgumentParser) -> None:
+    """`--csv [FILE]`."""
+    parser.add_argument(
+        "--csv", nargs="?", const="-", metavar="FILE", help="print the table as CSV, or write it into a file"
+    )
+
+
+def write_csv(args: argparse.Namespace, table: pd.DataFrame) -> None:
+    """Put a table where `--csv` says. Raises: ConfigError if that is where `--json` prints."""
+    if args.csv != "-":
+        write_text(Path(args.csv), table.to_csv(index=False))
+    elif args.json:
+        raise ConfigError("--json and --csv both print; give --csv a file to write into")
+    else:
+        sys.stdout.write(table.to_csv(index=False))
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +125,20 @@ def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     json.dump(document, sys.stdout, indent=1, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
+
+
+def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as JSON knows them: what is not a number becomes null."""
+    return json.loads(table.to_json(orient="records", double_precision=15))
+
+
+def interval(value: float, low: float, high: float, *, sign: bool = True) -> str:
+    """A share in percent with its interval, starred where that excludes 0; `sign` for differences."""
+    form = "+.2f" if sign else ".2f"
+    if low != low or high != high:
+        return f"{100 * value:{form}}"
+    star = " *" if sign and (low > 0 or high < 0) else ""
+    return f"{100 * value:{form}} [{100 * low:{form}}, {100 * high:{form}}]{star}"
 
 
 def print_table(rows: Sequence[dict[str, Any]], *, empty: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 import time
@@ -20,7 +21,7 @@ from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.files import write_json
 from mravff_core.inference.extract import extract
 from mravff_core.inference.predictor import Prediction, Predictor
-from mravff_core.inference.sound import conditioned_audio, silence_of
+from mravff_core.inference.sound import conditioned_audio, heard_clip, silence_of
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import Batch
@@ -28,6 +29,7 @@ from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import LevelGates, Run, Workspace
 
 MANIFEST = "manifest.json"
+_WEIGHTS = "model.txt"
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def predict(
         workspace.clip(clip_id)
     if not run.has_detector:
         return _imported(run, condition, wanted)
-    if condition.kind == "swap":
-        workspace.clip(condition.clip_id)
+    for clip_id in wanted:
+        heard_clip(workspace, clip_id, condition)
     detector = detector or load_detector(run.folder, device=device)
     sets = feature_sets_of(detector)
     hashes = _fresh_hashes(run, condition)
@@ -100,7 +102,7 @@ def predict(
     for number, clip_id in enumerate(todo):
         if cancel is not None and cancel():
             raise CancelledError(f"prediction was stopped after {number} of {len(todo)} clips; they are stored")
-        extract(workspace, _listened(clip_id, condition), feature_sets=sets, workers=1, cancel=cancel)
+        extract(workspace, _listened(workspace, clip_id, condition), feature_sets=sets, workers=1, cancel=cancel)
         made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
         prediction = predict_clip(workspace, clip_id, predictor, condition)
         run.store(condition, clip_id, prediction.detections, level_gates(prediction), prediction.further)
@@ -124,6 +126,23 @@ def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> P
         )
     table = run.detections(condition, clip_ids)
     return PredictSummary(run.name, str(condition), 0, len(clip_ids), 0 if table is None else len(table), 0.0)
+
+
+def unpredicted_clips(
+    workspace: Workspace, run_name: str, condition: AudioCondition | str, clip_ids: Sequence[str]
+) -> list[str]:
+    """Those of some clips that have no stored predictions, or all where other weights made them.
+
+    Quicker than `predict`, which also looks whether features have changed since.
+
+    Raises: WorkspaceError if there is no such run.
+    """
+    run = workspace.run(run_name)
+    marker = run.predictions_folder(condition) / _WEIGHTS
+    if marker.is_file() and marker.read_text(encoding="utf-8").strip() != _known_hash(run):
+        return list(clip_ids)
+    stored = run.predicted_clips(condition)
+    return [clip_id for clip_id in clip_ids if clip_id not in stored]
 
 
 def predict_clip(workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition) -> Prediction:
@@ -185,14 +204,14 @@ def _sets(detector: Detector) -> tuple[str, str | None]:
     return features["visual"]["set"], audio["set"] if audio and detector.config.fusion.kind != "none" else None
 
 
-def _listened(clip_id: str, condition: AudioCondition) -> list[str]:
-    return [clip_id, condition.clip_id] if condition.kind == "swap" else [clip_id]
+def _listened(workspace: Workspace, clip_id: str, condition: AudioCondition) -> list[str]:
+    return list(dict.fromkeys([clip_id, heard_clip(workspace, clip_id, condition)]))
 
 
 def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, str]]:
     """Input hashes of stored predictions; what other weights made is forgotten."""
     folder = run.predictions_folder(condition)
-    marker = folder / "model.txt"
+    marker = folder / _WEIGHTS
     model_hash = run.model_hash()
     if marker.is_file() and marker.read_text(encoding="utf-8").strip() != model_hash:
         run.forget(condition, sorted(run.predicted_clips(condition)))
@@ -207,12 +226,23 @@ def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
 
 def _input_hashes(workspace: Workspace, clip_id: str, sets: Sequence[str], condition: AudioCondition) -> dict[str, str]:
     hashes = {}
-    for source in _listened(clip_id, condition):
+    for source in _listened(workspace, clip_id, condition):
         for feature_set in sets:
             stamp = workspace.feature_stamp(feature_set, source)
             if stamp is not None:
                 hashes[f"{feature_set}/{source}"] = stamp
     return hashes
+
+
+def _known_hash(run: Run) -> str:
+    """The run's hash, read again only when one of its files was written."""
+    written = tuple(path.stat().st_mtime_ns for path in sorted(run.folder.iterdir()) if path.is_file())
+    return _hash_when(run.folder, written)
+
+
+@functools.lru_cache(maxsize=64)
+def _hash_when(folder: Path, _written_ns: tuple[int, ...]) -> str:
+    return Run(folder).model_hash()
 
 
 def _write_manifest(run: Run, condition: AudioCondition, clips: dict[str, Any], seconds: float, device: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.features import Features
+from mravff_core.errors import WorkspaceError
 from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.media.sound import read_audio
 from mravff_core.workspace import Workspace
@@ -27,13 +29,38 @@ def silence_of(workspace: Workspace, audio_set: str) -> NDArray[np.float32] | No
     return None if encoder is None else encoder.silence()
 
 
+def heard_clip(workspace: Workspace, clip_id: str, condition: AudioCondition) -> str:
+    """Whose sound a clip is heard with.
+
+    Its own, or under `swap:CLIP` that clip's. Under `swap:+N` the Nth further on among the clips
+    with sound of its split, in order of id and from the last to the first again; a clip never
+    hears itself, so for a whole split every sound is used once.
+
+    Raises: WorkspaceError if there is no such clip, or no other with sound in the split.
+    """
+    if condition.kind != "swap":
+        return clip_id
+    if condition.swap_step is None:
+        return workspace.clip(condition.clip_id).clip_id
+    split = workspace.clip(clip_id).split
+    clips = workspace.clips
+    heard = clips.loc[(clips["split"] == split) & clips["has_audio"].astype(bool), "clip_id"]
+    others = sorted(set(heard) - {clip_id})
+    if not others:
+        raise WorkspaceError(
+            f"{workspace.folder}: split {split!r} has no other clip with sound that {clip_id!r} could be heard with"
+        )
+    after = bisect.bisect_left(others, clip_id)
+    return others[(after + condition.swap_step - 1) % len(others)]
+
+
 def conditioned_audio(workspace: Workspace, clip_id: str, audio_set: str, condition: AudioCondition) -> Features | None:
     """Audio features of a clip of a workspace, altered where the condition asks for other sound.
 
     Returns: None where the clip that is listened to has no sound.
     Raises: FeatureError, MediaError, WorkspaceError.
     """
-    source_id = condition.clip_id if condition.kind == "swap" else clip_id
+    source_id = heard_clip(workspace, clip_id, condition)
     source = workspace.clip(source_id)
     if not source.has_audio:
         return None

@@ -188,6 +188,16 @@ class Run:
             for _, level in table.groupby("level", sort=True)
         ]
 
+    def mean_gates(self, condition: AudioCondition | str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Mean gate by clip and level: `clip_id`, `level`, `steps`, `gate`; empty where there are no gates."""
+        sources = _sources("gates", self.predictions_folder(condition))
+        if not sources:
+            return pd.DataFrame(columns=["clip_id", "level", "steps", "gate"])
+        where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
+        each = f"SELECT DISTINCT {', '.join(_GATE_COLUMNS)} FROM read_parquet(?) {where}"
+        sql = f"SELECT clip_id, level, count(*) AS steps, avg(gate) AS gate FROM ({each}) GROUP BY ALL ORDER BY ALL"
+        return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+
     def predicted_clips(self, condition: AudioCondition | str = "on") -> set[str]:
         """Ids of clips with stored predictions, those without a single detection included."""
         folder = self.predictions_folder(condition)

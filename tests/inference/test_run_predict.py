@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mravff_core import Workspace
+from mravff_core import AudioCondition, Workspace
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.inference.evaluate_run import evaluate_run
 from mravff_core.inference.run_predict import predict
-from mravff_core.inference.sound import with_noise
+from mravff_core.inference.sound import heard_clip, with_noise
 from mravff_core.model.checkpoints import save_detector
 from tests.small_workspace import small_detector, small_workspace
 
@@ -82,6 +82,20 @@ def test_the_audio_conditions_differ_where_they_should(workspace: Workspace) -> 
     gates = workspace.run("verb_mrav").gates("off", "clip_0")
     assert all((level.gates == 0).all() for level in gates)
     assert sorted(str(condition) for condition in workspace.run("verb_mrav").conditions()) == sorted(conditions)
+
+
+def test_the_next_clips_sound_is_that_clips_sound(workspace: Workspace) -> None:
+    """The third clip has no sound: after the second comes the first again."""
+    for clip_id, heard in (("clip_0", "clip_1"), ("clip_1", "clip_0"), ("clip_2", "clip_0")):
+        assert heard_clip(workspace, clip_id, AudioCondition.parse("swap:+1")) == heard
+    predict(workspace, "verb_mrav", condition="swap:+1")
+    predict(workspace, "verb_mrav", condition="swap:clip_1", clip_ids=["clip_0"])
+    named, next_ = detections(workspace, "swap:clip_1"), detections(workspace, "swap:+1")
+    pd.testing.assert_frame_equal(next_[next_["clip_id"] == "clip_0"].reset_index(drop=True), named)
+    for clip_id in ("clip_1", "clip_2"):
+        workspace.remove_clip(clip_id)
+    with pytest.raises(WorkspaceError, match="no other clip with sound that 'clip_0'"):
+        heard_clip(workspace, "clip_0", AudioCondition.parse("swap:+1"))
 
 
 def test_a_clip_without_sound_is_seen_as_with_audio_off(workspace: Workspace) -> None:

@@ -1,0 +1,67 @@
+"""What the Compare page asks of the analysis, kept while its sources stay as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.context import AppContext
+from app.jobs import Job
+from mravff_core.analysis.ap_difference import ApDifference
+from mravff_core.analysis.changes import MatchSettings, changes
+from mravff_core.analysis.compare import Compared, found_of, precision_of, stored_precision
+from mravff_core.analysis.found import Found
+from mravff_core.analysis.side import Side
+from mravff_core.analysis.stored import content_key
+from mravff_core.workspace import Workspace
+
+RESAMPLES = 1000
+
+
+def events(workspace: Workspace, compared: Compared, settings: MatchSettings) -> pd.DataFrame:
+    """Every event; shared by all sessions and not to be changed."""
+    keys = [_side_key(workspace, side, compared, settings) for side in (compared.a, compared.b)]
+    return _events(f"{keys[0]} {keys[1]} {settings}", workspace, compared, settings, keys)
+
+
+def precision(app: AppContext, compared: Compared) -> tuple[ApDifference, Job | None]:
+    """Average precisions, and the job that works on their intervals as long as there are none."""
+    known = stored_precision(app.workspace, compared, resamples=RESAMPLES)
+    if known is not None:
+        return known, None
+    key = content_key(app.workspace, [compared.a, compared.b], compared.label_set, *compared.clip_ids)
+    name = f"intervals {compared.a} {compared.b} {key}"
+    job = app.jobs.find(name)
+    if job is None or job.state == "done":
+        job = app.jobs.submit("intervals", name, "Intervals of the differences", _work(app, compared))
+    return precision_of(app.workspace, compared, resamples=0), job
+
+
+def _work(app: AppContext, compared: Compared) -> Any:
+    def work(job: Job) -> None:
+        job.report(0.0, "resampling clips")
+        precision_of(app.workspace, compared, resamples=RESAMPLES)
+
+    return work
+
+
+def _side_key(workspace: Workspace, side: Side, compared: Compared, settings: MatchSettings) -> str:
+    return content_key(workspace, [side], side, compared.label_set, *compared.clip_ids, settings.correct_tiou)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _events(
+    key: str, _workspace: Workspace, _compared: Compared, _settings: MatchSettings, _keys: list[str]
+) -> pd.DataFrame:
+    a, b = (
+        _found(key, _workspace, side, _compared, _settings.correct_tiou)
+        for key, side in zip(_keys, (_compared.a, _compared.b), strict=True)
+    )
+    return changes(a, b, _settings)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _found(key: str, _workspace: Workspace, _side: Side, _compared: Compared, _tiou: float) -> Found:
+    return found_of(_workspace, _side, _compared, correct_tiou=_tiou)

@@ -1,0 +1,129 @@
+"""Where the difference lies: by class as a chart, by class and by clip as tables that choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import charts
+from app.comparing.choices import ANY, CompareChoices
+from app.page_state import PageState
+from mravff_core.analysis.ap_difference import ApDifference
+from mravff_core.plots.compare import class_differences
+
+ORDERS = {
+    "gain": "Largest gain first",
+    "loss": "Largest loss first",
+    "sure": "Clear ones first, largest first",
+    "segments": "Most true segments first",
+    "name": "By name",
+}
+_CHART_HEIGHT = 470
+State = PageState[CompareChoices]
+
+
+def by_class(state: State, counts: pd.DataFrame, scored: ApDifference) -> None:
+    """Differences of every class with true segments."""
+    table = class_table(counts, scored, state.choices.order)
+    head, order = st.columns([3, 2], vertical_alignment="bottom")
+    head.markdown("**By class**", help="Click a row to list its detections below.")
+    with order:
+        state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
+    chart, listed = st.tabs(["Chart", "Table"])
+    with chart, st.container(height=_CHART_HEIGHT, border=False):
+        figure = class_differences(table, charts.theme(), chosen=state.choices.name)
+        charts.chart(figure, name="AP difference by class", state=state, field="name", value=_toggled(state))
+    with listed:
+        shown = table[[*_CLASS_COLUMNS]].assign(**{name: 100 * table[name] for name in _SHARES})
+        _choosing_table(state, "name", shown, "name", _CLASS_COLUMNS, height=_CHART_HEIGHT)
+
+
+def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
+    """Events of every clip. Args: worse: whether B is the worse side, so that lost ones come first."""
+    first = "lost" if worse else "gained"
+    st.markdown("**By clip**", help="Choose a row to list its detections below; a click on a heading sorts.")
+    st.caption(f"Most {first} first; a click on a heading sorts.")
+    table = counts.sort_values([first, "clip_id"], ascending=[False, True], ignore_index=True)
+    shown = table[[*_CLIP_COLUMNS]]
+    _choosing_table(state, "clip", shown, "clip_id", _CLIP_COLUMNS, height=_CHART_HEIGHT + 8)
+
+
+def class_table(counts: pd.DataFrame, scored: ApDifference, order: str) -> pd.DataFrame:
+    """Precision and events of the classes with true segments, ordered; see `ORDERS`."""
+    table = scored.per_class.merge(counts.drop(columns="name"), on="label")
+    table["size"] = table["difference"].abs()
+    keys: dict[str, tuple[list[str], list[bool]]] = {
+        "gain": (["difference", "name"], [False, True]),
+        "loss": (["difference", "name"], [True, True]),
+        "sure": (["clear", "size", "name"], [False, False, True]),
+        "segments": (["segments", "name"], [False, True]),
+        "name": (["name"], [True]),
+    }
+    names, ascending = keys[order]
+    return table.sort_values(names, ascending=ascending, ignore_index=True)
+
+
+def _choosing_table(
+    state: State, field: str, shown: pd.DataFrame, column: str, columns: dict[str, Any], *, height: int
+) -> None:
+    """A table whose chosen row is a field's value."""
+    values = shown[column].tolist()
+    chosen = getattr(state.choices, field)
+    key = f"{state.key(field, f'rows of {field}')} {hash(tuple(values))}"
+
+    def picked() -> None:
+        rows = st.session_state[key]["selection"]["rows"]
+        state.change(f"rows of {field}", **{field: values[rows[0]] if rows else ANY})
+
+    st.dataframe(
+        shown,
+        key=key,
+        height=height,
+        width="stretch",
+        hide_index=True,
+        column_config=columns,
+        on_select=picked,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": [values.index(chosen)] if chosen in values else []}},
+    )
+
+
+def _toggled(state: State):  # type: ignore[no-untyped-def]
+    """A click on the chosen class chooses all again."""
+    return lambda data: ANY if data[0] == state.choices.name else data[0]
+
+
+_SHARES = ("a", "b", "difference", "low", "high")
+_CLASS_COLUMNS: dict[str, Any] = {
+    "name": st.column_config.TextColumn("Class", pinned=True),
+    "segments": st.column_config.NumberColumn("True"),
+    "a": st.column_config.NumberColumn("AP of A", format="%.1f"),
+    "b": st.column_config.NumberColumn("AP of B", format="%.1f"),
+    "difference": st.column_config.NumberColumn("B − A", format="%+.1f"),
+    "low": st.column_config.NumberColumn("from", format="%+.1f", help="Lower end of the 95 % interval"),
+    "high": st.column_config.NumberColumn("to", format="%+.1f", help="Upper end of the 95 % interval"),
+    "clear": st.column_config.CheckboxColumn("Clear", help="Whether the interval excludes 0"),
+    "q": st.column_config.NumberColumn(
+        "q", format="%.3f", help="Share of false alarms expected among classes up to this q (Benjamini and Hochberg)"
+    ),
+    "gained": st.column_config.NumberColumn("Gained"),
+    "gained_correct": st.column_config.NumberColumn("Gained correct"),
+    "lost": st.column_config.NumberColumn("Lost"),
+    "lost_correct": st.column_config.NumberColumn("Lost correct"),
+    "moved": st.column_config.NumberColumn("Moved"),
+    "renamed_from": st.column_config.NumberColumn("Renamed from"),
+    "renamed_to": st.column_config.NumberColumn("Renamed to"),
+    "same": st.column_config.NumberColumn("Same"),
+}
+_CLIP_COLUMNS: dict[str, Any] = {
+    "clip_id": st.column_config.TextColumn("Clip", pinned=True),
+    "lost": st.column_config.NumberColumn("Lost"),
+    "lost_correct": st.column_config.NumberColumn("Lost correct"),
+    "gained": st.column_config.NumberColumn("Gained"),
+    "gained_correct": st.column_config.NumberColumn("Gained correct"),
+    "moved": st.column_config.NumberColumn("Moved"),
+    "renamed": st.column_config.NumberColumn("Renamed"),
+    "same": st.column_config.NumberColumn("Same"),
+}

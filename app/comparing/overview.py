@@ -1,0 +1,83 @@
+"""The head of a comparison: precision of both sides, how sure the difference is, what became of the events."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import streamlit as st
+
+from app import charts
+from app.comparing.choices import ANY, CompareChoices
+from app.context import AppContext
+from app.jobs import Job
+from app.page_state import PageState
+from app.sidebar import plain
+from app.work import show_progress
+from mravff_core.analysis.ap_difference import ApDifference
+from mravff_core.analysis.changes import KINDS
+from mravff_core.analysis.compare import Compared
+from mravff_core.plots.compare import interval_words, kind_bars
+
+
+def overview(
+    app: AppContext,
+    state: PageState[CompareChoices],
+    compared: Compared,
+    scored: ApDifference,
+    waiting: Job | None,
+    events: pd.DataFrame,
+) -> None:
+    """Draw it. Args: waiting: the job that works on the intervals, where there are none yet."""
+    numbers, kinds = st.columns([6, 5])
+    with numbers:
+        overall = scored.overall
+        first, second, third = st.columns(3)
+        first.metric("mAP of A", f"{100 * overall['a']:.1f}", help=plain(str(compared.a)))
+        second.metric("mAP of B", f"{100 * overall['b']:.1f}", help=plain(str(compared.b)))
+        third.metric("B minus A", f"{100 * overall['difference']:+.1f}", help="In points of mAP, tIoU 0.1 to 0.5.")
+        st.markdown(_verdict(compared, scored))
+        if waiting is not None:
+            show_progress(app, waiting)
+        if str(compared.a) == str(compared.b):
+            st.caption("Both sides are the same; choose another run or sound for one of them.")
+    with kinds:
+        figure = kind_bars(kind_table(events), charts.theme(), chosen=state.choices.kind)
+        charts.chart(figure, name="What became of the detections", state=state, field="kind", value=_toggled(state))
+
+
+def kind_table(events: pd.DataFrame) -> pd.DataFrame:
+    """How many events of each kind are correct and wrong: on b, or on a for the lost."""
+    correct = outcome(events)
+    return pd.DataFrame(
+        [
+            {"kind": kind, "correct": right, "count": int(((events["kind"] == kind) & (correct == right)).sum())}
+            for kind in KINDS
+            for right in (True, False)
+        ]
+    )
+
+
+def outcome(events: pd.DataFrame) -> pd.Series:
+    """Whether each event's detection is correct: that of b, or of a where b has lost it."""
+    return events["b_correct"].where(events["kind"] != "lost", events["a_correct"]).astype(bool)
+
+
+def _verdict(compared: Compared, scored: ApDifference) -> str:
+    overall, clips = scored.overall, len(compared.clip_ids)
+    segments = int(scored.per_class["segments"].sum())
+    over = f"over {clips} clip{'s' * (clips != 1)} and {segments:,} true {compared.label_set} segments"
+    if not math.isfinite(overall["low"]):
+        return f"Average over tIoU 0.1 to 0.5, {over}."
+    words = interval_words(overall["difference"], overall["low"], overall["high"])
+    says = (
+        f"the interval excludes 0: **B is {'better' if overall['difference'] > 0 else 'worse'}**"
+        if overall["clear"]
+        else "the interval holds 0: **no clear difference**"
+    )
+    return f"{words} points {over}; {says}. 95 % interval, paired, {scored.resamples:,} resamples of clips."
+
+
+def _toggled(state: PageState[CompareChoices]):  # type: ignore[no-untyped-def]
+    """A click on the chosen kind chooses all again."""
+    return lambda data: ANY if data[0] == state.choices.kind else data[0]

@@ -1,0 +1,150 @@
+"""Which two sides are compared: questions that are often asked, and two inputs for each side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.comparing.choices import CompareChoices
+from app.page_state import PageState
+from app.sidebar import run_title
+from app.view import preferred
+from mravff_core.analysis.stress import CONDITIONS
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import ConfigError
+from mravff_core.workspace import RunInfo
+
+State = PageState[CompareChoices]
+_FIELDS = ("a", "a_sound", "b", "b_sound")
+_WORDS = {
+    "on": "As recorded",
+    "off": "Off: no fusion",
+    "silence": "Digital silence",
+    "swap:+1": "The next clip's sound",
+}
+
+
+def sound_words(text: str) -> str:
+    """An audio condition as people read it in a list."""
+    if text in _WORDS:
+        return _WORDS[text]
+    condition = AudioCondition.parse(text)
+    if condition.kind == "shift":
+        return f"{abs(condition.shift_s):g} s {'later' if condition.shift_s >= 0 else 'earlier'}"
+    if condition.kind == "noise":
+        return (
+            f"Noise, {condition.snr_db:g} dB below"
+            if condition.snr_db >= 0
+            else f"Noise, {-condition.snr_db:g} dB above"
+        )
+    return f"Sound of {condition.clip_id}"
+
+
+def choose_sides(state: State, infos: Sequence[RunInfo]) -> None:
+    """Draw the questions and the inputs; afterwards both sides are of this workspace."""
+    by_name = {info.run: info for info in preferred(list(infos))}
+    questions = _questions(list(by_name.values()))
+    _mend(state, by_name, questions)
+    _ask(state, questions)
+    left, swap, right = st.columns([10, 0.9, 10], vertical_alignment="bottom")
+    with left:
+        _choose_side(state, "a", "A · from", by_name)
+    with swap:
+        st.button(
+            "", icon=":material/swap_horiz:", help="Swap A and B", key="swap sides", on_click=_swap, args=(state,)
+        )
+    with right:
+        _choose_side(state, "b", "B · to", by_name)
+
+
+def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]) -> None:
+    run, sound = st.columns([3, 2])
+    with run:
+        titles = {name: run_title(info) for name, info in infos.items()}
+        info = infos[state.select(field, label, titles)]
+    with sound:
+        choices = sounds_of(info, getattr(state.choices, f"{field}_sound"))
+        deaf = len(choices) == 1
+        words = {
+            text: sound_words(text) + ("" if deaf or text in info.conditions else " · not computed") for text in choices
+        }
+        help_ = (
+            "This run never listens." if info.has_detector else "Imported detections cannot be made for another sound."
+        )
+        state.select(f"{field}_sound", "Sound", words, disabled=deaf, help=help_ if deaf else "What the detector hears")
+
+
+def sounds_of(info: RunInfo, chosen: str) -> list[str]:
+    """Audio conditions that a run can be compared under, as text."""
+    if info.fusion == "none" or not info.has_detector:
+        return ["on"]
+    usual = [str(condition) for condition in CONDITIONS]
+    return list(dict.fromkeys([*usual, *info.conditions, chosen]))
+
+
+def _questions(infos: list[RunInfo]) -> dict[str, tuple[str, str, str, str]]:
+    """Questions often asked, each with its two sides: run, sound, run, sound."""
+    questions = {}
+    listening = [info for info in infos if info.has_detector and info.fusion != "none"]
+    if listening:
+        run = listening[0].run
+        questions = {
+            "What does sound add?": (run, "off", run, "on"),
+            "What if it came 2 s late?": (run, "on", run, "shift:+2"),
+            "What if it were silent?": (run, "on", run, "silence"),
+            "What if it were another clip's?": (run, "on", run, "swap:+1"),
+            "What if it were noisy?": (run, "on", run, "noise:0"),
+        }
+    for info in listening[:1]:
+        for other in infos:
+            if other.label_set == info.label_set and other.fusion == "none" and other.has_detector:
+                questions["Does it beat the visual detector?"] = (other.run, "on", info.run, "on")
+                break
+    return questions
+
+
+def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
+    if not questions:
+        return
+    key = " ".join(state.key(field, "questions") for field in _FIELDS)
+    now = tuple(getattr(state.choices, field) for field in _FIELDS)
+    asked = next((words for words, sides in questions.items() if sides == now), None)
+
+    def take() -> None:
+        words = st.session_state[key]
+        if words is not None:
+            state.change("questions", **dict(zip(_FIELDS, questions[words], strict=True)), event="")
+
+    st.pills("Questions often asked", list(questions), default=asked, key=key, on_change=take)
+
+
+def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[str, str, str, str]]) -> None:
+    """Put sides that are not there right: what sound adds, or the first two runs."""
+    chosen = state.choices
+    for field in ("a", "b"):
+        name = getattr(chosen, field)
+        if name and name not in infos:
+            st.toast(
+                f"The address asks for the run {name!r}, which is not in this workspace.", icon=":material/link_off:"
+            )
+    if chosen.a not in infos or chosen.b not in infos:
+        usual = next(iter(questions.values()), None)
+        if usual is None:
+            first = next(iter(infos.values()))
+            alike = [info.run for info in infos.values() if info.label_set == first.label_set]
+            usual = (alike[0], "on", alike[-1], "on")
+        state.change("page", **dict(zip(_FIELDS, usual, strict=True)))
+    for field in ("a", "b"):
+        sound = getattr(state.choices, f"{field}_sound")
+        try:
+            known = str(AudioCondition.parse(sound))
+        except ConfigError as error:
+            st.toast(f"The address asks for a sound that cannot be made: {error}.", icon=":material/link_off:")
+            known = "on"
+        state.change("page", **{f"{field}_sound": known})
+
+
+def _swap(state: State) -> None:
+    now = [getattr(state.choices, field) for field in _FIELDS]
+    state.change("swap", **dict(zip(_FIELDS, [*now[2:], *now[:2]], strict=True)), event="")

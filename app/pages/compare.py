@@ -1,0 +1,125 @@
+"""The Compare page: two runs or two sounds against each other, and runs under stress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app import sidebar
+from app.comparing import answers
+from app.comparing.choices import SECTIONS, CompareChoices
+from app.comparing.classes import by_class, by_clip
+from app.comparing.listed import listed
+from app.comparing.overview import overview
+from app.comparing.sides import choose_sides
+from app.comparing.stress import stress_section
+from app.context import AppContext, context
+from app.jobs import Job
+from app.page_state import PageState, open_page
+from app.pages.errors import says_errors
+from app.work import offer
+from mravff_core.analysis.compare import (
+    Compared,
+    class_counts,
+    clip_counts,
+    make_missing,
+    sides_of,
+)
+
+State = PageState[CompareChoices]
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    with st.sidebar:
+        sidebar.about(app)
+    infos = app.workspace.runs()
+    if not infos:
+        _welcome()
+        return
+    state = open_page("compare", CompareChoices)
+    state.segmented("section", "Section", SECTIONS, label_visibility="collapsed")
+    if state.choices.section == "stress":
+        stress_section(app, state, infos)
+    else:
+        choose_sides(state, infos)
+        state.keep()
+        _compare(app, state)
+    state.keep()
+
+
+def _welcome() -> None:
+    st.subheader("No runs to compare yet", anchor=False)
+    st.write(
+        "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
+        "`python -m mravff_core import`, or make the demo kitchen with `python -m mravff_core demo`."
+    )
+
+
+def _compare(app: AppContext, state: State) -> None:
+    chosen = state.choices
+    compared = sides_of(app.workspace, *chosen.sides, label_set=chosen.labels or None)
+    _offer_missing(app, compared)
+    if not compared.clip_ids:
+        return
+    events = answers.events(app.workspace, compared, chosen.settings)
+    scored, waiting = answers.precision(app, compared)
+    overview(app, state, compared, scored, waiting, events)
+    left, right = st.columns([6, 5])
+    with left:
+        by_class(state, class_counts(compared, events), scored)
+    with right:
+        by_clip(state, clip_counts(app.workspace, compared, events), worse=scored.overall["difference"] < 0)
+    head, thresholds = st.columns([8, 2], vertical_alignment="bottom")
+    head.markdown("**The detections**")
+    with thresholds:
+        _thresholds(state)
+    listed(app, state, compared, events)
+
+
+def _thresholds(state: State) -> None:
+    with st.popover("Thresholds", icon=":material/tune:", width="stretch"):
+        state.slider("min", "Score threshold", 0.0, 1.0, 0.01, help="Detections of a lower score count as not there.")
+        state.slider("match", "One event from tIoU", 0.05, 1.0, 0.05, help="Least overlap of A's and B's detection.")
+        state.slider("moved", "Moved below tIoU", 0.05, 1.0, 0.05, help="The two overlap by less than this.")
+        state.slider("correct", "Correct from tIoU", 0.05, 1.0, 0.05, help="Least overlap with a true segment.")
+
+
+def _offer_missing(app: AppContext, compared: Compared) -> None:
+    """Say what is not computed yet, and offer to compute it."""
+    sides = ((compared.a, compared.missing_a), (compared.b, compared.missing_b))
+    todo = {str(side): clips for side, clips in sides if clips}
+    if not todo:
+        return
+    possible = all(app.workspace.run(side.run).has_detector for side, clips in sides if clips)
+    count = sum(len(clips) for clips in todo.values())
+    lack = " and ".join(f"**{sidebar.plain(name)}** in {len(clips)}" for name, clips in todo.items())
+    total = len(set(compared.clip_ids) | set(compared.missing_a) | set(compared.missing_b))
+    if not possible:
+        st.warning(
+            f"There are no detections of {lack} of {total} clips, and no detector to make them: "
+            f"{len(compared.clip_ids)} clips are compared.",
+            icon=":material/rule:",
+        )
+        return
+    st.info(f"Not computed yet: {lack} of {total} clips.", icon=":material/hourglass_empty:")
+    name = f"compare {' and '.join(todo)}"
+    label = f"Detect in {count} clip{'s' * (count != 1)}"
+    offer(app, "compare", name, f"Detecting for {' and '.join(todo)}", label, _work(app, compared))
+
+
+def _work(app: AppContext, compared: Compared) -> Callable[[Job], None]:
+    def work(job: Job) -> None:
+        job.report(0.0, "loading the detector")
+        make_missing(
+            app.workspace,
+            compared,
+            progress=lambda share: job.report(share, "detecting"),
+            cancel=lambda: job.cancelled,
+            detector_of=app.detectors.get,
+        )
+
+    return work

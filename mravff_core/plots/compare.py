@@ -1,0 +1,178 @@
+"""Figures of a comparison: differences by class, and what became of the events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mravff_core.plots.theme import Theme, styled
+
+KIND_WORDS = {
+    "gained": "only B finds it",
+    "lost": "only A finds it",
+    "moved": "both, elsewhere",
+    "renamed": "both, other class",
+    "same": "both alike",
+}
+_ROW_PX, _KIND_PX = 21, 30
+_CLEAR_GAIN, _CLEAR_LOSS, _UNCLEAR = "clear gain", "clear loss", "interval holds 0"
+
+
+def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:
+    """A dot and interval for every class, in the order given, top first.
+
+    Clear gains and losses are triangles that point up and down, the others hollow circles. Each
+    class's whole row can be clicked; `customdata` begins with its name.
+
+    Args:
+        classes: `name`, `segments`, `a`, `b`, `difference`, `low`, `high`, `clear` (average
+            precisions in [0, 1]), `gained`, `gained_correct`, `lost`, `lost_correct`.
+        chosen: name of the class to be marked.
+    """
+    rows = classes.iloc[::-1]
+    figure = go.Figure()
+    least, most = _range(rows)
+    figure.add_trace(_clickable_rows(rows, least, most, theme, chosen))
+    figure.add_vline(x=0, line={"color": theme.faint, "width": 1, "dash": "dot"})
+    for state, symbol in ((_CLEAR_GAIN, "triangle-up"), (_CLEAR_LOSS, "triangle-down"), (_UNCLEAR, "circle-open")):
+        own = rows[_states(rows) == state]
+        colour = {_CLEAR_GAIN: theme.good, _CLEAR_LOSS: theme.bad, _UNCLEAR: theme.faint}[state]
+        figure.add_trace(
+            go.Scatter(
+                x=100 * own["difference"],
+                y=own["name"],
+                mode="markers",
+                name=state,
+                marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
+                error_x=_bars(own, colour),
+                customdata=_data(own),
+                hovertemplate=_HOVER,
+            )
+        )
+    figure.update_layout(barmode="overlay", bargap=0.0)
+    figure.update_xaxes(title="AP of B minus AP of A (points)", range=[least, most], zeroline=False, side="top")
+    figure.update_yaxes(
+        showgrid=False, categoryorder="array", categoryarray=rows["name"], range=[-0.5, max(len(rows), 1) - 0.5]
+    )
+    figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96)
+    figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
+    return figure
+
+
+def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:
+    """How many events were gained, lost, moved, renamed and the same; correct ones filled, wrong ones hatched.
+
+    Args:
+        counts: `kind`, `correct` (bool), `count`; a kind's rows in the order to show.
+        chosen: kind to be marked. `customdata` is the kind.
+    """
+    figure = go.Figure()
+    kinds = list(dict.fromkeys(counts["kind"]))
+    colours = {"gained": theme.good, "lost": theme.bad}
+    for correct, words, pattern in ((True, "correct", ""), (False, "wrong", "/")):
+        own = counts[counts["correct"] == correct].set_index("kind").reindex(kinds)
+        own_colours = [colours.get(kind, theme.faint) for kind in kinds]
+        figure.add_trace(
+            go.Bar(
+                x=own["count"].fillna(0),
+                y=kinds,
+                orientation="h",
+                name=words,
+                marker={
+                    "color": own_colours,
+                    "pattern": {"shape": pattern, "fgcolor": theme.paper, "size": 6},
+                    "line": {
+                        "color": [theme.ink if kind == chosen else "rgba(0,0,0,0)" for kind in kinds],
+                        "width": 2,
+                    },
+                },
+                text=[f"{int(count)}" if count else "" for count in own["count"].fillna(0)],
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                textfont={"color": theme.paper},
+                customdata=[[kind] for kind in kinds],
+                hovertemplate="%{y}: %{x} " + words + "<extra></extra>",
+            )
+        )
+    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_xaxes(title=None, showgrid=True)
+    figure.update_yaxes(
+        autorange="reversed",
+        tickvals=kinds,
+        ticktext=[f"<b>{kind}</b>  {KIND_WORDS[kind]}" for kind in kinds],
+        showgrid=False,
+    )
+    return styled(figure, theme, height=_KIND_PX * len(kinds) + 80, legend=True)
+
+
+_HOVER = (
+    "<b>%{customdata[0]}</b>: %{customdata[3]}<br>A %{customdata[1]}, B %{customdata[2]} AP over "
+    "%{customdata[4]} true segments<br>gained %{customdata[5]}, of these correct %{customdata[6]}<br>"
+    "lost %{customdata[7]}, of these correct %{customdata[8]}<extra></extra>"
+)
+
+
+def _states(rows: pd.DataFrame) -> pd.Series:
+    clear = rows["clear"].astype(bool)
+    names = np.where(rows["difference"] > 0, _CLEAR_GAIN, _CLEAR_LOSS)
+    return pd.Series(np.where(clear, names, _UNCLEAR), index=rows.index)
+
+
+def _range(rows: pd.DataFrame) -> tuple[float, float]:
+    """Left and right end of the axis, 0 always inside."""
+    ends = 100 * rows[["difference", "low", "high"]].to_numpy(float)
+    ends = ends[np.isfinite(ends)]
+    least, most = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
+    room = 0.06 * (most - least) or 1.0
+    return least - room, most + room
+
+
+def _bars(rows: pd.DataFrame, colour: str) -> dict:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (100 * (rows["high"] - rows["difference"])).fillna(0.0),
+        "arrayminus": (100 * (rows["difference"] - rows["low"])).fillna(0.0),
+        "color": colour,
+        "thickness": 1.5,
+        "width": 3,
+    }
+
+
+def _data(rows: pd.DataFrame) -> Sequence[list]:
+    return [
+        [
+            row["name"],
+            f"{100 * row['a']:.1f}",
+            f"{100 * row['b']:.1f}",
+            interval_words(row["difference"], row["low"], row["high"]),
+            int(row["segments"]),
+            *(int(row[name]) for name in ("gained", "gained_correct", "lost", "lost_correct")),
+        ]
+        for row in rows.to_dict("records")
+    ]
+
+
+def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme, chosen: str) -> go.Bar:
+    """Bars as wide as the axis, so that a class is chosen by a click anywhere in its row."""
+    return go.Bar(
+        base=[least] * len(rows),
+        x=[most - least] * len(rows),
+        y=rows["name"],
+        orientation="h",
+        marker={"color": [theme.grid if name == chosen else "rgba(0,0,0,0)" for name in rows["name"]]},
+        customdata=_data(rows),
+        hovertemplate=_HOVER,
+        showlegend=False,
+    )
+
+
+def interval_words(value: float, low: float, high: float) -> str:
+    """A difference of precisions in points with its interval, as people read it."""
+    if not np.isfinite(low):
+        return f"{100 * value:+.1f}"
+    return f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
