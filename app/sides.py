@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mravff_core.analysis.side import Side
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.errors import ConfigError, MravffError
+from mravff_core.errors import MravffError
 from mravff_core.workspace import RunInfo, Workspace
 
 MOST_OTHERS = 3

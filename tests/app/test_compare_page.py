@@ -1,0 +1,140 @@
+"""The Compare page as a script: sides, filters and address in step; a way on from every emptiness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import context
+from app.context import AppContext
+from app.detectors import DetectorCache
+from app.jobs import JobQueue
+from app.uploads import Uploads
+from mravff_core import Workspace
+from mravff_core.analysis.compare import compare, kind_counts
+from mravff_core.inference.run_predict import predict
+from tests.small_workspace import small_workspace
+
+
+@pytest.fixture(scope="module")
+def app_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext]:
+    workspace = small_workspace(tmp_path_factory.mktemp("compare_page") / "small")
+    for condition in ("on", "off"):
+        predict(workspace, "verb_mrav", condition=condition)
+    predict(workspace, "verb_visual")
+    yield context.start(workspace.folder, device="cpu")
+    context.context().jobs.close()
+
+
+def open_page(**query: str) -> AppTest:
+    def script() -> None:
+        import streamlit as st
+
+        from app.pages import clip, compare
+
+        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
+        compare.show()
+
+    page = AppTest.from_function(script, default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page = page.run()
+    assert not page.exception
+    return page
+
+
+def chosen(widgets: Any, label: str) -> Any:
+    return next(widget for widget in widgets if widget.label == label)
+
+
+def addressed(page: AppTest) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
+
+
+def finished(app: AppContext, kind: str) -> None:
+    deadline = time.monotonic() + 60
+    while not all(job.ended for job in app.jobs.of(kind)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def listed(page: AppTest) -> Any:
+    """The list of detections: the only table with a column of buttons."""
+    return next(frame.value for frame in page.dataframe if "play" in frame.value.columns)
+
+
+def test_it_opens_on_what_sound_adds(app_context: AppContext) -> None:
+    page = open_page()
+    finished(app_context, "intervals")
+    page.run()
+    assert addressed(page) == {"a": "verb_mrav", "a_sound": "off", "b": "verb_mrav"}
+    found = compare(app_context.workspace, "verb_mrav@off", "verb_mrav")
+    shown = [metric.value for metric in page.metric]
+    overall = found.precision.overall
+    assert shown == [f"{100 * overall['a']:.1f}", f"{100 * overall['b']:.1f}", f"{100 * overall['difference']:+.1f}"]
+    assert any("95 % interval" in text.value for text in page.markdown)
+    assert len(listed(page)) == min(400, sum(kind_counts(found.events).values()))
+
+
+def test_filters_narrow_the_list_and_stand_in_the_address(app_context: AppContext) -> None:
+    page = open_page(a="verb_visual", b="verb_mrav", min="0.3", name="stir", kind="gained")
+    found = compare(app_context.workspace, "verb_visual", "verb_mrav", resamples=0, settings=_settings(0.3))
+    expected = found.events.query("kind == 'gained' and b_label == 1")
+    assert len(listed(page)) == len(expected) > 0
+    assert set(listed(page)["change"]) == {"gained"}
+    assert addressed(page)["event"], "with a class chosen, its first detection plays"
+    chosen(page.selectbox, "Clip").set_value("clip_1").run()
+    assert addressed(page)["clip"] == "clip_1"
+    assert len(listed(page)) == (expected["clip_id"] == "clip_1").sum()
+
+
+def _settings(min_score: float) -> Any:
+    from mravff_core.analysis.changes import MatchSettings
+
+    return MatchSettings(min_score=min_score)
+
+
+def test_a_sound_not_computed_yet_is_computed_from_here(app_context: AppContext) -> None:
+    page = open_page(a="verb_mrav", b="verb_mrav", b_sound="shift:+2")
+    assert "in 3 of 3 clips" in page.info[0].value and not page.metric
+    button = chosen(page.button, "Detect in 3 clips")
+    button.click().run()
+    finished(app_context, "compare")
+    page.run()
+    assert len(page.metric) == 3
+    assert not app_context.workspace.run("verb_mrav").predicted_clips("shift:+2") ^ {"clip_0", "clip_1", "clip_2"}
+
+
+def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
+    page = open_page(a="verb_visual", b="verb_visual")
+    assert all(box.disabled for box in page.selectbox if box.label == "Sound")
+    assert any("Both sides are the same" in caption.value for caption in page.caption)
+
+
+def test_addresses_that_do_not_fit_are_mended_with_a_word(app_context: AppContext) -> None:
+    page = open_page(a="gone", b="verb_mrav", b_sound="loud")
+    assert {"'gone'" in toast.value or "'loud'" in toast.value for toast in page.toast} == {True}
+    assert addressed(page)["a"] == "verb_mrav"
+
+
+def test_stress_shows_what_is_there_and_offers_the_rest(app_context: AppContext) -> None:
+    page = open_page(section="stress", runs="verb_mrav,verb_visual")
+    finished(app_context, "intervals")
+    page.run()
+    assert any("Not computed yet" in info.value for info in page.info)
+    table = page.dataframe[0].value
+    assert set(table["hears"]) >= {"on", "off"} and set(table["run"]) == {"verb_mrav", "verb_visual"}
+
+
+def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
+    opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
+    monkeypatch.setattr(context, "_current", opened)
+    page = open_page()
+    assert page.subheader[0].value == "No runs to compare yet"
+    assert any("python -m mravff_core train" in text.value for text in page.markdown)
