@@ -1,4 +1,4 @@
-"""How good detections are: average precision over temporal intersection over union, and how sure it is."""
+"""How good detections are: average precision over temporal overlap, how sure it is, and what errors cost."""
 
 from mravff_core.evaluation.average_precision import AveragePrecision, mean_average_precision
 from mravff_core.evaluation.bootstrap import (
@@ -9,14 +9,22 @@ from mravff_core.evaluation.bootstrap import (
     bootstrap,
     paired_bootstrap,
 )
+from mravff_core.evaluation.characteristics import Buckets
+from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
+from mravff_core.evaluation.error_kinds import ERRORS, KINDS
 
 __all__ = [
+    "ERRORS",
+    "KINDS",
     "AveragePrecision",
+    "Buckets",
+    "Diagnosis",
     "Difference",
     "Interval",
     "Intervals",
     "PairedDifferences",
     "bootstrap",
+    "diagnose",
     "mean_average_precision",
     "paired_bootstrap",
 ]

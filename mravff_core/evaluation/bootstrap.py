@@ -141,10 +141,12 @@ def bootstrap(
     both = pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"])
     flat = samples.reshape(len(samples), -1)
     per_threshold = _nanmean(samples, 1)
-    average, draws = float(table.mean()), _moved(table.mean(), per_threshold.mean(axis=1))
+    average = float(table.mean())
+    draws = _moved(average, per_threshold.mean(axis=1))
+    low, high = np.clip(_percentiles(draws, level), 0, 1)
     return Intervals(
         scores=average_precision(scored, table, thresholds),
-        average=Interval(average, *np.clip(_percentiles(draws, level), 0, 1).tolist()),
+        average=Interval(average, float(low), float(high)),
         per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, pd.Index(thresholds, name="tiou")),
         per_class=per_class,
         per_class_threshold=_interval_table(table.ravel(), flat, level, both, np.repeat(clips, len(thresholds))),
@@ -181,6 +183,7 @@ def paired_bootstrap(
     per_threshold = _nanmean(samples, 1)
     average = float(one.mean() - two.mean())
     draws = _moved(average, per_threshold.mean(axis=1))
+    low, high = _percentiles(draws, level)
     per_class = _difference_table(
         one.mean(axis=1),
         two.mean(axis=1),
@@ -194,7 +197,7 @@ def paired_bootstrap(
     return PairedDifferences(
         a=average_precision(scenes[0], one, thresholds),
         b=average_precision(scenes[1], two, thresholds),
-        average=Difference(average, *_percentiles(draws, level).tolist(), float(_p(draws))),
+        average=Difference(average, float(low), float(high), float(_p(draws))),
         per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
         per_class=per_class,
         draws=draws,
@@ -257,7 +260,7 @@ def _silent_where_one(table: pd.DataFrame, clips: NDArray[np.int64]) -> pd.DataF
     return table.assign(clips=clips)
 
 
-def _moved(values: Floats, samples: Floats) -> Floats:
+def _moved(values: Floats | float, samples: Floats) -> Floats:
     """Draws moved so that their mean is the value of the clips as they are."""
     return samples + (values - _nanmean(samples, 0))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -102,16 +102,16 @@ def scene(ground_truth: pd.DataFrame, detections: pd.DataFrame, protocol: str, c
     if truth.empty:
         raise AnnotationError("there are no true segments to score against")
     labels, truth_class = np.unique(truth["label"].to_numpy(), return_inverse=True)
-    truth_clip = clips.get_indexer(truth["clip_id"])
+    truth_clip = _places(truth["clip_id"], clips)
     truth_s = truth[["start_s", "end_s"]].to_numpy()
     order = np.lexsort((truth_s[:, 1], truth_s[:, 0], truth_clip, truth_class))
     key = (truth_class * len(clips) + truth_clip)[order]
 
     found_class = _class_of(found["label"].to_numpy(), labels, collide=protocol == "actionformer")
     counts = np.flatnonzero(found_class >= 0)
-    found_class, found_clip = found_class[counts], clips.get_indexer(found["clip_id"])[counts]
+    found_class, found_clip = found_class[counts], _places(found["clip_id"], clips)[counts]
     found_s, score = found[["start_s", "end_s"]].to_numpy()[counts], found["score"].to_numpy()[counts]
-    best = np.lexsort((found_s[:, 1], found_s[:, 0], found_clip, -score, found_class))
+    best = _best_first(found_class, score, found_clip, found_s)
     found_key = (found_class * len(clips) + found_clip)[best]
     return Scene(
         labels=labels,
@@ -133,6 +133,25 @@ def scene(ground_truth: pd.DataFrame, detections: pd.DataFrame, protocol: str, c
 def clip_index(*tables: pd.DataFrame) -> pd.Index:
     """Ids of all clips of some tables, ascending."""
     return pd.Index(sorted({clip for table in tables for clip in table["clip_id"].unique()}))
+
+
+def _places(clip_ids: pd.Series, clips: pd.Index) -> Integers:
+    codes, ids = pd.factorize(clip_ids)
+    return clips.get_indexer(pd.Index(ids))[codes]
+
+
+def _best_first(found_class: Integers, score: NDArray[np.float64], clip: Integers, found_s: Any) -> Integers:
+    """Order by label and score, best first; only among equal scores by clip, start and end."""
+    order = np.argsort(-score)
+    # Numbers of 16 bits are sorted by counting.
+    compact = found_class.astype(np.int16) if found_class.max(initial=0) < 1 << 15 else found_class
+    order = order[np.argsort(compact[order], kind="stable")]
+    equal = (np.diff(score[order]) == 0) & (np.diff(found_class[order]) == 0)
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    rows = order[tied]
+    inner = np.lexsort((found_s[rows, 1], found_s[rows, 0], clip[rows], -score[rows], found_class[rows]))
+    order[tied] = rows[inner]
+    return order
 
 
 def checked_truth(ground_truth: pd.DataFrame) -> pd.DataFrame:
@@ -180,7 +199,8 @@ def _without_near_duplicates(truth: pd.DataFrame) -> pd.DataFrame:
     keep = np.ones(len(truth), dtype=bool)
     rank = np.empty(len(truth), dtype=np.int64)
     rank[order] = np.arange(len(truth))
-    for rows in truth.groupby(["clip_id", "label"], sort=False).indices.values():
+    for group in truth.groupby(["clip_id", "label"], sort=False).indices.values():
+        rows = np.asarray(group)
         kept: list[int] = []
         for row in rows[np.argsort(rank[rows])]:
             near = len(kept) > 0 and (np.abs(times[kept] - times[row]) <= _DUPLICATE_S).all(axis=1).any()
