@@ -6,6 +6,8 @@ bool, True where a key may be attended to.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,15 +25,19 @@ def attend(
         bias: [heads, window] added to the scores by relative position; local windows only.
 
     Local windows take memory linear in time: queries are cut into chunks, each multiplied with
-    the keys of its own steps and of half a window on both sides.
+    the keys of its own steps and of half a window on both sides; one head at a time, since
+    memory laid out for all at once would have to be copied there.
     """
     if window < 0:
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
-    weights = _chunk_weights(query, key, key_mask, window, bias)
-    chunk = weights.shape[-2]
-    out = weights @ _neighbourhoods(value, chunk, window // 2).transpose(-1, -2)
-    return out.flatten(2, 3)[:, :, : query.shape[2]]
+    time = query.shape[2]
+    near = _neighbourhoods(value, _chunk(window), window // 2).transpose(-1, -2)
+    heads = [
+        (weights @ near[:, head]).flatten(1, 2).transpose(1, 2)
+        for head, weights in enumerate(_chunk_weights(query, key, key_mask, window, bias))
+    ]
+    return torch.stack(heads, dim=1)[..., :time].transpose(2, 3)
 
 
 def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: int) -> Tensor:
@@ -43,7 +49,7 @@ def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: i
     if window < 0:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         return _softmax(scores, key_mask[:, None, None])
-    weights = _chunk_weights(query, key, key_mask, window, None)
+    weights = torch.stack(list(_chunk_weights(query, key, key_mask, window, None)), dim=1)
     row = torch.arange(weights.shape[-2], device=weights.device)[:, None]
     column = row + torch.arange(window, device=weights.device)
     return weights[..., row, column].flatten(2, 3)[:, :, : query.shape[2]]
@@ -59,24 +65,32 @@ def join_heads(features: Tensor) -> Tensor:
     return features.transpose(2, 3).flatten(1, 2)
 
 
-def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bias: Tensor | None) -> Tensor:
-    """Weights [batch, heads, chunks, chunk, chunk + window - 1] on each chunk's neighbourhood."""
-    radius = window // 2
-    chunk = max(_SMALLEST_CHUNK, window - 1)
+def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bias: Tensor | None) -> Iterator[Tensor]:
+    """Weights [batch, chunks, chunk, chunk + window - 1] on each chunk's neighbourhood, head by head."""
+    radius, chunk = window // 2, _chunk(window)
     offset = torch.arange(chunk + 2 * radius, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
-    in_window = (offset >= 0) & (offset < window)
-    query = functional.pad(query, (0, 0, 0, -query.shape[2] % chunk)).unflatten(2, (-1, chunk))
-    scores = (query * query.shape[-1] ** -0.5) @ _neighbourhoods(key, chunk, radius)
-    if bias is not None:
-        scores = scores + bias[:, offset.clamp(0, window - 1)][:, None]
-    near_keys = _neighbourhoods(key_mask[:, None, :, None], chunk, radius)
-    return _softmax(scores, near_keys & in_window)
+    near_keys = _neighbourhoods(key_mask[:, None, :, None], chunk, radius)[:, 0]
+    allowed = near_keys & (offset >= 0) & (offset < window)
+    more = -query.shape[2] % chunk
+    query = (functional.pad(query, (0, 0, 0, more)) if more else query).unflatten(2, (-1, chunk))
+    near = _neighbourhoods(key, chunk, radius)
+    for head in range(query.shape[1]):
+        scores = (query[:, head] @ near[:, head]) * query.shape[-1] ** -0.5
+        if bias is not None:
+            scores = scores + bias[head, offset.clamp(0, window - 1)]
+        yield _softmax(scores, allowed)
+
+
+def _chunk(window: int) -> int:
+    """Queries that are multiplied at once."""
+    return max(_SMALLEST_CHUNK, window - 1)
 
 
 def _neighbourhoods(features: Tensor, chunk: int, radius: int) -> Tensor:
     """[batch, heads, time, width] to [batch, heads, chunks, width, chunk + 2 * radius]; zeros beyond the ends."""
-    padded = functional.pad(features, (0, 0, radius, radius + -features.shape[2] % chunk))
-    return padded.unfold(2, chunk + 2 * radius, chunk)
+    # Channels are contiguous in time, so that padding them there is a plain copy.
+    padded = functional.pad(features.transpose(2, 3), (radius, radius + -features.shape[2] % chunk))
+    return padded.unfold(3, chunk + 2 * radius, chunk).transpose(2, 3)
 
 
 def _softmax(scores: Tensor, allowed: Tensor) -> Tensor:

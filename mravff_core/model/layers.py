@@ -57,8 +57,9 @@ class StepMask:
         weights = self.present if self.repeats is None else self.repeats
         if weights is None:
             return features.mean(dim=-1, keepdim=True)
-        weights = weights.to(features.dtype)
-        return (features * weights).sum(dim=-1, keepdim=True) / weights.sum(dim=-1, keepdim=True)
+        with torch.autocast(features.device.type, enabled=False):
+            share = weights.float() / weights.sum(dim=-1, keepdim=True)
+            return (features.float() @ share.transpose(1, 2)).to(features.dtype)
 
 
 class MaskedConv1d(nn.Conv1d):

@@ -146,5 +146,6 @@ class LevelFusion(nn.Module):
         if self.gate is None:
             return visual + heard, None
         gate = self.gate(visual, audio) * valid.to(visual.dtype)
-        kept = visual if self.mix == "residual" else (1 - gate) * visual
-        return kept + gate * heard, gate
+        if self.mix == "residual":
+            return torch.addcmul(visual, gate, heard), gate
+        return torch.lerp(visual, heard, gate), gate

@@ -50,9 +50,9 @@ class CompactLevel:
         column, (length, extent, head, used) = self._columns_and_counts(device)
         present = (column < used)[:, None]
         repeats = present + ((column == head - 1) * (extent - used))[:, None]
-        plain = bool((used == self.width).all())
+        alike, unfolded = bool((used == self.width).all()), bool((used == extent).all())
         valid = (column < length)[:, None]
-        return StepMask(valid, None if plain else present, repeats.float() if counted else None)
+        return StepMask(valid, None if alike else present, repeats.float() if counted and not unfolded else None)
 
     def finer(self, stride: int) -> CompactLevel:
         """The level below, laid out so that halving it by `stride` gives this layout."""
