@@ -51,10 +51,12 @@ def decode(
     """
     if top_k < 1 or len(strides) != len(output.class_logits):
         raise ValueError(f"top_k is {top_k} with {len(strides)} strides for {len(output.class_logits)} levels")
+    # Real steps come first, so that none need be picked out of others.
+    lengths = torch.stack([mask[clip, 0].sum() for mask in output.level_masks]).tolist()
     levels = [
-        _decode_level(logits[clip][mask[clip, 0]], offsets[clip][mask[clip, 0]], stride, min_score, top_k)
-        for logits, offsets, mask, stride in zip(
-            output.class_logits, output.boundary_offsets, output.level_masks, strides, strict=True
+        _decode_level(logits[clip, :length], offsets[clip, :length], stride, min_score, top_k)
+        for logits, offsets, length, stride in zip(
+            output.class_logits, output.boundary_offsets, lengths, strides, strict=True
         )
     ]
     segments, scores, labels = (torch.cat(parts) for parts in zip(*levels, strict=True))
