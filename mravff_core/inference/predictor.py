@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,12 @@ from torch import Tensor
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.align import to_grid
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.inference.batches import ClipFeatures, groups_of_like_length, side_by_side
 from mravff_core.inference.decode import Candidates
 from mravff_core.inference.label_sets import candidates_by_label_set
 from mravff_core.inference.nms import suppress
 from mravff_core.model.detector import Detector
-from mravff_core.model.outputs import Batch, FusionTrace
+from mravff_core.model.outputs import Batch, DetectorOutput, FusionTrace
 from mravff_core.segments import detection_table
 from mravff_core.time_grid import TimeGrid
 
@@ -43,7 +45,7 @@ class Prediction:
 
 
 class Predictor:
-    """Runs a detector on single clips with the test-time settings of its configuration.
+    """Runs a detector on clips with the test-time settings of its configuration.
 
     Args:
         detector: on any device; used in evaluation mode and left in the mode it was in.
@@ -78,22 +80,58 @@ class Predictor:
         Raises: FeatureError if features do not fit the detector; ConfigError for a condition
             that cannot be met here.
         """
-        if not (np.isfinite(duration_s) and duration_s > 0):
-            raise FeatureError(f"duration is {duration_s} s, expected a number above 0")
+        _check_duration(duration_s)
         batch = self.prepare(
             visual, audio, grid=grid, audio_grid=audio_grid, audio_condition=audio_condition, silence=silence
         )
-        strides = self.detector.strides
         with _evaluating(self.detector), torch.inference_mode():
-            output = self.detector(batch)
-            candidates = candidates_by_label_set(output, strides, self.detector.config)
-        times_s = tuple(
-            grid.to_seconds(np.arange(logits.shape[1], dtype=np.float64) * stride)
-            for logits, stride in zip(output.class_logits, strides, strict=True)
-        )
-        trace = FusionTrace(tuple(gate.cpu() for gate in output.trace.gates))
-        tables = {name: self._detections(found, grid, duration_s) for name, found in candidates.items()}
-        return Prediction(tables.pop(self.detector.config.label_set), trace, times_s, tables)
+            return self._prediction(self.detector(batch), 0, grid, duration_s)
+
+    def detect_many(
+        self,
+        clips: Sequence[ClipFeatures],
+        *,
+        audio_condition: AudioCondition | str = "on",
+        max_steps: int = 32768,
+        precision: Literal["single", "bfloat16"] = "single",
+    ) -> list[Prediction]:
+        """Detect actions in many clips, several at once, as is quick on a GPU.
+
+        Clips of like length share a batch. What `detect` finds in each is found here too, up to
+        rounding; with `bfloat16` convolutions and products round to 8 bits, norms, sums and
+        the last layer of each head do not: probabilities stay within about 0.02 of the exact ones.
+
+        Args:
+            clips: of any lengths.
+            audio_condition: as for `detect`.
+            max_steps: most visual steps of one batch, padding included; a longer clip goes alone.
+            precision: of convolutions and products.
+        Returns: one prediction a clip, in their order.
+        Raises: as `detect`.
+        """
+        batches = []
+        for clip in clips:
+            _check_duration(clip.duration_s)
+            batches.append(
+                self.prepare(
+                    clip.visual,
+                    clip.audio,
+                    grid=clip.grid,
+                    audio_grid=clip.audio_grid,
+                    audio_condition=audio_condition,
+                    silence=clip.silence,
+                )
+            )
+        found: dict[int, Prediction] = {}
+        for group in groups_of_like_length([batch.visual.shape[-1] for batch in batches], max_steps):
+            batch = side_by_side([batches[number] for number in group])
+            with _evaluating(self.detector), torch.inference_mode():
+                with torch.autocast(batch.visual.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                    output = self.detector(batch)
+                for row, number in enumerate(group):
+                    clip = clips[number]
+                    found[number] = self._prediction(output, row, clip.grid, clip.duration_s)
+        return [found[number] for number in range(len(clips))]
 
     def prepare(
         self,
@@ -124,6 +162,20 @@ class Predictor:
             heard = _heard(sound, fill, condition, audio_grid or grid, grid, steps)
         device = next(self.detector.parameters()).device
         return Batch(_one(features, device), None if heard is None else _one(heard, device))
+
+    def _prediction(self, output: DetectorOutput, row: int, grid: TimeGrid, duration_s: float) -> Prediction:
+        """What the detector said about one clip of a batch."""
+        strides = self.detector.strides
+        lengths = torch.stack([mask[row, 0].sum() for mask in output.level_masks]).tolist()
+        candidates = candidates_by_label_set(output, strides, self.detector.config, clip=row)
+        times_s = tuple(
+            grid.to_seconds(np.arange(length, dtype=np.float64) * stride)
+            for length, stride in zip(lengths, strides, strict=True)
+        )
+        gates = zip(output.trace.gates, lengths, strict=False)
+        trace = FusionTrace(tuple(gate[row : row + 1, :, :length].float().cpu() for gate, length in gates))
+        tables = {name: self._detections(found, grid, duration_s) for name, found in candidates.items()}
+        return Prediction(tables.pop(self.detector.config.label_set), trace, times_s, tables)
 
     def _detections(self, candidates: Candidates, grid: TimeGrid, duration_s: float) -> pd.DataFrame:
         """Candidates suppressed as configured, in seconds within the clip."""
@@ -190,6 +242,11 @@ def _feature_array(features: ArrayLike, channels: int, modality: str) -> NDArray
             f"{modality} features are not finite at {unfinite} of {array.shape[1]} steps; did extraction fail?"
         )
     return array
+
+
+def _check_duration(duration_s: float) -> None:
+    if not (np.isfinite(duration_s) and duration_s > 0):
+        raise FeatureError(f"duration is {duration_s} s, expected a number above 0")
 
 
 def _one(features: NDArray[np.float32], device: torch.device) -> Tensor:

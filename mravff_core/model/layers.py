@@ -117,7 +117,8 @@ class ChannelNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, features: Tensor) -> Tensor:
-        """Same shape; mean 0 and variance 1 over channels before scale and shift."""
+        """Same shape, at least single precision; mean 0 and variance 1 over channels before scale and shift."""
+        features = at_least_single(features)
         centred = features - features.mean(dim=1, keepdim=True)
         spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.epsilon)
         return torch.addcmul(self.bias[:, None], centred * spread, self.weight[:, None])
@@ -144,6 +145,11 @@ class ScaledDropPath(nn.Module):
         keep = 1 - self.rate
         survives = torch.rand(len(branch), 1, 1, device=branch.device, dtype=branch.dtype) < keep
         return scaled * survives / keep
+
+
+def at_least_single(features: Tensor) -> Tensor:
+    """`features`, in single precision where they come in half."""
+    return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
 
 
 def drop_path(channels: int, rate: float) -> nn.Module:

@@ -145,7 +145,7 @@ class LevelFusion(nn.Module):
         heard = audio if self.attention is None else self.attention(visual, audio, valid)
         if self.gate is None:
             return visual + heard, None
-        gate = self.gate(visual, audio) * valid.to(visual.dtype)
+        gate, heard = (self.gate(visual, audio) * valid).to(visual.dtype), heard.to(visual.dtype)
         if self.mix == "residual":
             return torch.addcmul(visual, gate, heard), gate
         return torch.lerp(visual, heard, gate), gate

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.base import Pyramid
 from mravff_core.model.bases.blocks import ConvNormRelu
-from mravff_core.model.layers import MaskedConv1d, StepMask
+from mravff_core.model.layers import MaskedConv1d, StepMask, at_least_single
 
 _EMPTY_CLASS_PROBABILITY = 1e-6
 
@@ -31,7 +31,9 @@ class _Tower(nn.Module):
     def forward(self, level: Tensor, steps: StepMask) -> Tensor:
         for layer in self.layers:
             level = layer(level, steps)
-        return self.out(level, steps)
+        # What is said last is not rounded, lest many scores come out equal.
+        with torch.autocast(level.device.type, enabled=False):
+            return self.out(at_least_single(level), steps)
 
 
 class ClassHead(nn.Module):

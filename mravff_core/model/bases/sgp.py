@@ -13,7 +13,7 @@ from torch.nn import functional
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.blocks import pointwise
 from mravff_core.model.bases.padding import sgp_windows
-from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, drop_path
+from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, at_least_single, drop_path
 
 
 class StepGroupNorm(nn.Module):
@@ -27,7 +27,8 @@ class StepGroupNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
-        """Same shape, [batch, channels, time]."""
+        """Same shape, [batch, channels, time], at least single precision."""
+        features = at_least_single(features)
         centred = features - self._group_mean(features, steps)
         spread = torch.rsqrt(self._group_mean(centred.square(), steps) + self.epsilon)
         return torch.addcmul(self.bias[:, None], centred, spread * self.weight[:, None])
