@@ -12,6 +12,7 @@ import pytest
 
 from mravff_core import AudioCondition, Workspace
 from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.inference import run_predict
 from mravff_core.inference.evaluate_run import evaluate_run
 from mravff_core.inference.run_predict import predict
 from mravff_core.inference.sound import heard_clip, with_noise
@@ -55,6 +56,20 @@ def test_a_stopped_run_goes_on_and_ends_equal(workspace: Workspace) -> None:
     for level, wanted in zip(workspace.run("verb_mrav").gates("on", "clip_0"), expected_gates, strict=True):
         np.testing.assert_array_equal(level.gates, wanted.gates)
     assert predict(workspace, "verb_mrav").computed == 0
+
+
+@pytest.mark.parametrize("condition", ["on", "off", "shift:+0.5"])
+def test_clips_taken_several_at_once_are_found_the_same(
+    workspace: Workspace, condition: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(workspace, "verb_mrav", condition=condition)
+    expected = detections(workspace, condition)
+    shutil.rmtree(workspace.folder / "runs/verb_mrav/predictions")
+    monkeypatch.setattr(run_predict, "_clips_at_once", lambda device: 2)
+    predict(workspace, "verb_mrav", condition=condition)
+    found = detections(workspace, condition)
+    assert list(found["clip_id"]) == list(expected["clip_id"])
+    np.testing.assert_allclose(found["score"], expected["score"], atol=1e-5)
 
 
 def test_new_weights_and_new_features_are_noticed(workspace: Workspace) -> None:
