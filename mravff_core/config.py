@@ -119,6 +119,9 @@ class FusionConfig:
     audio_dropout: float = 0.0
     """Chance that a training clip goes without sound (fusion bypassed)."""
     dropout: float = 0.0
+    gate_opening: float = 1.0
+    """Share of each gate that is let through. A training that starts from a visual detector begins
+    with 0, where the output is exactly that detector's, and ends with 1."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,17 @@ class TrainConfig:
     clip_gradient_norm: float = 1.0
     ema_decay: float = 0.999
     accumulate_batches: int = 1
+    batches_by: Literal["chance", "length"] = "chance"
+    """Which clips share a batch: any, or those of like length among a few batches' clips, which
+    are then padded less."""
+    steps_at_once: int = 4096
+    """Padded steps that pass through the model at once; a larger batch is cut into parts, which
+    need less memory and padding and give the same losses. 0 for whole batches, which is also what
+    `loss_weight: 0` needs."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the forward pass; weights, losses and updates are float32 anyway."""
+    freeze_base: bool = False
+    """Train the fusion alone; embedding, pyramid and heads stay as they started."""
     regression_range: tuple[tuple[float, float], ...] = (
         (0, 4),
         (2, 8),
@@ -183,6 +197,7 @@ class TrainConfig:
     """Where boundaries are per class, a true class's loss counts in proportion to its predicted
     boundaries' tIoU to this power; 0 for all alike. TriDet's recipes have 0.2 to 1."""
     input_noise: float = 0.0
+    """Standard deviation of normal noise on visual features."""
     crop_ratio: tuple[float, float] | None = (0.9, 1.0)
     truncated_share: float = 0.5
     """A segment cut by cropping stays when at least this share of it remains."""
@@ -213,6 +228,16 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class StartConfig:
+    """A trained detector that a run starts from instead of random weights."""
+
+    checkpoint: str | None = None
+    """Run of the workspace, folder of a detector, or official checkpoint; None for random weights."""
+    config: str | None = None
+    """YAML file of an official checkpoint."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that defines a run besides the data itself."""
 
@@ -222,6 +247,7 @@ class Recipe:
     fusion: FusionConfig = field(default_factory=FusionConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     test: TestConfig = field(default_factory=TestConfig)
+    start: StartConfig = field(default_factory=StartConfig)
 
 
 def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:

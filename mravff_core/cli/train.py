@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from mravff_core.cli import common
 
@@ -18,7 +19,18 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--fusion", help="kind of fusion instead of the recipe's: none, sum, concat, cross_attention, mrav"
     )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="CHECKPOINT",
+        help="start from a trained detector: a run's name, a folder of ours or an official checkpoint",
+    )
+    parser.add_argument("--from-config", metavar="YAML", help="configuration of an official checkpoint")
+    parser.add_argument("--freeze-base", action="store_true", help="train the fusion alone")
     parser.add_argument("--devices", type=int, default=1, help="how many devices (default: 1)")
+    parser.add_argument(
+        "--cache-mb", type=float, default=2048, help="features kept in memory, in megabytes (default: 2048)"
+    )
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
     common.add_device(parser)
     common.add_json(parser)
@@ -36,6 +48,10 @@ def run(args: argparse.Namespace) -> None:
         value = args.fusion if field == "kind" else getattr(args, field)
         if value is not None:
             changes[section][field] = value
+    if args.freeze_base:
+        changes["train"]["freeze_base"] = True
+    if args.start:
+        changes["start"] = {"checkpoint": args.start, "config": args.from_config}
     if args.run_name:
         changes["name"] = args.run_name
     recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), changes), args.recipe)
@@ -44,8 +60,15 @@ def run(args: argparse.Namespace) -> None:
         with common.progress_bar("Making demo clips") as progress:
             add_split(workspace, recipe.data.train_split, progress=progress)
     run_name = train_in_workspace(
-        workspace, recipe, devices=args.devices, accelerator=args.device, resume=not args.fresh
+        workspace,
+        recipe,
+        devices=args.devices,
+        accelerator=args.device,
+        resume=not args.fresh,
+        cache_mb=args.cache_mb,
     )
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # this process only helped another one to train
+        return
     with common.progress_bar("Evaluating") as progress:
         document = evaluate_run(
             workspace,

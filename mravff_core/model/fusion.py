@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.layers import ClipDraws, draw_by_clip
 from mravff_core.model.level_fusion import AudioPyramid, FusionKind, GateKind, GateSource, LevelFusion, Mix
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
 
@@ -36,6 +37,7 @@ class MRAVFusion(nn.Module):
         audio_kernel: odd width of the convolution that audio enters through.
         audio_dropout: chance that a clip goes without sound while training.
         dropout: on attended audio while training.
+        gate_opening: share of each gate that is let through; at 0 vision passes exactly as it came.
     Raises: ConfigError for values that do not fit each other.
     """
 
@@ -55,6 +57,7 @@ class MRAVFusion(nn.Module):
         audio_kernel: int = 3,
         audio_dropout: float = 0.0,
         dropout: float = 0.0,
+        gate_opening: float = 1.0,
     ) -> None:
         super().__init__()
         self.strides = tuple(2**level for level in range(levels)) if isinstance(levels, int) else tuple(levels)
@@ -65,6 +68,8 @@ class MRAVFusion(nn.Module):
         _check_choice("mix", mix, ("convex", "residual"))
         self.audio_channels = audio_channels
         self.audio_dropout = audio_dropout
+        self.gate_opening = gate_opening
+        self.clip_draws: ClipDraws | None = None
         self.audio_pyramid = AudioPyramid(audio_channels, channels, self.strides, kernel=audio_kernel)
         self.fusions = nn.ModuleList(
             [
@@ -101,6 +106,7 @@ class MRAVFusion(nn.Module):
             audio_kernel=config.audio_kernel,
             audio_dropout=config.audio_dropout,
             dropout=config.dropout,
+            gate_opening=config.gate_opening,
         )
 
     def forward(
@@ -125,13 +131,13 @@ class MRAVFusion(nn.Module):
         Raises: FeatureError if shapes do not fit.
         """
         levels = self._level_fusions(visual_levels, level_masks)
+        heard = self._drop_audio(audio_present, len(visual_levels[0]), visual_levels[0].device)
         if audio is None:
             return tuple(visual_levels), FusionTrace(self._shut_gates(visual_levels))
-        heard = self._drop_audio(audio_present, len(audio), audio.device)
         audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
         fused_levels, gates = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
-            fused, gate = fusion(visual, sound, valid)
+            fused, gate = fusion(visual, sound, valid, opening=self.gate_opening)
             changed = valid if heard is None else valid & heard[:, None, None]
             fused_levels.append(torch.where(changed, fused, visual))
             if gate is not None:
@@ -206,7 +212,7 @@ class MRAVFusion(nn.Module):
         """[batch] bool, True where sound is heard; None where all clips are."""
         if not self.training or self.audio_dropout == 0:
             return audio_present
-        kept = torch.rand(batch, device=device) >= self.audio_dropout
+        kept = draw_by_clip(self.clip_draws, batch, device) >= self.audio_dropout
         return kept if audio_present is None else kept & audio_present
 
     def _shut_gates(self, visual_levels: Sequence[Tensor]) -> tuple[Tensor, ...]:

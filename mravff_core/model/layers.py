@@ -124,6 +124,35 @@ class ChannelNorm(nn.Module):
         return torch.addcmul(self.bias[:, None], centred * spread, self.weight[:, None])
 
 
+@dataclass(frozen=True)
+class ClipDraws:
+    """Chance by clip while training, the same whether a batch passes whole, in parts or on several devices.
+
+    Attributes:
+        rows: [clips here] place of each in the whole batch.
+        whole: clips of the whole batch.
+    """
+
+    rows: Tensor
+    whole: int
+
+    def uniform(self) -> Tensor:
+        """[clips here] numbers in [0, 1): those of the whole batch are drawn, on the CPU, and its own kept."""
+        return torch.rand(self.whole)[self.rows]
+
+
+def set_clip_draws(model: nn.Module, draws: ClipDraws | None) -> None:
+    """Tell every module that leaves clips out by chance which clips come next; None for a batch of its own."""
+    for module in model.modules():
+        if hasattr(module, "clip_draws"):
+            module.clip_draws = draws  # type: ignore[assignment]
+
+
+def draw_by_clip(draws: ClipDraws | None, clips: int, device: torch.device) -> Tensor:
+    """[clips] numbers in [0, 1) on a device."""
+    return torch.rand(clips, device=device) if draws is None else draws.uniform().to(device)
+
+
 class ScaledDropPath(nn.Module):
     """Residual branch with a learnt scale per channel, dropped for whole clips while training.
 
@@ -136,6 +165,7 @@ class ScaledDropPath(nn.Module):
         super().__init__()
         self.rate = rate
         self.scale = nn.Parameter(torch.full((channels,), initial_scale))
+        self.clip_draws: ClipDraws | None = None
 
     def forward(self, branch: Tensor) -> Tensor:
         """Same shape, [batch, channels, time]."""
@@ -143,8 +173,8 @@ class ScaledDropPath(nn.Module):
         if not self.training or self.rate == 0:
             return scaled
         keep = 1 - self.rate
-        survives = torch.rand(len(branch), 1, 1, device=branch.device, dtype=branch.dtype) < keep
-        return scaled * survives / keep
+        survives = draw_by_clip(self.clip_draws, len(branch), branch.device) < keep
+        return scaled * survives[:, None, None] / keep
 
 
 def at_least_single(features: Tensor) -> Tensor:

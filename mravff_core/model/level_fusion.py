@@ -138,14 +138,21 @@ class LevelFusion(nn.Module):
         self.gate = Gate(channels, kind=gate, source=gate_source) if kind == "mrav" else None
         self.merge = nn.Conv1d(2 * channels, channels, 1) if kind == "concat" else None
 
-    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time]."""
+    def forward(
+        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0
+    ) -> tuple[Tensor, Tensor | None]:
+        """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time].
+
+        `opening` is the share of the gate that is let through.
+        """
         if self.merge is not None:
             return self.merge(torch.cat([visual, audio], dim=1)), None
         heard = audio if self.attention is None else self.attention(visual, audio, valid)
         if self.gate is None:
             return visual + heard, None
         gate, heard = (self.gate(visual, audio) * valid).to(visual.dtype), heard.to(visual.dtype)
+        if opening != 1:
+            gate = gate * opening
         if self.mix == "residual":
             return torch.addcmul(visual, gate, heard), gate
         return torch.lerp(visual, heard, gate), gate

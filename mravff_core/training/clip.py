@@ -32,6 +32,11 @@ class TrainingClip:
     segments_grid: NDArray[np.float32]
     labels: NDArray[np.int64]
 
+    def with_noise(self, spread: float, rng: np.random.Generator) -> TrainingClip:
+        """The same with normal noise of standard deviation `spread` on its visual features."""
+        noise = rng.standard_normal(self.visual.shape, dtype=np.float32)
+        return replace(self, visual=self.visual + np.float32(spread) * noise)
+
 
 def random_crop(
     clip: TrainingClip,

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-
-import numpy as np
-import pandas as pd
+from pathlib import Path
 
 from mravff_core.config import LabelSet, Recipe
-from mravff_core.data.align import to_grid
-from mravff_core.errors import WorkspaceError
-from mravff_core.training.clip import TrainingClip
+from mravff_core.errors import ConfigError
 from mravff_core.training.loop import train
+from mravff_core.training.warm_start import WarmStart, adopt, read_start
+from mravff_core.training.workspace_clips import DEFAULT_CACHE_MB, WorkspaceClips
 from mravff_core.workspace import Workspace
 
 
@@ -23,23 +21,35 @@ def train_in_workspace(
     devices: int = 1,
     accelerator: str = "auto",
     resume: bool = True,
+    cache_mb: float = DEFAULT_CACHE_MB,
     cancel: Callable[[], bool] | None = None,
 ) -> str:
     """Train by a recipe on one split of a workspace.
 
-    The number of channels follows from the features, whatever the recipe says.
+    The number of channels follows from the features, and base and test settings from the
+    detector that the recipe starts from, if any, whatever else the recipe says.
 
+    Args:
+        cache_mb: features kept in memory; those beyond are read again in each epoch.
     Returns: the name of the run.
     Raises: WorkspaceError if the split has no clip with true segments, FeatureError for features
-        that are missing or disagree in channels, CancelledError.
+        that are missing or disagree in channels, ConfigError if the detector to start from does
+        not fit, CancelledError.
     """
-    clips = training_clips(workspace, recipe)
-    visual_channels = clips[0].visual.shape[0]
-    audio = next((clip.audio for clip in clips if clip.audio is not None), None)
+    start = _start(workspace, recipe)
+    if start is not None:
+        recipe = adopt(recipe, start)
+    clips = WorkspaceClips(workspace, recipe, cache_mb=cache_mb)
+    visual_channels, audio_channels = clips.visual_channels, clips.audio_channels
+    if start is not None and start.detector.config.base.input_channels != visual_channels:
+        raise ConfigError(
+            f"{start.source}: takes {start.detector.config.base.input_channels} visual channels, the feature set "
+            f"{recipe.data.visual_encoder} has {visual_channels}; name the features that it was trained on"
+        )
     recipe = dataclasses.replace(
         recipe,
         base=dataclasses.replace(recipe.base, input_channels=visual_channels),
-        fusion=dataclasses.replace(recipe.fusion, audio_channels=1 if audio is None else audio.shape[0]),
+        fusion=dataclasses.replace(recipe.fusion, audio_channels=audio_channels or 1),
     )
     train(
         recipe,
@@ -48,6 +58,8 @@ def train_in_workspace(
         workspace.runs_folder / recipe.name,
         features=feature_record(workspace, recipe, clips[0].clip_id),
         further_label_sets=[LabelSet(name, workspace.label_sets[name]) for name in recipe.data.further_label_sets],
+        start=start,
+        lengths=clips.lengths,
         devices=devices,
         accelerator=accelerator,
         resume=resume,
@@ -56,49 +68,13 @@ def train_in_workspace(
     return recipe.name
 
 
-def training_clips(workspace: Workspace, recipe: Recipe) -> list[TrainingClip]:
-    """Clips of the recipe's training split that have true segments, audio brought onto the visual grid."""
-    data = recipe.data
-    truth = _joint_truth(workspace, recipe)
-    if truth.empty:
-        splits = ", ".join(sorted(set(workspace.clips["split"]))) or "none"
-        raise WorkspaceError(
-            f"{workspace.folder}: split {data.train_split!r} has no clip with true {data.label_set} segments; "
-            f"splits with clips are: {splits}"
-        )
-    listens = data.audio_encoder is not None and recipe.fusion.kind != "none"
-    clips = []
-    for clip_id, segments in truth.groupby("clip_id", sort=True):
-        visual = workspace.features(data.visual_encoder, str(clip_id))
-        aligned = None
-        if listens and data.audio_encoder and workspace.clip(str(clip_id)).has_audio:
-            audio = workspace.features(data.audio_encoder, str(clip_id))
-            aligned = to_grid(audio.array, audio.grid, visual.grid, visual.array.shape[1])
-        bounds_s = segments[["start_s", "end_s"]].to_numpy(np.float64)
-        clips.append(
-            TrainingClip(
-                clip_id=str(clip_id),
-                visual=visual.array,
-                audio=aligned,
-                segments_grid=visual.grid.from_seconds(bounds_s).astype(np.float32),
-                labels=segments["label"].to_numpy(np.int64, copy=True),
-            )
-        )
-    return clips
-
-
-def _joint_truth(workspace: Workspace, recipe: Recipe) -> pd.DataFrame:
-    """True segments of the training split, once for each label set that names them.
-
-    Labels count on through the label sets, as the detector's logits do. Equal segments share
-    their points, so a point of a joint detector learns all of a segment's labels.
-    """
-    data, tables, first = recipe.data, [], 0
-    for name in (data.label_set, *data.further_label_sets):
-        table = workspace.truth(name, workspace.clip_ids(data.train_split))
-        tables.append(table.assign(label=table["label"] + first))
-        first += len(workspace.label_sets[name])
-    return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+def _start(workspace: Workspace, recipe: Recipe) -> WarmStart | None:
+    """The detector that a recipe starts from: a run of the workspace if there is one of that name, else a path."""
+    checkpoint = recipe.start.checkpoint
+    if checkpoint is None:
+        return None
+    run = workspace.runs_folder / checkpoint
+    return read_start(run if run.is_dir() else Path(checkpoint), recipe.start.config)
 
 
 def feature_record(workspace: Workspace, recipe: Recipe, clip_id: str) -> dict[str, dict]:

@@ -6,34 +6,33 @@ goes on from its last epoch ends with the same weights as one that never stopped
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning_fabric
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from mravff_core.config import LabelSet, Recipe, TrainConfig, from_mapping, read_yaml, to_mapping
-from mravff_core.errors import CancelledError, CheckpointError, ConfigError
-from mravff_core.files import write_text, written_aside
+from mravff_core.config import LabelSet, Recipe, TrainConfig
+from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
-from mravff_core.model.outputs import Batch
-from mravff_core.training.clip import TrainingClip, collate, random_crop
+from mravff_core.model.layers import ClipDraws, set_clip_draws
+from mravff_core.model.outputs import Batch, DetectorOutput
+from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
 from mravff_core.training.schedule import learning_rate, parameter_groups, total_epochs
-from mravff_core.training.targets import Points, Targets, point_targets
+from mravff_core.training.state import STATE_FILE, RunState, load_state, save_state, settle_recipe
+from mravff_core.training.targets import Targets
+from mravff_core.training.warm_start import WarmStart, gate_opening, warm_started
 
-STATE_FILE = "state.pt"
-METRICS_FILE = "metrics.jsonl"
+_PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
 class _SummedLosses(nn.Module):
@@ -52,38 +51,24 @@ class _SummedLosses(nn.Module):
         audio_present: Tensor | None,
         classes: Tensor,
         offsets: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Class loss, boundary loss and number of positive points, summed over the batch."""
+    ) -> tuple[Tensor, Tensor]:
+        """Class loss and boundary loss, summed over the clips."""
         output = self.detector(Batch(visual, audio, valid_mask, audio_present))
         targets = [Targets(*pair) for pair in zip(classes, offsets, strict=True)]
-        sums = loss_sums(output, targets, self.config)
-        return sums.classes, sums.boundaries, torch.tensor(float(sums.positives))
-
-
-@dataclass
-class _Run:
-    """Everything that changes while training."""
-
-    fabric: lightning_fabric.Fabric
-    recipe: Recipe
-    detector: Detector
-    model: Any
-    optimizer: torch.optim.Optimizer
-    averaged: AveragedWeights
-    normalizer: float
-    step: int = 0
-    epoch: int = 0
-    history: list[dict[str, float]] | None = None
+        sums = loss_sums(_in_float32(output), targets, self.config)
+        return sums.classes, sums.boundaries
 
 
 def train(
     recipe: Recipe,
-    clips: Sequence[TrainingClip],
+    clips: Clips,
     labels: Sequence[str],
     run_folder: Path | str,
     *,
     features: Mapping[str, Any] | None = None,
     further_label_sets: Sequence[LabelSet] = (),
+    start: WarmStart | None = None,
+    lengths: Sequence[float] | None = None,
     devices: int = 1,
     accelerator: str = "auto",
     resume: bool = True,
@@ -97,11 +82,13 @@ def train(
 
     Args:
         recipe: with the channels of the features filled in.
-        clips: at least one.
+        clips: at least one; read by number as they are needed, by several threads.
         labels: class names by index.
         features: record of what the features are, for the detector's configuration.
         further_label_sets: learnt jointly; a clip's labels count on through them.
-        devices: how many; the batch is shared out among them.
+        start: a trained detector whose weights the new one starts with; None for random ones.
+        lengths: of the clips in any unit, for `batches_by` length.
+        devices: how many; each batch is shared out among them, and its losses stay the same.
         accelerator: `auto`, `cpu`, `cuda` or `mps`.
         resume: go on from the last epoch; False starts over.
         progress: called with the share done, 0 to 1.
@@ -110,19 +97,8 @@ def train(
         begun with; CheckpointError for a damaged state; CancelledError.
     """
     folder = Path(run_folder)
-    if not clips:
-        raise ConfigError(f"{folder.name}: there are no clips to train on")
-    if recipe.train.batch_size % devices or len(clips) < devices:
-        raise ConfigError(
-            f"{folder.name}: batches of {recipe.train.batch_size} from {len(clips)} clips "
-            f"cannot be shared out evenly among {devices} devices"
-        )
-    if len(recipe.train.regression_range) != recipe.base.levels - recipe.base.neck_first_level:
-        raise ConfigError(
-            f"{folder.name}: train.regression_range has {len(recipe.train.regression_range)} levels, "
-            f"the detector has {recipe.base.levels - recipe.base.neck_first_level}"
-        )
-    _settle_recipe(recipe, folder, resume)
+    _check(recipe, len(clips), folder.name, devices)
+    settle_recipe(recipe, folder, resume)
     if resume and (folder / "model.safetensors").is_file():
         return
     config = DetectorConfig(
@@ -134,172 +110,184 @@ def train(
         features=dict(features or {}),
         further_label_sets=tuple(further_label_sets),
     )
-    run = _started(recipe, config, devices, accelerator)
+    run = _started(recipe, config, start, devices, accelerator)
     if resume:
-        _load_state(run, folder / "training" / STATE_FILE)
+        load_state(run, folder / "training" / STATE_FILE)
+    main = run.fabric.is_global_zero
     total = total_epochs(recipe.train)
-    batches = math.ceil(len(clips) / recipe.train.batch_size)
     bar = tqdm(
-        total=total,
-        initial=run.epoch,
-        desc=f"Training {folder.name}",
-        unit="epoch",
-        file=sys.stderr,
-        disable=not run.fabric.is_global_zero,
+        total=total, initial=run.epoch, desc=f"Training {folder.name}", unit="epoch", file=sys.stderr, disable=not main
     )
     with bar:
         while run.epoch < total:
-            losses = _epoch(run, clips, batches, cancel)
+            losses = _epoch(run, clips, lengths, cancel)
             bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
             bar.update()
-            if run.fabric.is_global_zero:
-                _save_state(run, folder / "training")
+            if main:
+                save_state(run, folder / "training")
             if progress is not None:
                 progress(run.epoch / total)
-    if run.fabric.is_global_zero:
+    if main:
+        _open_gates(run, math.ceil(math.ceil(len(clips) / recipe.train.batch_size) / recipe.train.accumulate_batches))
         run.detector.load_state_dict(run.averaged.weights)
         save_detector(run.detector, folder, half=recipe.train.store_half)
         (folder / "training" / STATE_FILE).unlink(missing_ok=True)
     run.fabric.barrier()
 
 
-def _started(recipe: Recipe, config: DetectorConfig, devices: int, accelerator: str) -> _Run:
+def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:
+    if not clips:
+        raise ConfigError(f"{name}: there are no clips to train on")
+    if recipe.train.batch_size % devices or clips < devices:
+        raise ConfigError(
+            f"{name}: batches of {recipe.train.batch_size} from {clips} clips "
+            f"cannot be shared out evenly among {devices} devices"
+        )
+    levels = recipe.base.levels - recipe.base.neck_first_level
+    if len(recipe.train.regression_range) != levels:
+        raise ConfigError(
+            f"{name}: train.regression_range has {len(recipe.train.regression_range)} levels, the detector has {levels}"
+        )
+    if recipe.train.freeze_base and recipe.fusion.kind == "none":
+        raise ConfigError(f"{name}: with train.freeze_base and fusion none there is nothing to train")
+
+
+def _started(
+    recipe: Recipe, config: DetectorConfig, start: WarmStart | None, devices: int, accelerator: str
+) -> RunState:
     strategy: Any = "auto"
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
         strategy = lightning_fabric.strategies.DDPStrategy(find_unused_parameters=True)
-    fabric = lightning_fabric.Fabric(accelerator=accelerator, devices=devices, strategy=strategy)
+    fabric = lightning_fabric.Fabric(
+        accelerator=accelerator, devices=devices, strategy=strategy, precision=_PRECISION[recipe.train.precision]
+    )
     fabric.launch()
+    threads = torch.get_num_threads()
     torch.manual_seed(recipe.train.seed)
     detector = build_detector(config)
+    if start is not None:
+        warm_started(detector, start)
+    if recipe.train.freeze_base:
+        detector.base.requires_grad_(False)
     groups = parameter_groups(detector, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.learning_rate)
     model, fabric_optimizer = fabric.setup(_SummedLosses(detector, recipe.train), optimizer)
     averaged = AveragedWeights(detector, recipe.train.ema_decay)
-    return _Run(fabric, recipe, detector, model, fabric_optimizer, averaged, recipe.train.initial_loss_norm, history=[])
+    return RunState(
+        fabric, recipe, detector, model, fabric_optimizer, averaged, recipe.train.initial_loss_norm, threads
+    )
 
 
 def _epoch(
-    run: _Run, clips: Sequence[TrainingClip], batches: int, cancel: Callable[[], bool] | None
+    run: RunState, clips: Clips, lengths: Sequence[float] | None, cancel: Callable[[], bool] | None
 ) -> dict[str, float]:
     """One pass over all clips; returns mean losses."""
-    settings = run.recipe.train
-    order = np.random.default_rng([settings.seed, run.epoch]).permutation(len(clips))
-    torch.manual_seed(settings.seed * 1_000_003 + run.epoch * 1009 + run.fabric.global_rank)
+    settings, fabric = run.recipe.train, run.fabric
+    plan = epoch_plan(len(clips), run.epoch, settings, lengths)
+    # Sums round by how many threads share them, and other code of the process may have changed that.
+    torch.set_num_threads(run.threads)
+    torch.manual_seed(settings.seed * 1_000_003 + run.epoch * 1009)
     run.model.train()
+    if settings.freeze_base:
+        run.detector.base.eval()
+    maker = BatchMaker(
+        clips, run.detector, settings, fabric.global_rank, fabric.world_size, pin=fabric.device.type == "cuda"
+    )
+    steps = math.ceil(len(plan) / settings.accumulate_batches)
     sums = {"loss": 0.0, "classes": 0.0, "boundaries": 0.0}
-    for number, rows in enumerate(np.array_split(order, batches)):
+    for number, parts in enumerate(maker.epoch(plan, run.epoch)):
         if cancel is not None and cancel():
             raise CancelledError(f"training was stopped in epoch {run.epoch + 1}; it goes on from the epoch before")
-        last = number + 1 == batches or (number + 1) % settings.accumulate_batches == 0
-        loss = _batch(run, clips, rows, steps_per_epoch=batches, last=last)
+        last = number + 1 == len(plan) or (number + 1) % settings.accumulate_batches == 0
+        loss = _batch(run, parts, steps_per_epoch=steps, last=last)
+        if last:
+            _update(run, steps)
         for name, value in (("loss", loss.total), ("classes", loss.classes), ("boundaries", loss.boundaries)):
-            sums[name] += float(value.detach()) / batches
+            sums[name] += float(value) / len(plan)
     run.epoch += 1
     rate = run.optimizer.param_groups[0]["lr"]
-    assert run.history is not None
     run.history.append({"epoch": run.epoch, **sums, "learning_rate": rate, "normalizer": run.normalizer})
     return sums
 
 
-def _batch(
-    run: _Run, clips: Sequence[TrainingClip], rows: np.ndarray, *, steps_per_epoch: int, last: bool
-) -> DetectionLoss:
-    """Forward and backward of one batch, or of this device's part of it; an optimiser step if `last`."""
+def _batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
+    """Forward and backward of one batch, or of this device's share of it; returns the whole batch's losses."""
+    settings, fabric = run.recipe.train, run.fabric
+    positives = sum(part.positives for part in parts if part.counts)
+    if fabric.world_size > 1:
+        positives = int(cast(Tensor, fabric.all_reduce(torch.tensor(float(positives)), reduce_op="sum")))
+    _open_gates(run, steps_per_epoch)
+    drawn_from = torch.get_rng_state()
+    found: list[DetectionLoss] = []
+    for number, part in enumerate(parts):
+        torch.set_rng_state(drawn_from)  # every part draws for the whole batch and keeps its own
+        set_clip_draws(run.detector, ClipDraws(part.rows, part.whole))
+        inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
+        waits = not last or number + 1 < len(parts)
+        with fabric.no_backward_sync(run.model, enabled=waits):
+            class_sum, boundary_sum = run.model(*inputs)
+            if not part.counts:
+                class_sum, boundary_sum = class_sum * 0, boundary_sum * 0
+            if fabric.world_size > 1 and settings.loss_weight <= 0:  # the two are weighed by all devices' sums
+                class_sum, boundary_sum = _over_devices(run, class_sum), _over_devices(run, boundary_sum)
+            loss = combine(LossSums(class_sum, boundary_sum, positives), run.normalizer, settings)
+            # Gradients are averaged over devices, while each holds only its part of the sum.
+            fabric.backward(loss.total * fabric.world_size / settings.accumulate_batches)
+        found.append(loss)
+    set_clip_draws(run.detector, None)
+    run.normalizer = found[-1].normalizer
+    return _summed(run, found)
+
+
+def _update(run: RunState, steps_per_epoch: int) -> None:
+    """One step of the optimiser with the gradients gathered."""
     settings = run.recipe.train
-    world, rank = run.fabric.world_size, run.fabric.global_rank
-    cut = [
-        random_crop(
-            clips[row],
-            np.random.default_rng([settings.seed, run.epoch, int(row)]),
-            max_steps=run.recipe.base.max_steps,
-            crop_ratio=settings.crop_ratio,
-            truncated_share=settings.truncated_share,
-        )
-        for row in rows[rank::world]
-    ]
-    batch, targets = training_batch(run.detector, cut, settings)
-    classes, offsets = (torch.stack([getattr(t, name) for t in targets]) for name in ("classes", "offsets"))
-    inputs = [batch.visual, batch.audio, batch.valid_mask, batch.audio_present, classes, offsets]
-    if settings.input_noise:
-        inputs[0] = batch.visual + torch.randn_like(batch.visual) * settings.input_noise
-    inputs = [None if value is None else value.to(run.fabric.device) for value in inputs]
-    with run.fabric.no_backward_sync(run.model, enabled=not last):
-        class_sum, boundary_sum, counted = run.model(*inputs)
-        everyone = run.fabric.all_reduce(counted, reduce_op="sum") if world > 1 else counted
-        assert isinstance(everyone, Tensor)
-        loss = combine(LossSums(class_sum, boundary_sum, int(everyone)), run.normalizer, settings)
-        run.normalizer = loss.normalizer
-        # Gradients are averaged over devices, while each holds only its part of the sum.
-        run.fabric.backward(loss.total * world / settings.accumulate_batches)
-    if last:
-        if settings.clip_gradient_norm > 0:
-            torch.nn.utils.clip_grad_norm_(run.detector.parameters(), settings.clip_gradient_norm)
-        for group in run.optimizer.param_groups:
-            group["lr"] = learning_rate(run.step, math.ceil(steps_per_epoch / settings.accumulate_batches), settings)
-        run.optimizer.step()
-        run.optimizer.zero_grad(set_to_none=True)
-        run.averaged.update(run.detector)
-        run.step += 1
-    return loss
+    if settings.clip_gradient_norm > 0:
+        torch.nn.utils.clip_grad_norm_(run.detector.parameters(), settings.clip_gradient_norm)
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(run.step, steps_per_epoch, settings)
+    run.optimizer.step()
+    run.optimizer.zero_grad(set_to_none=True)
+    run.averaged.update(run.detector)
+    run.step += 1
 
 
-def training_batch(
-    detector: Detector, clips: Sequence[TrainingClip], config: TrainConfig
-) -> tuple[Batch, list[Targets]]:
-    """A padded batch and the targets of every point that the detector will predict at."""
-    audio_channels = None if detector.fusion is None else detector.config.fusion.audio_channels
-    batch = collate(clips, audio_channels=audio_channels)
-    lengths = [-(-batch.visual.shape[-1] // stride) for stride in detector.strides]
-    points = Points.of_levels(lengths, detector.strides, config.regression_range)
-    classes = len(detector.labels)
-    targets = [
-        point_targets(points, torch.from_numpy(clip.segments_grid), torch.from_numpy(clip.labels), classes, config)
-        for clip in clips
-    ]
-    return batch, targets
+def _summed(run: RunState, found: Sequence[DetectionLoss]) -> DetectionLoss:
+    """Losses of a whole batch from those of its parts, over all devices."""
+    values = torch.stack([torch.stack([loss.total, loss.classes, loss.boundaries]).detach() for loss in found])
+    total = values.sum(dim=0)
+    if run.fabric.world_size > 1 and run.recipe.train.loss_weight > 0:
+        total = cast(Tensor, run.fabric.all_reduce(total, reduce_op="sum"))
+    return DetectionLoss(total[0], total[1], total[2], run.normalizer)
 
 
-def _settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Keep the recipe beside the run; refuse to go on with another one."""
-    import yaml
-
-    path = folder / "recipe.yaml"
-    if resume and path.is_file() and from_mapping(Recipe, read_yaml(path), str(path)) != recipe:
-        raise ConfigError(f"{path}: the run was begun with another recipe; choose another run name or start over")
-    if not resume:
-        for name in ("model.safetensors", "config.yaml", f"training/{STATE_FILE}", f"training/{METRICS_FILE}"):
-            (folder / name).unlink(missing_ok=True)
-    write_text(path, yaml.safe_dump(to_mapping(recipe), sort_keys=False, allow_unicode=True))
+def _over_devices(run: RunState, value: Tensor) -> Tensor:
+    """The sum over all devices, with the gradient of this one's part."""
+    mine = value.detach()
+    everyone = cast(Tensor, run.fabric.all_reduce(mine.clone(), reduce_op="sum"))
+    return value + (everyone - mine)
 
 
-def _save_state(run: _Run, folder: Path) -> None:
-    state = {
-        "model": run.detector.state_dict(),
-        "averaged": run.averaged.weights,
-        "optimizer": run.optimizer.state_dict(),
-        "normalizer": run.normalizer,
-        "step": run.step,
-        "epoch": run.epoch,
-        "history": run.history,
-    }
-    with written_aside(folder / STATE_FILE) as aside:
-        torch.save(state, aside)
-    lines = "".join(json.dumps(entry) + "\n" for entry in run.history or [])
-    write_text(folder / METRICS_FILE, lines)
+def _open_gates(run: RunState, steps_per_epoch: int) -> None:
+    if run.detector.fusion is not None:
+        opening = gate_opening(run.recipe, run.step, steps_per_epoch)
+        run.detector.fusion.gate_opening = opening
+        config = run.detector.config
+        run.detector.config = replace(config, fusion=replace(config.fusion, gate_opening=opening))
 
 
-def _load_state(run: _Run, path: Path) -> None:
-    if not path.is_file():
-        return
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        weights: dict[str, Tensor] = state["model"]
-        run.detector.load_state_dict(weights)
-        run.averaged.load(state["averaged"])
-        run.optimizer.load_state_dict(state["optimizer"])
-        run.normalizer, run.step, run.epoch = state["normalizer"], state["step"], state["epoch"]
-        run.history = state["history"]
-    except Exception as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise CheckpointError(f"{path}: training cannot go on from here ({first_line}); start over") from error
+def _inputs(part: Part) -> list[Tensor | None]:
+    batch = part.batch
+    classes, offsets = (
+        torch.stack([getattr(target, name) for target in part.targets]) for name in ("classes", "offsets")
+    )
+    return [batch.visual, batch.audio, batch.valid_mask, batch.audio_present, classes, offsets]
+
+
+def _in_float32(output: DetectorOutput) -> DetectorOutput:
+    return replace(
+        output,
+        class_logits=tuple(level.float() for level in output.class_logits),
+        boundary_offsets=tuple(level.float() for level in output.boundary_offsets),
+    )

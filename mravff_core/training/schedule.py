@@ -34,11 +34,16 @@ def total_epochs(config: TrainConfig) -> int:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Weights of convolutions and projections decay; biases, norms, scales and position tables do not."""
+    """Weights of convolutions and projections decay; biases, norms, scales and position tables do not.
+
+    Frozen parameters are in neither group.
+    """
     decaying: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
             shapes_features = isinstance(module, (ChannelNorm, ScaledDropPath, nn.LayerNorm, nn.GroupNorm))
             decays = name == "weight" and not shapes_features and parameter.ndim > 1
             (decaying if decays else free).append(parameter)

@@ -21,8 +21,8 @@ from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, build_detector
 from mravff_core.model.outputs import DetectorOutput
-from mravff_core.training.from_workspace import training_clips
-from mravff_core.training.loop import training_batch
+from mravff_core.training.batches import training_batch
+from mravff_core.training.workspace_clips import WorkspaceClips
 from mravff_core.workspace import Clip
 from tests.model.small import VISUAL_CHANNELS, small_detector
 
@@ -140,7 +140,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_point_learns_verb_and_noun_of_its_segment(workspace: Workspace) -> None:
     recipe = Recipe(data=DataConfig(further_label_sets=("noun",)), fusion=FusionConfig(kind="none"))
-    clips = training_clips(workspace, recipe)
+    clips = list(WorkspaceClips(workspace, recipe))
     joint = joint_detector()
     ranges = ((0, 4), (2, 8), (4, 16), (8, 10000))
     _, (targets,) = training_batch(joint, clips, replace(recipe.train, regression_range=ranges))

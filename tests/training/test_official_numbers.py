@@ -14,8 +14,8 @@ from mravff_core.model.detector import Detector
 from mravff_core.model.layers import ScaledDropPath
 from mravff_core.model.official import rename
 from mravff_core.model.official_config import convert_training
+from mravff_core.training.batches import training_batch
 from mravff_core.training.clip import TrainingClip
-from mravff_core.training.loop import training_batch
 from mravff_core.training.losses import DetectionLoss, combine, loss_sums
 
 MODELS = ["actionformer/epic_verb", "actionformer/extra_fpn_relpe", "tridet/thumos", "tridet/anet_tsp"]

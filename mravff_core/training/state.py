@@ -1,0 +1,97 @@
+"""What a training writes while it runs, and how it goes on from there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import torch
+import yaml
+
+from mravff_core.config import Recipe, from_mapping, read_yaml, to_mapping
+from mravff_core.errors import CheckpointError, ConfigError
+from mravff_core.files import write_text, written_aside
+from mravff_core.model.detector import Detector
+from mravff_core.training.ema import AveragedWeights
+
+STATE_FILE = "state.pt"
+METRICS_FILE = "metrics.jsonl"
+
+
+@dataclass
+class RunState:
+    """Everything that changes while training.
+
+    Attributes:
+        fabric: where it runs.
+        recipe: how.
+        detector: what is trained.
+        model: detector and losses as the devices see them.
+        optimizer: of the trained weights.
+        averaged: running mean of the weights.
+        normalizer: running number of positive points.
+        threads: of the processor; sums round differently with another number.
+        step: optimiser steps done.
+        epoch: whole epochs done.
+        history: losses of each.
+    """
+
+    fabric: lightning_fabric.Fabric
+    recipe: Recipe
+    detector: Detector
+    model: Any
+    optimizer: torch.optim.Optimizer
+    averaged: AveragedWeights
+    normalizer: float
+    threads: int
+    step: int = 0
+    epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """Keep the recipe beside the run; refuse to go on with another one. Raises: ConfigError."""
+    path = folder / "recipe.yaml"
+    if resume and path.is_file() and from_mapping(Recipe, read_yaml(path), str(path)) != recipe:
+        raise ConfigError(f"{path}: the run was begun with another recipe; choose another run name or start over")
+    if not resume:
+        for name in ("model.safetensors", "config.yaml", f"training/{STATE_FILE}", f"training/{METRICS_FILE}"):
+            (folder / name).unlink(missing_ok=True)
+    write_text(path, yaml.safe_dump(to_mapping(recipe), sort_keys=False, allow_unicode=True))
+
+
+def save_state(run: RunState, folder: Path) -> None:
+    """Write the last whole epoch and the losses so far."""
+    state = {
+        "model": run.detector.state_dict(),
+        "averaged": run.averaged.weights,
+        "optimizer": run.optimizer.state_dict(),
+        "normalizer": run.normalizer,
+        "threads": run.threads,
+        "step": run.step,
+        "epoch": run.epoch,
+        "history": run.history,
+    }
+    with written_aside(folder / STATE_FILE) as aside:
+        torch.save(state, aside)
+    write_text(folder / METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in run.history))
+
+
+def load_state(run: RunState, path: Path) -> None:
+    """Go on from a stored epoch, if there is one. Raises: CheckpointError if it is damaged."""
+    if not path.is_file():
+        return
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        weights: dict[str, torch.Tensor] = state["model"]
+        run.detector.load_state_dict(weights)
+        run.averaged.load(state["averaged"])
+        run.optimizer.load_state_dict(state["optimizer"])
+        run.normalizer, run.step, run.epoch = state["normalizer"], state["step"], state["epoch"]
+        run.threads, run.history = state["threads"], state["history"]
+    except Exception as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise CheckpointError(f"{path}: training cannot go on from here ({first_line}); start over") from error
