@@ -8,6 +8,7 @@ others are properties. The resolved values are saved with every run.
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ import yaml
 from mravff_core.errors import ConfigError
 
 Config = TypeVar("Config")
+# YAML takes 1e-4, without a dot, for text.
+_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -351,6 +354,8 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_mapping(typing.cast(type, hint), value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
         return float(value)
     is_bool_for_number = isinstance(value, bool) and hint is not bool
     if hint is Any or (isinstance(hint, type) and isinstance(value, hint) and not is_bool_for_number):

@@ -1,0 +1,151 @@
+"""A run that starts from a trained detector begins with exactly its output, and then learns."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mravff_core import Batch, load_detector
+from mravff_core.cli import main
+from mravff_core.config import FusionConfig, Recipe, TrainConfig
+from mravff_core.errors import ConfigError
+from mravff_core.model.outputs import DetectorOutput
+from mravff_core.training.clip import TrainingClip
+from mravff_core.training.loop import train
+from mravff_core.training.warm_start import WarmStart, adopt, gate_opening, read_start
+from tests.small_workspace import small_workspace
+
+VARIANTS: list[dict[str, Any]] = [
+    {"kind": "sum"},
+    {"kind": "concat"},
+    {"kind": "cross_attention"},
+    {"kind": "mrav"},
+    {"kind": "mrav", "gate": "channel"},
+    {"kind": "mrav", "gate": "softmax", "gate_source": "both"},
+    {"kind": "mrav", "mix": "residual"},
+]
+OFFICIAL = ["actionformer/epic_verb", "tridet/thumos"]
+NOTHING = TrainConfig(epochs=0, warmup_epochs=0)
+
+
+def official_start(shared: Path, name: str, tmp_path: Path) -> WarmStart:
+    folder = shared / "golden" / name
+    config = tmp_path / "official.yaml"
+    config.write_text(json.dumps(json.loads((folder / "config.json").read_text())["config"]))
+    return read_start(folder / "state_dict.pt", config)
+
+
+def clips_for(start: WarmStart, count: int = 3) -> list[TrainingClip]:
+    rng = np.random.default_rng(0)
+    channels = start.detector.config.base.input_channels
+    segments = np.array([[3.0, 9.0], [15.0, 40.0]], np.float32)
+    return [
+        TrainingClip(
+            f"clip{number}",
+            rng.normal(size=(channels, 48 + number)).astype(np.float32),
+            rng.normal(size=(5, 48 + number)).astype(np.float32),
+            segments,
+            np.array([0, 1]),
+        )
+        for number in range(count)
+    ]
+
+
+def outputs(folder_or_start: Path | WarmStart, clip: TrainingClip, *, sound: bool = True) -> DetectorOutput:
+    is_folder = isinstance(folder_or_start, Path)
+    detector = load_detector(folder_or_start, device="cpu") if is_folder else folder_or_start.detector  # type: ignore[union-attr,arg-type]
+    assert clip.audio is not None
+    audio = torch.from_numpy(clip.audio)[None] if sound else None
+    with torch.no_grad():
+        return detector(Batch(torch.from_numpy(clip.visual)[None], audio))
+
+
+def equal(first: DetectorOutput, second: DetectorOutput) -> bool:
+    pairs = zip(first.class_logits + first.boundary_offsets, second.class_logits + second.boundary_offsets, strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+def test_it_begins_with_the_official_output(shared: Path, tmp_path: Path, name: str, variant: dict[str, Any]) -> None:
+    start = official_start(shared, name, tmp_path)
+    clips = clips_for(start)
+    recipe = adopt(Recipe(fusion=FusionConfig(audio_channels=5, window=3, **variant), train=NOTHING), start)
+    train(recipe, clips, start.detector.labels, tmp_path / "run", start=start, accelerator="cpu")
+    assert equal(outputs(tmp_path / "run", clips[0]), outputs(start, clips[0], sound=False))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+def test_the_fusion_learns_while_the_base_stays(shared: Path, tmp_path: Path, variant: dict[str, Any]) -> None:
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    clips = clips_for(start)
+    plan = TrainConfig(epochs=1, warmup_epochs=1, learning_rate=1e-2, ema_decay=0.0, freeze_base=True, batch_size=1)
+    recipe = adopt(Recipe(fusion=FusionConfig(audio_channels=5, window=3, **variant), train=plan), start)
+    train(recipe, clips, start.detector.labels, tmp_path / "run", start=start, accelerator="cpu")
+    trained = load_detector(tmp_path / "run", device="cpu")
+    base = start.detector.base.state_dict()
+    assert all(torch.equal(value, base[name]) for name, value in trained.base.state_dict().items())
+    assert trained.config.fusion.gate_opening == 1.0
+    assert not equal(outputs(tmp_path / "run", clips[0]), outputs(start, clips[0], sound=False))
+    # Without sound it is the official detector still.
+    assert equal(outputs(tmp_path / "run", clips[0], sound=False), outputs(start, clips[0], sound=False))
+
+
+def test_everything_learns_unless_the_base_is_frozen(shared: Path, tmp_path: Path) -> None:
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    clips = clips_for(start)
+    plan = TrainConfig(epochs=1, warmup_epochs=1, learning_rate=1e-3, ema_decay=0.0)
+    recipe = adopt(Recipe(fusion=FusionConfig(kind="mrav", audio_channels=5), train=plan), start)
+    assert recipe.train.regression_range == start.train.regression_range  # type: ignore[union-attr]
+    train(recipe, clips, start.detector.labels, tmp_path / "run", start=start, accelerator="cpu")
+    base = start.detector.base.state_dict()
+    trained = load_detector(tmp_path / "run", device="cpu").base.state_dict()
+    changed = [not torch.equal(value, base[name]) for name, value in trained.items()]
+    assert sum(changed) > 0.9 * len(changed)
+
+
+def test_gates_open_in_a_line_over_the_warm_up() -> None:
+    recipe = Recipe(fusion=FusionConfig(kind="mrav", gate_opening=0.0), train=TrainConfig(epochs=3, warmup_epochs=2))
+    assert [gate_opening(recipe, step, 5) for step in (0, 5, 10, 25)] == [0.0, 0.5, 1.0, 1.0]
+    plain = replace(recipe, fusion=FusionConfig(kind="mrav"))
+    assert {gate_opening(plain, step, 5) for step in (0, 5, 25)} == {1.0}
+
+
+def test_from_a_run_of_the_workspace_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    workspace = small_workspace(tmp_path / "small", clips=2)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
+        "train: {epochs: 0, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+    )
+    common = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]
+    for source in ("verb_visual", "verb_mrav"):
+        assert main(["train", str(recipe), "--from", source, "--run", f"from_{source}", *common]) == 0
+        capsys.readouterr()
+        assert main(["predict", "--run", source, *common]) == 0
+        assert main(["predict", "--run", f"from_{source}", *common]) == 0
+        capsys.readouterr()
+        found, wanted = (workspace.run(name).detections() for name in (f"from_{source}", source))
+        assert found is not None
+        assert wanted is not None
+        assert len(found) > 5
+        assert found.equals(wanted)
+    assert main(["train", str(recipe), "--from", "nowhere", "--run", "x", *common]) == 2
+    assert "nowhere: no such file or folder" in capsys.readouterr().err
+
+
+def test_what_does_not_fit_is_named(shared: Path, tmp_path: Path) -> None:
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    fusion = FusionConfig(kind="mrav", audio_channels=5)
+    recipe = adopt(Recipe(fusion=fusion, train=NOTHING), start)
+    with pytest.raises(ConfigError, match=r"classes, the label set verb has 2; was it trained on other labels\?"):
+        train(recipe, clips_for(start), ["a", "b"], tmp_path / "run", start=start, accelerator="cpu")
+    frozen = replace(recipe, fusion=FusionConfig(), train=replace(NOTHING, freeze_base=True))
+    with pytest.raises(ConfigError, match="there is nothing to train"):
+        train(frozen, clips_for(start), start.detector.labels, tmp_path / "y", start=start, accelerator="cpu")
