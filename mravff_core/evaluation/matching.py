@@ -8,6 +8,11 @@ their weights change.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +28,10 @@ def match(scene: Scene, thresholds: Floats) -> NDArray[np.int32]:
 
     Returns: [thresholds, detections] places in the scene's true segments, -1 where none.
     """
-    return _match_all(scene.found_s, scene.class_start, scene.first_truth, scene.last_truth, scene.truth_s, thresholds)
+    with _threads_of_others_kept():
+        return _match_all(
+            scene.found_s, scene.class_start, scene.first_truth, scene.last_truth, scene.truth_s, thresholds
+        )
 
 
 def precisions(scene: Scene, matched: NDArray[np.int32], weights: NDArray[np.integer] | None = None) -> Floats:
@@ -38,15 +46,28 @@ def precisions(scene: Scene, matched: NDArray[np.int32], weights: NDArray[np.int
     if weights is None:
         weights = np.ones((1, len(scene.clips)), dtype=np.int64)
     hits, level_start = _hits(scene, matched)
-    return _weighted_precisions(
-        np.ascontiguousarray(weights, dtype=np.int32),
-        scene.clip.astype(np.int32),
-        scene.class_start,
-        hits,
-        level_start,
-        scene.truth_class,
-        scene.truth_clip,
-    )
+    with _threads_of_others_kept():
+        return _weighted_precisions(
+            np.ascontiguousarray(weights, dtype=np.int32),
+            scene.clip.astype(np.int32),
+            scene.class_start,
+            hits,
+            level_start,
+            scene.truth_class,
+            scene.truth_clip,
+        )
+
+
+@contextmanager
+def _threads_of_others_kept() -> Iterator[None]:
+    """PyTorch computes with as many threads after as before; Numba sets that number for both."""
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 0
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(threads)
 
 
 def _hits(scene: Scene, matched: NDArray[np.int32]) -> tuple[Integers, Integers]:

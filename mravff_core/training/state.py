@@ -53,13 +53,18 @@ class RunState:
 
 
 def settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:
-    """Keep the recipe beside the run; refuse to go on with another one. Raises: ConfigError."""
+    """Keep the recipe beside the run, which may have been killed; refuse to go on with another one.
+
+    Raises: ConfigError.
+    """
     path = folder / "recipe.yaml"
     if resume and path.is_file() and from_mapping(Recipe, read_yaml(path), str(path)) != recipe:
         raise ConfigError(f"{path}: the run was begun with another recipe; choose another run name or start over")
     if not resume:
         for name in ("model.safetensors", "config.yaml", f"training/{STATE_FILE}", f"training/{METRICS_FILE}"):
             (folder / name).unlink(missing_ok=True)
+    for unfinished in (folder / "training").glob(".*.part.*"):  # of a process that was killed
+        unfinished.unlink(missing_ok=True)
     write_text(path, yaml.safe_dump(to_mapping(recipe), sort_keys=False, allow_unicode=True))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -112,27 +113,35 @@ def test_a_stopped_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
     assert not (tmp_path / "run/training/state.pt").exists()
 
 
-def test_a_killed_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
-    """Each in a process of its own, as `train` is used: sums may round otherwise after other work in one."""
+def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
+    """Three kills, each as likely while an epoch runs as while it is written."""
     script = (
         "import sys, torch; torch.set_num_threads(1); from tests.training.test_loop import *; "
-        "train(recipe(epochs=14), clips(), LABELS, sys.argv[1], accelerator='cpu')"
+        "train(recipe(epochs=int(sys.argv[2])), clips(), LABELS, sys.argv[1], accelerator='cpu')"
     )
+    epochs, chance = 40, random.Random(4)
 
-    def begin(name: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", script, str(tmp_path / name)]
+    def begin() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", script, str(tmp_path / "run"), str(epochs)]
         return subprocess.Popen(command, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL)
 
-    state = tmp_path / "run/training/state.pt"
-    process = begin("run")
-    while not state.is_file():
-        time.sleep(0.01)
-        assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    def epochs_done() -> int:
+        metrics = tmp_path / "run/training/metrics.jsonl"
+        return len(metrics.read_text().splitlines()) if metrics.is_file() else 0
+
+    for _ in range(3):
+        before, process = epochs_done(), begin()
+        while epochs_done() < before + 2:
+            time.sleep(0.005)
+            assert process.poll() is None
+        time.sleep(chance.uniform(0, 0.25))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
     assert not (tmp_path / "run/model.safetensors").exists()
-    assert [begin(name).wait() for name in ("run", "whole")] == [0, 0]
+    assert begin().wait() == 0
+    train(recipe(epochs=epochs), clips(), LABELS, tmp_path / "whole", accelerator="cpu")
     assert same(tmp_path / "whole", tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run/training").iterdir()] == ["metrics.jsonl"]
 
 
 def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> None:
