@@ -22,6 +22,7 @@ GROUPS = (
     "extract",
     "train",
     "sweep",
+    "results",
     "predict",
     "evaluate",
     "compare",
