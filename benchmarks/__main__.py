@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("inference", "media", "app")
+NAMES = ("inference", "training", "media", "app")
 
 
 def main() -> int:

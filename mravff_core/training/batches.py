@@ -88,6 +88,7 @@ class BatchMaker:
         config: crops, centre sampling, noise and size of parts.
         rank, world: which device of how many this is.
         pin: whether tensors are to lie where a GPU can fetch them by itself.
+        least_steps: pad at least this far, which costs time and changes nothing.
     """
 
     clips: Clips
@@ -96,6 +97,7 @@ class BatchMaker:
     rank: int = 0
     world: int = 1
     pin: bool = False
+    least_steps: int = 0
 
     def parts(self, rows: NDArray, epoch: int) -> list[Part]:
         """This device's share of a batch, cut into parts that the model can take at once."""
@@ -136,7 +138,7 @@ class BatchMaker:
         return clip.with_noise(self.config.input_noise, rng) if self.config.input_noise else clip
 
     def _part(self, clips: list[TrainingClip], places: NDArray, whole: int, counts: bool) -> Part:
-        batch, targets = training_batch(self.detector, clips, self.config)
+        batch, targets = training_batch(self.detector, clips, self.config, least_steps=self.least_steps)
         lengths = torch.tensor([clip.visual.shape[1] for clip in clips])
         positions = _points(self.detector, batch, self.config).position_grid
         wanted = torch.stack([target.classes.any(dim=-1) for target in targets])
@@ -147,11 +149,11 @@ class BatchMaker:
 
 
 def training_batch(
-    detector: Detector, clips: Sequence[TrainingClip], config: TrainConfig
+    detector: Detector, clips: Sequence[TrainingClip], config: TrainConfig, *, least_steps: int = 0
 ) -> tuple[Batch, list[Targets]]:
-    """A padded batch and the targets of every point that the detector will predict at."""
+    """A batch, padded to its longest clip or further, and the targets of every point that the detector predicts at."""
     audio_channels = None if detector.fusion is None else detector.config.fusion.audio_channels
-    batch = collate(clips, audio_channels=audio_channels)
+    batch = collate(clips, audio_channels=audio_channels, least_steps=least_steps)
     points = _points(detector, batch, config)
     classes = len(detector.labels)
     targets = [

@@ -79,13 +79,14 @@ def random_crop(
     )
 
 
-def collate(clips: Sequence[TrainingClip], *, audio_channels: int | None) -> Batch:
+def collate(clips: Sequence[TrainingClip], *, audio_channels: int | None, least_steps: int = 0) -> Batch:
     """Clips padded at the end to the longest one.
 
     Args:
         audio_channels: None for a detector that takes no sound.
+        least_steps: pad at least this far.
     """
-    steps = max(clip.visual.shape[1] for clip in clips)
+    steps = max(least_steps, *(clip.visual.shape[1] for clip in clips))
     visual = torch.zeros(len(clips), clips[0].visual.shape[0], steps)
     valid = torch.zeros(len(clips), 1, steps, dtype=torch.bool)
     audio = None if audio_channels is None else torch.zeros(len(clips), audio_channels, steps)

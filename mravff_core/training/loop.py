@@ -110,7 +110,7 @@ def train(
         features=dict(features or {}),
         further_label_sets=tuple(further_label_sets),
     )
-    run = _started(recipe, config, start, devices, accelerator)
+    run = start_run(recipe, config, start, devices, accelerator)
     if resume:
         load_state(run, folder / "training" / STATE_FILE)
     main = run.fabric.is_global_zero
@@ -152,9 +152,10 @@ def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:
         raise ConfigError(f"{name}: with train.freeze_base and fusion none there is nothing to train")
 
 
-def _started(
+def start_run(
     recipe: Recipe, config: DetectorConfig, start: WarmStart | None, devices: int, accelerator: str
 ) -> RunState:
+    """Set up devices, detector and optimiser for a run that has done nothing yet."""
     strategy: Any = "auto"
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
@@ -200,9 +201,9 @@ def _epoch(
         if cancel is not None and cancel():
             raise CancelledError(f"training was stopped in epoch {run.epoch + 1}; it goes on from the epoch before")
         last = number + 1 == len(plan) or (number + 1) % settings.accumulate_batches == 0
-        loss = _batch(run, parts, steps_per_epoch=steps, last=last)
+        loss = train_batch(run, parts, steps_per_epoch=steps, last=last)
         if last:
-            _update(run, steps)
+            update(run, steps)
         for name, value in (("loss", loss.total), ("classes", loss.classes), ("boundaries", loss.boundaries)):
             sums[name] += float(value) / len(plan)
     run.epoch += 1
@@ -211,7 +212,7 @@ def _epoch(
     return sums
 
 
-def _batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
+def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
     """Forward and backward of one batch, or of this device's share of it; returns the whole batch's losses."""
     settings, fabric = run.recipe.train, run.fabric
     positives = sum(part.positives for part in parts if part.counts)
@@ -240,7 +241,7 @@ def _batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: 
     return _summed(run, found)
 
 
-def _update(run: RunState, steps_per_epoch: int) -> None:
+def update(run: RunState, steps_per_epoch: int) -> None:
     """One step of the optimiser with the gradients gathered."""
     settings = run.recipe.train
     if settings.clip_gradient_norm > 0:
