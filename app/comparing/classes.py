@@ -28,7 +28,11 @@ def by_class(state: State, counts: pd.DataFrame, scored: ApDifference) -> None:
     """Differences of every class with true segments."""
     table = class_table(counts, scored, state.choices.order)
     head, order = st.columns([3, 2], vertical_alignment="bottom")
-    head.markdown("**By class**", help="Click a row to list its detections below.")
+    head.markdown(
+        "**By class**",
+        help="Click a row to list its detections below. Without whisker: true segments "
+        "in too few clips to say how sure it is.",
+    )
     with order:
         state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
     chart, listed = st.tabs(["Chart", "Table"])

@@ -19,7 +19,7 @@ from mravff_core.analysis.compare import Compared
 
 # More rows take the browser longer than a person to read.
 MOST_ROWS = 400
-_OUTCOMES = {ANY: "All", "correct": "Correct", "wrong": "Wrong"}
+_OUTCOMES = {ANY: "All", "correct": "Correct only", "wrong": "Wrong only"}
 State = PageState[CompareChoices]
 
 
@@ -36,7 +36,18 @@ def listed(app: AppContext, state: State, compared: Compared, events: pd.DataFra
     if table.empty:
         st.info(_nothing(state.choices), icon=":material/filter_alt_off:")
         return
-    segment_table(app, table, state=state, field="event", row_id="event_id", columns=_COLUMNS, name="events")
+    segment_table(
+        app,
+        table,
+        state=state,
+        field="event",
+        row_id="event_id",
+        columns=_COLUMNS,
+        run=compared.a.run,
+        audio=str(compared.a.audio),
+        second=str(compared.b) if compared.b != compared.a else None,
+        name="events",
+    )
 
 
 def matching(events: pd.DataFrame, labels: Sequence[str], choices: CompareChoices) -> pd.DataFrame:
@@ -61,13 +72,13 @@ def matching(events: pd.DataFrame, labels: Sequence[str], choices: CompareChoice
 
 
 def rows(events: pd.DataFrame, compared: Compared) -> pd.DataFrame:
-    """Events as the list shows them, and as the player opens them: the side that is asked about above."""
+    """Events as the list shows them; the player has A in its first row, B in the one below."""
     lost = (events["kind"] == "lost").to_numpy()
     names = np.array([*compared.labels, ""], object)
     a_name, b_name = names[events["a_label"]], names[events["b_label"]]
     renamed = (events["kind"] == "renamed").to_numpy()
     place = np.where(lost, events["a_place"], events["b_place"])
-    a, b = compared.a, compared.b
+    a, b = str(compared.a), str(compared.b)
     return pd.DataFrame(
         {
             "event_id": [
@@ -84,10 +95,10 @@ def rows(events: pd.DataFrame, compared: Compared) -> pd.DataFrame:
             "correct": _verdicts(events),
             "truth_tiou": np.where(lost, events["a_truth_tiou"], events["b_truth_tiou"]),
             "tiou": events["tiou"].to_numpy(),
-            "player_segment": [f"d{number}" if 0 <= number < MOST_DETECTIONS else None for number in place],
-            "run": np.where(lost, a.run, b.run),
-            "audio": np.where(lost, str(a.audio), str(b.audio)),
-            "second": np.where(lost, str(b), str(a)),
+            "player_segment": [
+                f"{row}{number}" if 0 <= number < MOST_DETECTIONS else None
+                for row, number in zip(np.where(lost | (a == b), "d", "o1d"), place, strict=True)
+            ],
         }
     )
 
@@ -107,11 +118,11 @@ def _verdicts(events: pd.DataFrame) -> list[str]:
 
 
 def _filters(state: State, compared: Compared) -> None:
-    kind, right, name, clip = st.columns([4.2, 2.1, 2.2, 2.2], vertical_alignment="bottom")
+    kind, right, name, clip = st.columns([5, 1.6, 2, 2], vertical_alignment="bottom")
     with kind:
         state.segmented("kind", "Detections", {ANY: "All", **{kind: kind.capitalize() for kind in KINDS}})
     with right:
-        state.segmented("outcome", "True segment found", _OUTCOMES)
+        state.select("outcome", "Correct?", _OUTCOMES)
     with name:
         state.select("name", "Class", {ANY: "All classes", **{name: name for name in compared.labels}})
     with clip:

@@ -43,7 +43,7 @@ def overview(
             st.caption("Both sides are the same; choose another run or sound for one of them.")
     with kinds:
         figure = kind_bars(kind_table(events), charts.theme(), chosen=state.choices.kind)
-        charts.chart(figure, name="What became of the detections", state=state, field="kind", value=_toggled(state))
+        charts.chart(figure, name="Detections gained and lost", state=state, field="kind", value=_toggled(state))
 
 
 def kind_table(events: pd.DataFrame) -> pd.DataFrame:

@@ -90,16 +90,16 @@ def _questions(infos: list[RunInfo]) -> dict[str, tuple[str, str, str, str]]:
     if listening:
         run = listening[0].run
         questions = {
-            "What does sound add?": (run, "off", run, "on"),
-            "What if it came 2 s late?": (run, "on", run, "shift:+2"),
-            "What if it were silent?": (run, "on", run, "silence"),
-            "What if it were another clip's?": (run, "on", run, "swap:+1"),
-            "What if it were noisy?": (run, "on", run, "noise:0"),
+            "Sound off → on": (run, "off", run, "on"),
+            "On → 2 s late": (run, "on", run, "shift:+2"),
+            "On → silence": (run, "on", run, "silence"),
+            "On → another clip's": (run, "on", run, "swap:+1"),
+            "On → noise": (run, "on", run, "noise:0"),
         }
     for info in listening[:1]:
         for other in infos:
             if other.label_set == info.label_set and other.fusion == "none" and other.has_detector:
-                questions["Does it beat the visual detector?"] = (other.run, "on", info.run, "on")
+                questions["Visual only → with sound"] = (other.run, "on", info.run, "on")
                 break
     return questions
 
@@ -116,7 +116,7 @@ def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
         if words is not None:
             state.change("questions", **dict(zip(_FIELDS, questions[words], strict=True)), event="")
 
-    st.pills("Questions often asked", list(questions), default=asked, key=key, on_change=take)
+    st.pills("Often asked", list(questions), default=asked, key=key, on_change=take)
 
 
 def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[str, str, str, str]]) -> None:

@@ -24,8 +24,9 @@ _CLEAR_GAIN, _CLEAR_LOSS, _UNCLEAR = "clear gain", "clear loss", "interval holds
 def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:
     """A dot and interval for every class, in the order given, top first.
 
-    Clear gains and losses are triangles that point up and down, the others hollow circles. Each
-    class's whole row can be clicked; `customdata` begins with its name.
+    Clear gains and losses are triangles that point up and down, the others hollow circles; at the
+    right how many true segments there are and how many detections were gained and lost. Each class's
+    whole row can be clicked; `customdata` begins with its name.
 
     Args:
         classes: `name`, `segments`, `a`, `b`, `difference`, `low`, `high`, `clear` (average
@@ -52,6 +53,7 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
                 hovertemplate=_HOVER,
             )
         )
+    figure.add_trace(_class_counts(rows, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(title="AP of B minus AP of A (points)", range=[least, most], zeroline=False, side="top")
     figure.update_yaxes(
@@ -67,46 +69,58 @@ def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Fig
 
     Args:
         counts: `kind`, `correct` (bool), `count`; a kind's rows in the order to show.
-        chosen: kind to be marked. `customdata` is the kind.
+        chosen: kind to be marked. The whole row of a kind can be clicked; `customdata` is the kind.
     """
-    figure = go.Figure()
-    kinds = list(dict.fromkeys(counts["kind"]))
-    colours = {"gained": theme.good, "lost": theme.bad}
-    for correct, words, pattern in ((True, "correct", ""), (False, "wrong", "/")):
-        own = counts[counts["correct"] == correct].set_index("kind").reindex(kinds)
-        own_colours = [colours.get(kind, theme.faint) for kind in kinds]
-        figure.add_trace(
+    table = counts.pivot_table(index="kind", columns="correct", values="count", sort=False)
+    table = table.reindex(columns=[True, False], fill_value=0).astype(int)
+    kinds, right, wrong = list(table.index), table[True].tolist(), table[False].tolist()
+    most = 1.45 * max(1, *table.sum(axis=1))
+    colours = [{"gained": theme.good, "lost": theme.bad}.get(kind, theme.faint) for kind in kinds]
+    common = {"y": kinds, "orientation": "h", "customdata": [[kind] for kind in kinds]}
+    figure = go.Figure(
+        [
+            go.Bar(x=right, name="correct", marker={"color": colours}, hoverinfo="skip", **common),
             go.Bar(
-                x=own["count"].fillna(0),
+                x=wrong,
+                base=right,
+                name="wrong",
+                marker={"color": colours, "pattern": {"shape": "/", "fgcolor": theme.paper, "size": 6}},
+                hoverinfo="skip",
+                **common,
+            ),
+            go.Scatter(
+                x=[each + other for each, other in zip(right, wrong, strict=True)],
                 y=kinds,
-                orientation="h",
-                name=words,
-                marker={
-                    "color": own_colours,
-                    "pattern": {"shape": pattern, "fgcolor": theme.paper, "size": 6},
-                    "line": {
-                        "color": [theme.ink if kind == chosen else "rgba(0,0,0,0)" for kind in kinds],
-                        "width": 2,
-                    },
-                },
-                text=[f"{int(count)}" if count else "" for count in own["count"].fillna(0)],
-                textposition="inside",
-                insidetextanchor="middle",
-                textangle=0,
-                textfont={"color": theme.paper},
-                customdata=[[kind] for kind in kinds],
-                hovertemplate="%{y}: %{x} " + words + "<extra></extra>",
-            )
-        )
-    figure.update_layout(barmode="stack", bargap=0.25)
-    figure.update_xaxes(title=None, showgrid=True)
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=kinds,
-        ticktext=[f"<b>{kind}</b>  {KIND_WORDS[kind]}" for kind in kinds],
-        showgrid=False,
+                mode="text",
+                text=[f" {each + other:,}, {each:,} correct" for each, other in zip(right, wrong, strict=True)],
+                textposition="middle right",
+                textfont={"color": theme.ink},
+                hoverinfo="skip",
+                cliponaxis=False,
+            ),
+            go.Bar(
+                x=[most] * len(kinds),
+                marker={"color": [_tint(theme, kind == chosen) for kind in kinds]},
+                hovertemplate="%{y}: click to list these only<extra></extra>",
+                **common,
+            ),
+        ]
     )
-    return styled(figure, theme, height=_KIND_PX * len(kinds) + 80, legend=True)
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0.2,
+        title={"text": "filled: correct, hatched: wrong", "font": {"size": 13}, "x": 0, "xref": "paper", "y": 0.98},
+    )
+    figure.update_xaxes(range=[0, most], showgrid=False, showticklabels=False, zeroline=False)
+    words = [f"<b>{kind}</b>  {KIND_WORDS[kind]}" for kind in kinds]
+    figure.update_yaxes(autorange="reversed", tickvals=kinds, ticktext=words, showgrid=False)
+    return styled(figure, theme, height=_KIND_PX * len(kinds) + 46, legend=False)
+
+
+def _tint(theme: Theme, chosen: bool) -> str:
+    """Of a clickable row: seen only where it is chosen, and through it what it stands over."""
+    red, green, blue = (int(theme.ink[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{0.13 if chosen else 0})"
 
 
 _HOVER = (
@@ -128,7 +142,8 @@ def _range(rows: pd.DataFrame) -> tuple[float, float]:
     ends = ends[np.isfinite(ends)]
     least, most = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
     room = 0.06 * (most - least) or 1.0
-    return least - room, most + room
+    # A third more to the right, for the counts.
+    return least - room, most + room + 0.34 * (most - least)
 
 
 def _bars(rows: pd.DataFrame, colour: str) -> dict:
@@ -157,6 +172,21 @@ def _data(rows: pd.DataFrame) -> Sequence[list]:
     ]
 
 
+def _class_counts(rows: pd.DataFrame, most: float, theme: Theme) -> go.Scatter:
+    """True segments, gained and lost, in words at the right end of every row."""
+    counts = rows[["segments", "gained", "lost"]].astype(int).to_numpy().tolist()
+    return go.Scatter(
+        x=[most] * len(rows),
+        y=rows["name"],
+        mode="text",
+        text=[f"{segments} true, +{gained} −{lost} " for segments, gained, lost in counts],
+        textposition="middle left",
+        textfont={"color": theme.faint, "size": 12},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
 def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme, chosen: str) -> go.Bar:
     """Bars as wide as the axis, so that a class is chosen by a click anywhere in its row."""
     return go.Bar(
@@ -164,7 +194,7 @@ def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme,
         x=[most - least] * len(rows),
         y=rows["name"],
         orientation="h",
-        marker={"color": [theme.grid if name == chosen else "rgba(0,0,0,0)" for name in rows["name"]]},
+        marker={"color": [_tint(theme, name == chosen) for name in rows["name"]]},
         customdata=_data(rows),
         hovertemplate=_HOVER,
         showlegend=False,
