@@ -55,7 +55,19 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         )
     figure.add_trace(_class_counts(rows, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
-    figure.update_xaxes(title="AP of B minus AP of A (points)", range=[least, most], zeroline=False, side="top")
+    figure.update_xaxes(
+        title="AP of B minus AP of A (points)", range=[least, most], tickvals=_ticks(rows), zeroline=False, side="top"
+    )
+    figure.add_annotation(
+        text="true segments, + gained − lost",
+        x=most,
+        y=1.0,
+        yref="paper",
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 12, "color": theme.faint},
+    )
     figure.update_yaxes(
         showgrid=False, categoryorder="array", categoryarray=rows["name"], range=[-0.5, max(len(rows), 1) - 0.5]
     )
@@ -74,7 +86,7 @@ def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Fig
     table = counts.pivot_table(index="kind", columns="correct", values="count", sort=False)
     table = table.reindex(columns=[True, False], fill_value=0).astype(int)
     kinds, right, wrong = list(table.index), table[True].tolist(), table[False].tolist()
-    most = 1.45 * max(1, *table.sum(axis=1))
+    most = 1.8 * max(1, *table.sum(axis=1))
     colours = [{"gained": theme.good, "lost": theme.bad}.get(kind, theme.faint) for kind in kinds]
     common = {"y": kinds, "orientation": "h", "customdata": [[kind] for kind in kinds]}
     figure = go.Figure(
@@ -144,6 +156,14 @@ def _range(rows: pd.DataFrame) -> tuple[float, float]:
     room = 0.06 * (most - least) or 1.0
     # A third more to the right, for the counts.
     return least - room, most + room + 0.34 * (most - least)
+
+
+def _ticks(rows: pd.DataFrame) -> list[float]:
+    """Round numbers up to the largest value, and none under the counts at the right end."""
+    least, most = _range(rows)
+    step = next(step for step in (0.5, 1, 2, 5, 10, 20, 25, 50) if step == 50 or 5 * step >= most - least)
+    last = 100 * rows[["difference", "high"]].max(axis=None) if len(rows) else 0.0
+    return [step * count for count in range(int(np.ceil(least / step)), int(last // step) + 1)]
 
 
 def _bars(rows: pd.DataFrame, colour: str) -> dict:

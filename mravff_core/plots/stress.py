@@ -10,12 +10,12 @@ from mravff_core.plots.theme import Theme, styled
 
 MEASURES = {
     "map": ("mAP", "mAP (%)", 100.0),
-    "change": ("mAP against sound as recorded", "change of mAP (points)", 100.0),
+    "change": ("Change of mAP", "change of mAP (points)", 100.0),
     "gate": ("Mean gate", "mean gate (0 shut, 1 open)", 1.0),
 }
 _SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star", "hexagon")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_OTHERS = {"on": "as recorded", "off": "off", "silence": "silence", "swap": "another clip's"}
+_OTHERS = {"on": "as<br>recorded", "off": "off", "silence": "silence", "swap": "another<br>clip's"}
 
 
 def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") -> go.Figure:
@@ -33,7 +33,7 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
         cols=3,
         shared_yaxes=True,
         horizontal_spacing=0.02,
-        column_widths=[0.46, 0.27, 0.27],
+        column_widths=[0.44, 0.25, 0.31],
         subplot_titles=("shifted in time", "noise added", "replaced"),
     )
     runs = list(dict.fromkeys(table["run"]))
@@ -57,7 +57,11 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
         col=2,
     )
     figure.update_xaxes(
-        tickvals=list(range(len(_OTHERS))), ticktext=list(_OTHERS.values()), range=[-0.5, len(_OTHERS) - 0.5], col=3
+        tickvals=list(range(len(_OTHERS))),
+        ticktext=list(_OTHERS.values()),
+        tickangle=0,
+        range=[-0.5, len(_OTHERS) - 0.5],
+        col=3,
     )
     figure.update_yaxes(title=title, col=1)
     if measure == "change":

@@ -1,0 +1,31 @@
+"""The Compare page as a person uses it: from a class to its detections and on to the player, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from mravff_core.inference.run_predict import predict
+from tests.browser.conftest import Server, Watched
+
+pytestmark = pytest.mark.browser
+
+
+def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: Server) -> None:
+    predict(server.workspace, "verb_mrav", condition="off")
+    page = watched.page
+    page.goto(f"{server.url}/compare")
+    chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus AP of A")
+    chart.wait_for(timeout=60_000)
+    page.get_by_text("95 % interval").wait_for(timeout=30_000)
+    row = chart.locator(".ytick text", has_text="stir").bounding_box()
+    plot = chart.locator(".cartesianlayer .bglayer, .draglayer .nsewdrag").last.bounding_box()
+    page.mouse.click(plot["x"] + plot["width"] * 0.7, row["y"] + row["height"] / 2)
+    page.wait_for_url("**name=stir**")
+    page.wait_for_url("**event=**")
+    page.get_by_test_id("stPageLink").get_by_text("Open in the player").click()
+    watched.painted()
+    assert "with=verb_mrav" in page.url and "audio=off" in page.url and "run=verb_mrav" in page.url
+    watched.wait("p.choice || p.selectedSegment")
+    page.go_back()
+    chart.wait_for(timeout=30_000)
+    assert "name=stir" in page.url
