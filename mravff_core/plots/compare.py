@@ -162,7 +162,7 @@ def _ticks(rows: pd.DataFrame) -> list[float]:
     """Round numbers up to the largest value, and none under the counts at the right end."""
     least, most = _range(rows)
     step = next(step for step in (0.5, 1, 2, 5, 10, 20, 25, 50) if step == 50 or 5 * step >= most - least)
-    last = 100 * rows[["difference", "high"]].max(axis=None) if len(rows) else 0.0
+    last = 100 * np.nanmax(rows[["difference", "high"]].to_numpy(float), initial=0.0)
     return [step * count for count in range(int(np.ceil(least / step)), int(last // step) + 1)]
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import unquote
+
 import pytest
 
 from mravff_core.inference.run_predict import predict
@@ -22,10 +25,15 @@ def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: 
     page.mouse.click(plot["x"] + plot["width"] * 0.7, row["y"] + row["height"] / 2)
     page.wait_for_url("**name=stir**")
     page.wait_for_url("**event=**")
+    clip_id, a_place, b_place = re.search(r"event=([^&]*)", unquote(page.url))[1].split(":")
     page.get_by_test_id("stPageLink").get_by_text("Open in the player").click()
     watched.painted()
     assert "with=verb_mrav" in page.url and "audio=off" in page.url and "run=verb_mrav" in page.url
-    watched.wait("p.choice || p.selectedSegment")
+    # A lies in the first row, B in the one below; what was chosen is selected in its own row.
+    assert watched.state("p.clip.id") == clip_id
+    watched.wait(f"['d{a_place}', 'o1d{b_place}'].includes(p.selected) && p.selectedSegment")
+    named = watched.state("p.data.labels[p.selectedSegment.label]")
+    assert named == "stir"
     page.go_back()
     chart.wait_for(timeout=30_000)
     assert "name=stir" in page.url
