@@ -32,7 +32,7 @@ CLASSES = pd.DataFrame(
 @pytest.mark.parametrize("theme", THEMES)
 def test_clear_gains_and_losses_have_marks_of_their_own(theme: Theme) -> None:
     figure = class_differences(CLASSES, theme, chosen="stir")
-    marks = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
+    marks = {trace.name: trace for trace in figure.data if trace.type == "scatter" and trace.mode == "markers"}
     assert {name: list(trace.y) for name, trace in marks.items()} == {
         "clear gain": ["pour"],
         "clear loss": ["stir"],
@@ -56,7 +56,7 @@ def test_bars_say_how_many_are_correct(theme: Theme) -> None:
     figure = kind_bars(counts, theme)
     bars = {trace.name: list(trace.x) for trace in figure.data if trace.name in ("correct", "wrong")}
     assert bars == {"correct": [2, 0], "wrong": [5, 1]}
-    text = next(trace.text for trace in figure.data if trace.mode == "text")
+    text = next(trace.text for trace in figure.data if trace.type == "scatter")
     assert [words.strip() for words in text] == ["7, 2 correct", "1, 0 correct"]
 
 
@@ -73,5 +73,5 @@ def test_curves_of_runs_differ_in_mark_and_dash(measure: str) -> None:
     assert [trace.name for trace in lines] == ["one", "two"]
     assert len({(trace.marker.symbol, trace.line.dash) for trace in lines}) == 2
     assert list(lines[0].x) == [-1, 0, 2], "sound as recorded stands at no shift"
-    noise = [trace for trace in figure.data if trace.xaxis == "x2"][0]
+    noise = next(trace for trace in figure.data if trace.xaxis == "x2")
     assert [data[1] for data in noise.customdata] == ["on", "noise"]
