@@ -10,6 +10,7 @@ Several processes may work on one sweep: each takes runs that nobody else is wor
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import filelock
 import pandas as pd
+import yaml
 
 from mravff_core.config import BaseConfig, FusionConfig, Recipe, from_mapping, read_yaml, to_mapping
 from mravff_core.errors import CancelledError, ConfigError
@@ -63,7 +65,8 @@ def members_of(
     Args:
         recipe: what they have in common, further settings of base and fusion included.
         seeds: how many, from the recipe's own on.
-        fusions: kinds; the first is what the others are compared with.
+        fusions: kinds, with further settings as in `mrav:mix=residual:gate=channel`; the first is
+            what the others are compared with.
         bases: kinds; none for the recipe's own.
         name: of the sweep; None for the recipe's.
     Raises: ConfigError for unknown kinds, no seeds or a name that is not usable as a file name.
@@ -144,13 +147,23 @@ def sweep_folder(workspace: Workspace, name: str) -> Path:
 
 
 def _variant(recipe: Recipe, sweep_name: str, base: str, fusion: str, seed: int) -> Recipe:
-    changes = {"base": (BaseConfig, base), "fusion": (FusionConfig, fusion)}
+    kind, *settings = fusion.split(":")
+    changes = {"base": (BaseConfig, {"kind": base}), "fusion": (FusionConfig, {"kind": kind, **_settings(settings)})}
     parts: dict[str, Any] = {
-        section: from_mapping(cls, to_mapping(getattr(recipe, section)) | {"kind": kind}, section)
-        for section, (cls, kind) in changes.items()
+        section: from_mapping(cls, to_mapping(getattr(recipe, section)) | values, section)
+        for section, (cls, values) in changes.items()
     }
     train = dataclasses.replace(recipe.train, seed=seed)
-    return dataclasses.replace(recipe, name=f"{sweep_name}_{base}_{fusion}_s{seed}", train=train, **parts)
+    shown = re.sub(r"[^A-Za-z0-9._-]+", "-", fusion)
+    return dataclasses.replace(recipe, name=f"{sweep_name}_{base}_{shown}_s{seed}", train=train, **parts)
+
+
+def _settings(texts: Sequence[str]) -> dict[str, Any]:
+    """`name=value` pairs, values as in YAML."""
+    pairs = [text.partition("=") for text in texts]
+    if any(not sign for _, sign, _ in pairs):
+        raise ConfigError(f"fusion settings {':'.join(texts)!r} are not understood; expected kind:name=value:…")
+    return {name: yaml.safe_load(value) for name, _, value in pairs}
 
 
 def _check_recipe(workspace: Workspace, member: Member) -> None:

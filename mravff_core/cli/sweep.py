@@ -23,7 +23,8 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--fusion",
         default="none,mrav",
-        help="kinds with commas between them; differences are to the first (default: none,mrav)",
+        help="kinds with commas between them, with settings of their own as in mrav:mix=residual; "
+        "differences are to the first (default: none,mrav)",
     )
     parser.add_argument("--base", help="kinds with commas between them (default: the recipe's)")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once (default: 1)")

@@ -50,6 +50,17 @@ def test_seeds_are_the_outermost_loop() -> None:
     ]
 
 
+def test_a_kind_may_have_settings_of_its_own() -> None:
+    plain, changed = members_of(RECIPE, seeds=1, fusions=["mrav", "mrav:mix=residual:window=3"])
+    assert (plain.recipe.fusion.mix, plain.recipe.fusion.window) == ("convex", 9)
+    assert (changed.recipe.fusion.mix, changed.recipe.fusion.window) == ("residual", 3)
+    assert changed.run == "tiny_actionformer_mrav-mix-residual-window-3_s0"
+    with pytest.raises(ConfigError, match="FusionConfig has no field mixed"):
+        members_of(RECIPE, seeds=1, fusions=["mrav:mixed=1"])
+    with pytest.raises(ConfigError, match="expected kind:name=value"):
+        members_of(RECIPE, seeds=1, fusions=["mrav:residual"])
+
+
 def test_what_is_done_is_kept_and_the_rest_is_trained(workspace: Workspace, capsys: pytest.CaptureFixture) -> None:
     members = members_of(RECIPE, seeds=2, fusions=["none", "mrav"])
     weights = {m.run: workspace.runs_folder / m.run / "model.safetensors" for m in members}
