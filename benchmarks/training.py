@@ -9,7 +9,7 @@ those of a real epoch; a few of them, evenly spaced from the shortest to the lon
 all. Each row runs in a process of its own, whose peak memory is its own:
 
     always    every batch padded to 2,304 steps, as the published code does
-    needed    padded to the longest clip of what passes at once, at most 4,096 steps (our default)
+    needed    padded to the longest clip of what passes at once, at most 2,560 steps (our default)
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ class TrainConfig:
     batches_by: Literal["chance", "length"] = "chance"
     """Which clips share a batch: any, or those of like length among a few batches' clips, which
     are then padded less."""
-    steps_at_once: int = 4096
+    steps_at_once: int = 2560
     """Padded steps that pass through the model at once; a larger batch is cut into parts, which
     need less memory and padding and give the same losses. 0 for whole batches, which is also what
     `loss_weight: 0` needs."""
