@@ -120,8 +120,11 @@ def clips_in_order(workspace: Workspace) -> list[str]:
 
 
 def preferred(infos: list[Any]) -> list[Any]:
-    """Runs with those that listen first: what they do is what people come to see."""
-    return sorted(infos, key=lambda info: (info.fusion != "mrav", info.label_set != "verb", info.fusion == "none"))
+    """Runs with those that listen first, which people come to see, and the many of a sweep last."""
+    return sorted(
+        infos,
+        key=lambda info: (info.sweep != "", info.fusion != "mrav", info.label_set != "verb", info.fusion == "none"),
+    )
 
 
 def _known(wanted: str | None, there: list[str], what: str, complaints: list[str]) -> str | None:

@@ -24,7 +24,7 @@ from mravff_core.model.outputs import Batch
 from mravff_core.training.clip import TrainingClip, collate, random_crop
 from mravff_core.training.targets import Points, Targets, point_targets
 
-_BATCHES_AHEAD = 3
+_BATCHES_AHEAD = 2
 _THREADS = 2
 # Batches among whose clips those of like length are put together.
 _WINDOW = 16

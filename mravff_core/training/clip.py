@@ -70,10 +70,11 @@ def random_crop(
         if stays.any() or not len(stays):
             break
     window = slice(first, first + steps)
+    # Copies, so that the rest of a long clip need not stay in memory.
     return replace(
         clip,
-        visual=clip.visual[:, window],
-        audio=None if clip.audio is None else clip.audio[:, window],
+        visual=clip.visual[:, window].copy(),
+        audio=None if clip.audio is None else clip.audio[:, window].copy(),
         segments_grid=(bounds[stays] - first).astype(np.float32),
         labels=clip.labels[stays],
     )

@@ -28,7 +28,15 @@ from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
 from mravff_core.training.schedule import learning_rate, parameter_groups, total_epochs
-from mravff_core.training.state import STATE_FILE, RunState, load_state, save_state, settle_recipe
+from mravff_core.training.state import (
+    STATE_FILE,
+    RunState,
+    is_finished,
+    load_state,
+    save_state,
+    settle_recipe,
+    write_metrics,
+)
 from mravff_core.training.targets import Targets
 from mravff_core.training.warm_start import WarmStart, gate_opening, warm_started
 
@@ -99,7 +107,7 @@ def train(
     folder = Path(run_folder)
     _check(recipe, len(clips), folder.name, devices)
     settle_recipe(recipe, folder, resume)
-    if resume and (folder / "model.safetensors").is_file():
+    if resume and is_finished(folder):
         return
     config = DetectorConfig(
         label_set=recipe.data.label_set,
@@ -131,6 +139,7 @@ def train(
         _open_gates(run, math.ceil(math.ceil(len(clips) / recipe.train.batch_size) / recipe.train.accumulate_batches))
         run.detector.load_state_dict(run.averaged.weights)
         save_detector(run.detector, folder, half=recipe.train.store_half)
+        write_metrics(run, folder / "training")
         (folder / "training" / STATE_FILE).unlink(missing_ok=True)
     run.fabric.barrier()
 

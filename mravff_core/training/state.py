@@ -82,7 +82,18 @@ def save_state(run: RunState, folder: Path) -> None:
     }
     with written_aside(folder / STATE_FILE) as aside:
         torch.save(state, aside)
+    write_metrics(run, folder)
+
+
+def write_metrics(run: RunState, folder: Path) -> None:
+    """Write the losses of all epochs so far."""
     write_text(folder / METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in run.history))
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run's last state is gone, which is removed after all else is written."""
+    written = all((folder / name).is_file() for name in ("model.safetensors", "config.yaml"))
+    return written and not (folder / "training" / STATE_FILE).is_file()
 
 
 def load_state(run: RunState, path: Path) -> None:

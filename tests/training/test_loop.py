@@ -144,6 +144,26 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
     assert [path.name for path in (tmp_path / "run/training").iterdir()] == ["metrics.jsonl"]
 
 
+@pytest.mark.parametrize("missing", ["config.yaml", "model.safetensors", None])
+def test_a_run_killed_while_it_is_stored_is_stored_again(tmp_path: Path, missing: str | None) -> None:
+    """Weights, configuration and metrics are written one after another; the state goes last."""
+    asked = iter(range(1000))
+    with pytest.raises(CancelledError):
+        train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu", cancel=lambda: next(asked) == 5)
+    state = (tmp_path / "run/training/state.pt").read_bytes()
+    train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    wanted, metrics = weights(tmp_path / "run"), (tmp_path / "run/training/metrics.jsonl").read_text()
+    (tmp_path / "run/training/state.pt").write_bytes(state)
+    (tmp_path / "run/training/metrics.jsonl").write_text("")
+    if missing is not None:
+        (tmp_path / "run" / missing).unlink()
+    train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    again = weights(tmp_path / "run")
+    assert all(torch.equal(again[name], wanted[name]) for name in wanted)
+    assert (tmp_path / "run/training/metrics.jsonl").read_text() == metrics
+    assert not (tmp_path / "run/training/state.pt").exists()
+
+
 def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> None:
     for name, half in (("single", False), ("half", True)):
         train(recipe(epochs=1, store_half=half), clips(), LABELS, tmp_path / name, accelerator="cpu")
