@@ -107,6 +107,13 @@ def test_mistakes_in_a_configuration_are_named(raw: dict, match: str) -> None:
         from_mapping(Recipe, raw, "r")
 
 
+@pytest.mark.parametrize(("text", "value"), [("1e-4", 1e-4), ("-2E3", -2000.0), ("+1e+2", 100.0), ("1.5e-2", 0.015)])
+def test_a_number_with_an_exponent_needs_no_dot(tmp_path: Path, text: str, value: float) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"train: {{learning_rate: {text}}}\n")
+    assert read_recipe(path).train.learning_rate == value
+
+
 def test_a_file_extends_another_and_says_only_what_differs(tmp_path: Path) -> None:
     (tmp_path / "low.yaml").write_text("name: low\ntrain: {epochs: 3, seed: 1}\n")
     (tmp_path / "high.yaml").write_text("extends: low.yaml\ntrain: {seed: 2}\n")

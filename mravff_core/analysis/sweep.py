@@ -25,6 +25,7 @@ from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.files import write_text
 from mravff_core.inference.evaluate_run import evaluate_run
 from mravff_core.training.from_workspace import train_in_workspace
+from mravff_core.training.state import has_begun
 from mravff_core.workspace import Run, Workspace
 from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.runs import SWEEP_MARKER
@@ -168,8 +169,9 @@ def _settings(texts: Sequence[str]) -> dict[str, Any]:
 
 def _check_recipe(workspace: Workspace, member: Member) -> None:
     """Refuse to count a run that was made otherwise; widths of features are filled in by training."""
-    path = workspace.runs_folder / member.run / "recipe.yaml"
-    if not path.is_file():
+    folder = workspace.runs_folder / member.run
+    path = folder / "recipe.yaml"
+    if not has_begun(folder) or not path.is_file():
         return
     stored = from_mapping(Recipe, read_yaml(path), str(path))
     wanted = dataclasses.replace(

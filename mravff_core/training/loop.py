@@ -147,6 +147,8 @@ def train(
 def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:
     if not clips:
         raise ConfigError(f"{name}: there are no clips to train on")
+    if devices < 1:
+        raise ConfigError(f"{name}: found {devices} devices, expected 1 or more")
     if recipe.train.batch_size % devices or clips < devices:
         raise ConfigError(
             f"{name}: batches of {recipe.train.batch_size} from {clips} clips "
@@ -169,9 +171,14 @@ def start_run(
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
         strategy = lightning_fabric.strategies.DDPStrategy(find_unused_parameters=True)
-    fabric = lightning_fabric.Fabric(
-        accelerator=accelerator, devices=devices, strategy=strategy, precision=_PRECISION[recipe.train.precision]
-    )
+    precision = _PRECISION[recipe.train.precision]
+    try:
+        fabric = lightning_fabric.Fabric(
+            accelerator=accelerator, devices=devices, strategy=strategy, precision=precision
+        )
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(f"cannot train on {devices} x {accelerator} here ({reason}); try --device cpu") from error
     fabric.launch()
     threads = torch.get_num_threads()
     torch.manual_seed(recipe.train.seed)

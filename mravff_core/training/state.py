@@ -58,7 +58,7 @@ def settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:
     Raises: ConfigError.
     """
     path = folder / "recipe.yaml"
-    if resume and path.is_file() and from_mapping(Recipe, read_yaml(path), str(path)) != recipe:
+    if resume and has_begun(folder) and path.is_file() and from_mapping(Recipe, read_yaml(path), str(path)) != recipe:
         raise ConfigError(f"{path}: the run was begun with another recipe; choose another run name or start over")
     if not resume:
         for name in ("model.safetensors", "config.yaml", f"training/{STATE_FILE}", f"training/{METRICS_FILE}"):
@@ -88,6 +88,11 @@ def save_state(run: RunState, folder: Path) -> None:
 def write_metrics(run: RunState, folder: Path) -> None:
     """Write the losses of all epochs so far."""
     write_text(folder / METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in run.history))
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether there is anything of a run that could be gone on with."""
+    return any((folder / name).is_file() for name in ("model.safetensors", f"training/{STATE_FILE}"))
 
 
 def is_finished(folder: Path) -> bool:

@@ -177,6 +177,11 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         train(recipe(), [], LABELS, tmp_path / "run")
     with pytest.raises(ConfigError, match="regression_range has 1 levels, the detector has 3"):
         train(recipe(regression_range=((0, 9),)), clips(), LABELS, tmp_path / "run")
+    with pytest.raises(ConfigError, match="found 0 devices, expected 1 or more"):
+        train(recipe(), clips(), LABELS, tmp_path / "run", devices=0)
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="cannot train on 1 x cuda here"):
+            train(recipe(), clips(), LABELS, tmp_path / "run", accelerator="cuda")
     with pytest.raises(ConfigError, match="cannot be shared out evenly among 3 devices"):
         train(recipe(), clips(), LABELS, tmp_path / "run", devices=3)
     train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
