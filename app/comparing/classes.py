@@ -13,20 +13,24 @@ from app.page_state import PageState
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.plots.compare import class_differences
 
-ORDERS = {
-    "gain": "Largest gain first",
-    "loss": "Largest loss first",
-    "sure": "Clear ones first, largest first",
-    "segments": "Most true segments first",
-    "name": "By name",
-}
+_GAIN, _LOSS = "Largest gain first", "Largest loss first"
 _CHART_HEIGHT = 470
 State = PageState[CompareChoices]
 
 
-def by_class(state: State, counts: pd.DataFrame, scored: ApDifference) -> None:
-    """Differences of every class with true segments."""
-    table = class_table(counts, scored, state.choices.order)
+def orders(*, worse: bool) -> dict[str, str]:
+    """In which order classes can be shown; the usual one goes with the overall difference."""
+    return {
+        "usual": _LOSS if worse else _GAIN,
+        "other": _GAIN if worse else _LOSS,
+        "sure": "Clear ones first",
+        "segments": "Most true segments first",
+        "name": "By name",
+    }
+
+
+def by_class(state: State, counts: pd.DataFrame, scored: ApDifference, *, worse: bool) -> None:
+    """Differences of every class with true segments. Args: worse: whether B is the worse side."""
     head, order = st.columns([3, 2], vertical_alignment="bottom")
     head.markdown(
         "**By class**",
@@ -34,7 +38,8 @@ def by_class(state: State, counts: pd.DataFrame, scored: ApDifference) -> None:
         "in too few clips to say how sure it is.",
     )
     with order:
-        state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
+        chosen = state.select("order", "Order of classes", orders(worse=worse), label_visibility="collapsed")
+    table = class_table(counts, scored, chosen, worse=worse)
     chart, listed = st.tabs(["Chart", "Table"])
     with chart, st.container(height=_CHART_HEIGHT, border=False):
         figure = class_differences(table, charts.theme(), chosen=state.choices.name)
@@ -54,13 +59,13 @@ def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
     _choosing_table(state, "clip", shown, "clip_id", _CLIP_COLUMNS, height=_CHART_HEIGHT + 8)
 
 
-def class_table(counts: pd.DataFrame, scored: ApDifference, order: str) -> pd.DataFrame:
-    """Precision and events of the classes with true segments, ordered; see `ORDERS`."""
+def class_table(counts: pd.DataFrame, scored: ApDifference, order: str, *, worse: bool) -> pd.DataFrame:
+    """Precision and events of the classes with true segments, ordered; see `orders`."""
     table = scored.per_class.merge(counts.drop(columns="name"), on="label")
     table["size"] = table["difference"].abs()
     keys: dict[str, tuple[list[str], list[bool]]] = {
-        "gain": (["difference", "name"], [False, True]),
-        "loss": (["difference", "name"], [True, True]),
+        "usual": (["difference", "name"], [worse, True]),
+        "other": (["difference", "name"], [not worse, True]),
         "sure": (["clear", "size", "name"], [False, False, True]),
         "segments": (["segments", "name"], [False, True]),
         "name": (["name"], [True]),

@@ -39,8 +39,6 @@ def overview(
         st.markdown(_verdict(compared, scored))
         if waiting is not None:
             show_progress(app, waiting)
-        if str(compared.a) == str(compared.b):
-            st.caption("Both sides are the same; choose another run or sound for one of them.")
     with kinds:
         figure = kind_bars(kind_table(events), charts.theme(), chosen=state.choices.kind)
         charts.chart(figure, name="Detections gained and lost", state=state, field="kind", value=_toggled(state))

@@ -62,22 +62,38 @@ def _welcome() -> None:
 def _compare(app: AppContext, state: State) -> None:
     chosen = state.choices
     compared = sides_of(app.workspace, *chosen.sides, label_set=chosen.labels or None)
+    if compared.a == compared.b:
+        _say_alike(app)
     _offer_missing(app, compared)
     if not compared.clip_ids:
         return
     events = answers.events(app.workspace, compared, chosen.settings)
     scored, waiting = answers.precision(app, compared)
     overview(app, state, compared, scored, waiting, events)
+    worse = bool(scored.overall["difference"] < 0)
     left, right = st.columns([6, 5])
     with left:
-        by_class(state, class_counts(compared, events), scored)
+        by_class(state, class_counts(compared, events), scored, worse=worse)
     with right:
-        by_clip(state, clip_counts(app.workspace, compared, events), worse=scored.overall["difference"] < 0)
+        by_clip(state, clip_counts(app.workspace, compared, events), worse=worse)
     head, thresholds = st.columns([8, 2], vertical_alignment="bottom")
     head.markdown("**The detections**")
     with thresholds:
         _thresholds(state)
     listed(app, state, compared, events)
+
+
+def _say_alike(app: AppContext) -> None:
+    """Both sides are one; say what else there could be."""
+    infos = app.workspace.runs()
+    if len(infos) > 1 or infos[0].fusion != "none":
+        st.info("Both sides are the same; choose another run or sound for one of them.", icon=":material/equal:")
+    else:
+        st.info(
+            "There is one run and it never listens, so nothing differs from it yet. Train another, or import "
+            "another tool’s detections with `python -m mravff_core import detections FILE`.",
+            icon=":material/equal:",
+        )
 
 
 def _thresholds(state: State) -> None:

@@ -56,15 +56,16 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
     figure.add_trace(_class_counts(rows, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(
-        title="AP of B minus AP of A (points)", range=[least, most], tickvals=_ticks(rows), zeroline=False, side="top"
+        title="AP of B minus AP of A", range=[least, most], tickvals=_ticks(rows), zeroline=False, side="top"
     )
     figure.add_annotation(
-        text="true segments, + gained − lost",
+        text="true, gained, lost",
         x=most,
         y=1.0,
         yref="paper",
         xanchor="right",
         yanchor="bottom",
+        yshift=17,
         showarrow=False,
         font={"size": 12, "color": theme.faint},
     )

@@ -113,7 +113,7 @@ def test_a_sound_not_computed_yet_is_computed_from_here(app_context: AppContext)
 def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
     page = open_page(a="verb_visual", b="verb_visual")
     assert all(box.disabled for box in page.selectbox if box.label == "Sound")
-    assert any("Both sides are the same" in caption.value for caption in page.caption)
+    assert "Both sides are the same" in page.info[0].value
 
 
 def test_addresses_that_do_not_fit_are_mended_with_a_word(app_context: AppContext) -> None:
