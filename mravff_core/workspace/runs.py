@@ -198,6 +198,17 @@ class Run:
         sql = f"SELECT clip_id, level, count(*) AS steps, avg(gate) AS gate FROM ({each}) GROUP BY ALL ORDER BY ALL"
         return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
 
+    def gate_table(
+        self, condition: AudioCondition | str = "on", clip_ids: Sequence[str] | None = None
+    ) -> pd.DataFrame | None:
+        """Gates `clip_id, level, step, time_s, gate`, in that order; None where none are stored."""
+        return self._read("gates", condition, clip_ids)
+
+    def stored_files(self, condition: AudioCondition | str = "on") -> list[Path]:
+        """All files that hold what was found under one audio condition."""
+        folder = self.predictions_folder(condition)
+        return sorted([*folder.glob("*.parquet"), *folder.glob("parts/*.parquet")])
+
     def predicted_clips(self, condition: AudioCondition | str = "on") -> set[str]:
         """Ids of clips with stored predictions, those without a single detection included."""
         folder = self.predictions_folder(condition)

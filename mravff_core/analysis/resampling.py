@@ -1,0 +1,84 @@
+"""Means of grouped values with intervals from drawing whole clips anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+_SEED = 0
+_LOW, _HIGH = 0.025, 0.975
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Means with 95 % intervals, all of one shape; not a number where there is nothing to average."""
+
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def clip_draws(clips: int, resamples: int, seed: int = _SEED) -> Floats:
+    """How often each of a number of clips is drawn, [resamples, clips]; each row sums to `clips`."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(clips, np.full(clips, 1.0 / clips), size=resamples).astype(np.float64)
+
+
+def mean_by_group(
+    values: Floats, groups: NDArray[np.int64], clips: NDArray[np.int64], *, size: int, resamples: int
+) -> Interval:
+    """Mean of each group's rows, every row counting alike, with its interval over clips.
+
+    A resample without any row of a group says nothing about that group and is left out for it; a
+    group whose rows all lie in one clip has no interval, since one clip says nothing about others.
+
+    Args:
+        values: [rows, columns]; not a number counts for nothing.
+        groups: [rows] 0 to size - 1.
+        clips: [rows] number of each row's clip.
+        size: of groups.
+        resamples: 0 for no intervals.
+    Returns: [size, columns].
+    """
+    columns = values.shape[1]
+    count = int(clips.max()) + 1 if len(clips) else 0
+    known = np.isfinite(values)
+    cell = clips * size + groups
+    sums = _summed(np.where(known, values, 0.0), cell, count * size).reshape(count, size * columns)
+    counts = _summed(known.astype(np.float64), cell, count * size).reshape(count, size * columns)
+    mean = _divide(sums.sum(axis=0), counts.sum(axis=0)).reshape(size, columns)
+    if not resamples or not count:
+        return Interval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
+    draws = clip_draws(count, resamples)
+    low, high = quantiles(_divide(draws @ sums, draws @ counts))
+    alone = (counts > 0).sum(axis=0) < 2
+    low[alone] = high[alone] = np.nan
+    return Interval(mean, low.reshape(size, columns), high.reshape(size, columns))
+
+
+def quantiles(resampled: Floats) -> tuple[Floats, Floats]:
+    """2.5 % and 97.5 % of each column of [resamples, columns], without what is not a number."""
+    ordered = np.sort(resampled, axis=0)
+    known = np.isfinite(ordered).sum(axis=0)
+    columns = np.arange(ordered.shape[1])
+
+    def at(share: float) -> Floats:
+        place = share * np.maximum(known - 1, 0)
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(known - 1, 0))
+        part = place - below
+        return ordered[below, columns] * (1 - part) + ordered[above, columns] * part
+
+    return at(_LOW), at(_HIGH)
+
+
+def _summed(values: Floats, cell: NDArray[np.int64], cells: int) -> Floats:
+    """Sums of rows by cell, [cells, columns]."""
+    return np.stack([np.bincount(cell, weights=column, minlength=cells) for column in values.T], axis=1)
+
+
+def _divide(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
