@@ -1,0 +1,92 @@
+"""The Errors page as a script: marks choose, lists follow, notes and sets are kept."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.context import AppContext
+from mravff_core.analysis.errors import analyse_errors
+from mravff_core.inference.run_predict import predict
+from mravff_core.workspace import Bookmarks
+
+
+def page() -> None:
+    import streamlit as st
+
+    from app.pages import clip, error_analysis
+
+    pages = {"errors": st.Page(error_analysis.show, default=True), "clip": st.Page(clip.show, url_path="clip")}
+    st.session_state["pages"] = pages
+    st.navigation(list(pages.values())).run()
+
+
+def opened(query: dict[str, str] | None = None) -> AppTest:
+    script = AppTest.from_function(page, default_timeout=60)
+    for name, value in (query or {}).items():
+        script.query_params[name] = value
+    script.run()
+    assert not script.exception
+    return script
+
+
+@pytest.fixture(scope="module")
+def predicted(app_context: AppContext) -> AppContext:
+    predict(app_context.workspace, "verb_visual")
+    return app_context
+
+
+def listed(script: AppTest) -> pd.DataFrame:
+    return next(table.value for table in script.dataframe if "kind" in table.value)
+
+
+def test_it_opens_with_numbers_charts_and_all_errors(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "0"})
+    analysis = analyse_errors(predicted.workspace, "verb_visual")
+    precision, found, costliest = (metric.value for metric in script.metric)
+    assert precision == f"{100 * analysis.diagnosis.per_class[0.5].mean():.1f}"
+    truths = analysis.truths(0.5)
+    assert found == f"{truths['found'].sum()} of {len(truths)}"
+    assert costliest == analysis.diagnosis.gains.loc[0.5].idxmax()
+    wrong = analysis.detections(0.5).query("kind != 'true positive'")
+    assert f": {len(wrong)}" in " ".join(element.value for element in script.markdown)
+    assert listed(script)["clip_id"].tolist() == wrong["clip_id"].tolist()[:400]
+
+
+def test_a_mark_of_the_address_lists_its_segments_and_the_first_is_chosen(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
+    assert set(listed(script)["kind"]) == {"background"}
+    assert script.query_params["picked"]
+    script.button[-2].click()
+    next(button for button in script.button if button.label == "All errors").click().run()
+    assert len(set(listed(script)["kind"])) > 1
+    assert "mark" not in script.query_params
+
+
+def test_notes_and_sets_hold_what_is_listed(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
+    script.text_area[0].set_value("nothing happens here").run()
+    marks = Bookmarks(predicted.workspace.folder)
+    (note,) = [note for note in marks.notes() if note.text == "nothing happens here"]
+    assert note.segment.kind == "detection" and note.segment.run == "verb_visual"
+    marks.add_to_set("odd ones", [])
+    marks.add_to_set("odd ones", [note.segment])
+    script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
+    script.selectbox(key="set name errors").select("odd ones").run()
+    next(button for button in script.button if button.label.startswith("Save 10")).click().run()
+    assert len(marks.sets()["odd ones"]) == 10
+
+
+def test_a_run_without_detections_offers_to_make_them(predicted: AppContext) -> None:
+    folder = predicted.workspace.run("verb_visual").folder
+    shutil.copytree(folder, folder.parent / "fresh", ignore=shutil.ignore_patterns("predictions"))
+    script = opened({"run": "fresh"})
+    assert script.subheader[0].value == "Nothing detected yet"
+    assert "Detect in all clips" in [button.label for button in script.button]
+
+
+def test_an_address_that_names_no_run_shows_another(predicted: AppContext) -> None:
+    assert opened({"run": "nobody"}).metric[0].label == "Normalized mAP"
