@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from app import player, uploader, urls
 from app.context import AppContext, context
+from app.exports import export_path
 from app.tracks.container import MEDIA_TYPE
 from app.tracks.gates import gates
 from app.tracks.segments import segments
@@ -40,6 +41,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{base}/poster/{{clip_id}}", _answer(_poster), methods=["GET"]),
         Route(f"{base}/frame/{{clip_id}}", _answer(_frame), methods=["GET"]),
         Route(f"{base}/tracks/{{clip_id}}/{{kind}}", _answer(_tracks), methods=["GET"]),
+        Route(f"{base}/export/{{name}}", _answer(_export), methods=["GET"]),
         Route(f"{base}/player/{{version}}/{{name}}", _answer(_module(player.asset)), methods=["GET"]),
         Route(f"{base}/uploader/{{version}}/{{name}}", _answer(_module(uploader.asset)), methods=["GET"]),
         Route(f"{base}/upload/{{token}}", _upload, methods=["PUT"]),
@@ -127,6 +129,15 @@ def _tracks(app: AppContext, request: Request) -> Response:
         data_ = attention(app.workspace, clip_id, detector=detector, condition=condition, level=level)
         return _tagged(request, data_, MEDIA_TYPE)
     return _refusal(f"there is no track data of kind {kind!r}", 404)
+
+
+def _export(app: AppContext, request: Request) -> Response:
+    name = request.path_params["name"]
+    path = export_path(app, name)
+    if not path.is_file():
+        return _refusal(f"the file {name} is gone; make it again", 404)
+    shown = None if request.query_params.get("save") else "inline"
+    return FileResponse(path, filename=name, content_disposition_type=shown or "attachment", headers=_REVALIDATE)
 
 
 def _level(text: str) -> int:

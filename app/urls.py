@@ -34,6 +34,11 @@ def tracks(clip_id: str, kind: str, **query: str) -> str:
     return f"{prefix()}/tracks/{quote(clip_id)}/{kind}" + (f"?{text}" if text else "")
 
 
+def export(name: str, *, save: bool = False) -> str:
+    """A file made for people to take away; `save` asks the browser to keep it rather than to show it."""
+    return f"{prefix()}/export/{quote(name)}" + ("?save=yes" if save else "")
+
+
 def upload(token: str) -> str:
     """Where a session sends its files."""
     return f"{prefix()}/upload/{quote(token)}"

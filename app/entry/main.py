@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.charts import add_image_buttons
-from app.pages import add, clip, compare
+from app.pages import add, clip, compare, error_analysis, report
 
 _ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
@@ -33,6 +33,8 @@ def main() -> None:
     pages = {
         "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),
         "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+        "errors": st.Page(error_analysis.show, title="Errors", icon=":material/troubleshoot:", url_path="errors"),
+        "report": st.Page(report.show, title="Report", icon=":material/summarize:", url_path="report"),
         "add": st.Page(add.show, title="Add", icon=":material/add_circle:", url_path="add"),
     }
     st.session_state["pages"] = pages

@@ -28,6 +28,7 @@ GROUPS = (
     "compare",
     "stress",
     "film",
+    "report",
     "runs",
     "doctor",
 )
