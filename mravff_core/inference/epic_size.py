@@ -116,8 +116,9 @@ def _clips(source: Path, clip_ids: list[str]) -> list[Clip]:
             f"{source / VIDEOS_FILE}: has no video {missing[0]}, which has true segments; another release?"
         )
     clips = []
+    rows = {row["video_id"]: row for row in table.reset_index().to_dict("records")}
     for clip_id in clip_ids:
-        row = table.loc[clip_id]
+        row = rows[clip_id]
         width, height = (int(part) for part in str(row["resolution"]).split("x"))
         clips.append(
             Clip(clip_id, clip_id, "", float(row["duration"]), float(row["fps"]), width, height, True, "validation")
