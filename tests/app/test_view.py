@@ -70,7 +70,7 @@ def test_without_an_address_the_run_that_listens_is_shown(workspace: Workspace) 
         ({"classes": "fly"}, "class 'fly'"),
         ({"with": "gone@off"}, "the run 'gone' beside the first"),
         ({"with": "verb_visual@loud"}, "second side that is not there"),
-        ({"with": "@off"}, "names no run"),
+        ({"with": "@off"}, "is not known"),
     ],
 )
 def test_an_address_that_does_not_fit_is_repaired_with_a_word(
