@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def _warm_up(app: AppContext) -> None:
 
     app.detectors.prepare()
     warm_up()
+    importlib.import_module("app.pages.gates")
     # The page that is opened first comes first.
     time.sleep(_UNDISTURBED_S)
     prepare_signals(app.workspace, lambda: app.jobs.closed)

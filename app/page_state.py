@@ -79,6 +79,11 @@ class PageState(Generic[C]):
             self._held.last[name] = (source, kept)
             self._held.choices = replace(self._held.choices, **{name: value})  # type: ignore[type-var]
 
+    @property
+    def choices_in_address(self) -> bool:
+        """Whether the address says anything; it does not when the page was opened from the menu."""
+        return bool(addresses.current())
+
     def keep(self) -> None:
         """Write the choices into the address bar."""
         addresses.write(self.page, to_query(self.choices))

@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from app.context import AppContext
 from app.page_state import PageState
+from app.session import share_run, shared_run
 from app.sidebar import run_title
 from mravff_core.workspace import RunInfo
 
@@ -53,6 +55,15 @@ def choose_run(state: PageState[Any], field: str, label: str, infos: Sequence[Ru
     if len(members) > 1:
         state.select(field, f"{label}: seed", {run: _seed(run) for run in members}, label_visibility="collapsed")
     return getattr(state.choices, field)
+
+
+def choose_shared_run(app: AppContext, state: PageState[Any], field: str, infos: Sequence[RunInfo]) -> str:
+    """`choose_run` in step with the Clip page: whichever page chose last decides for both."""
+    if not state.choices_in_address and shared_run() in {info.run for info in infos}:
+        state.change("page", **{field: shared_run()})
+    run = choose_run(state, field, "Run", infos)
+    share_run(app.workspace, run)
+    return run
 
 
 def _title(entry: str, members: list[RunInfo]) -> str:

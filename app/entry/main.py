@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
-
-from app.charts import add_image_buttons
-from app.pages import add, clip, compare, error_analysis, report
 
 _ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
@@ -28,17 +27,28 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config(page_title="MRAV-FF Explorer", page_icon=str(_ICON), layout="wide")
     st.html(_STYLE)
-    add_image_buttons()
     # In the order of the menu; pages find each other by these names.
     pages = {
-        "clip": st.Page(clip.show, title="Clip", icon=":material/movie:", url_path="clip", default=True),
-        "compare": st.Page(compare.show, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
-        "errors": st.Page(error_analysis.show, title="Errors", icon=":material/troubleshoot:", url_path="errors"),
-        "report": st.Page(report.show, title="Report", icon=":material/summarize:", url_path="report"),
-        "add": st.Page(add.show, title="Add", icon=":material/add_circle:", url_path="add"),
+        "clip": _page("clip", "Clip", "movie", default=True),
+        "gates": _page("gates", "Gates", "tune", charts=True),
+        "compare": _page("compare", "Compare", "compare_arrows", charts=True),
+        "errors": _page("errors", "Errors", "troubleshoot", charts=True),
+        "report": _page("report", "Report", "summarize"),
+        "add": _page("add", "Add", "add_circle"),
     }
     st.session_state["pages"] = pages
     st.navigation(list(pages.values())).run()
+
+
+def _page(name: str, title: str, icon: str, *, charts: bool = False, default: bool = False) -> Any:
+    """A page of `app.pages`, loaded when somebody opens it, so that the first one need not wait for the others."""
+
+    def show() -> None:
+        if charts:
+            importlib.import_module("app.charts").add_image_buttons()
+        importlib.import_module(f"app.pages.{name}").show()
+
+    return st.Page(show, title=title, icon=f":material/{icon}:", url_path=name, default=default)
 
 
 main()

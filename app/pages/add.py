@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import sidebar, urls
 from app.context import AppContext, context
 from app.jobs import Job
-from app.pages.errors import says_errors
+from app.says_errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
 from mravff_core.errors import MravffError

@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app import sidebar, urls
 from app.context import AppContext, context
 from app.jobs import Job
-from app.pages.errors import says_errors
 from app.player import player
+from app.says_errors import says_errors
 from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
 from app.sides import Side, usual_side
 from app.sources import segments_source, sources

@@ -17,7 +17,7 @@ from app.comparing.stress import stress_section
 from app.context import AppContext, context
 from app.jobs import Job
 from app.page_state import PageState, open_page
-from app.pages.errors import says_errors
+from app.says_errors import says_errors
 from app.work import offer
 from mravff_core.analysis.compare import (
     Compared,

@@ -1,25 +1,313 @@
-"""What a page does with errors: it says them in one sentence and lives on."""
+"""The Errors page: what goes wrong, what it costs and when; every mark lists the segments behind it."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
-from mravff_core.errors import MravffError
+from app import charts, sidebar
+from app.context import AppContext, context
+from app.error_marks import Mark
+from app.marks import note_input, set_input
+from app.page_state import PageState, open_page
+from app.run_choice import choose_run
+from app.says_errors import says_errors
+from app.segment_table import segment_table
+from app.view import preferred
+from app.work import offer
+from mravff_core.analysis.errors import EDGES, ErrorAnalysis, analyse_errors, boundary_errors, confusions
+from mravff_core.analysis.side import Side
+from mravff_core.analysis.stored import content_key
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.plots import errors as plots
+from mravff_core.workspace import MarkedSegment, RunInfo
+
+# More rows take the browser longer than a person to read.
+_MOST_ROWS = 400
+_HOW_MANY = {"one": "The chosen one", "ten": "The first 10", "all": "All that are listed"}
+_TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
-def says_errors(show: Callable[[], None]) -> Callable[[], None]:
-    """Let a page show bad input as a message instead of a stack trace."""
+@dataclass(frozen=True)
+class ErrorChoices:
+    """Names are those of the address.
 
-    @functools.wraps(show)
-    def page() -> None:
-        try:
-            show()
-        except MravffError as error:
-            st.error(str(error), icon=":material/error:")
-            if st.button("Try again", icon=":material/refresh:"):
-                st.rerun()
+    Attributes:
+        run, audio, labels: whose detections of which classes.
+        tiou: overlap from which a detection finds a true segment.
+        min: least score of the detections that lists, confusions and boundaries show.
+        name, clip: class and clip that lists are about; empty for all.
+        mark: what is listed, see `Mark`.
+        picked: id of the chosen segment.
+        many: how many are saved as a set.
+    """
 
-    return page
+    run: str = ""
+    audio: str = "on"
+    labels: str = ""
+    tiou: float = 0.5
+    min: float = 0.2
+    name: str = ""
+    clip: str = ""
+    mark: str = ""
+    picked: str = ""
+    many: str = "ten"
+
+
+State = PageState[ErrorChoices]
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    state = open_page("errors", ErrorChoices)
+    with st.sidebar:
+        sidebar.about(app)
+    infos = preferred(app.workspace.runs())
+    if not infos:
+        st.subheader("No run to analyse yet", anchor=False)
+        st.write(
+            "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
+            "`python -m mravff_core import`, or make the demo kitchen with `python -m mravff_core demo`."
+        )
+        return
+    with st.sidebar:
+        info = _choose_source(state, infos)
+    state.keep()
+    chosen = state.choices
+    if not app.workspace.run(info.run).predicted_clips(chosen.audio):
+        _not_predicted(app, info, chosen.audio)
+        return
+    analysis = _analysis(app, Side(info.run, AudioCondition.parse(chosen.audio)), chosen.labels)
+    with st.sidebar:
+        _choose_filters(state, analysis)
+    state.keep()
+    _show(app, state, analysis)
+    state.keep()
+
+
+def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
+    run = choose_run(state, "run", "Run", infos)
+    info = next(info for info in infos if info.run == run)
+    if len(info.label_sets) > 1:
+        state.select("labels", "Label set", list(info.label_sets))
+    elif state.choices.labels not in ("", info.label_set):
+        state.change(labels="")
+    state.select("audio", "Sound", list(info.conditions) or ["on"], help="What the detector heard.")
+    return info
+
+
+def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
+    state.select("tiou", "Found from tIoU", list(_TIOUS), help="Least overlap with a true segment.")
+    state.slider("min", "Score threshold", 0.0, 1.0, 0.01, help="For lists, confusions and boundaries.")
+    state.select("name", "Class", {"": "All classes", **{name: name for name in analysis.labels}})
+    state.select("clip", "Clip", {"": "All clips", **{clip: clip for clip in analysis.clip_ids}})
+
+
+def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
+    st.subheader("Nothing detected yet", anchor=False)
+    st.write(f"`{info.run}` has not been run on this workspace's clips with audio {audio}.")
+    if not info.has_detector:
+        return
+
+    def work(job):  # type: ignore[no-untyped-def]
+        from mravff_core.inference.run_predict import predict
+
+        job.report(0.0, "loading the detector")
+        predict(
+            app.workspace,
+            info.run,
+            condition=audio,
+            detector=app.detectors.get(info.run),
+            progress=lambda share: job.report(share, "detecting"),
+            cancel=lambda: job.cancelled,
+        )
+
+    offer(app, "predict", f"predict {info.run} {audio}", f"Detecting with {info.run}", "Detect in all clips", work)
+
+
+def _analysis(app: AppContext, side: Side, label_set: str) -> ErrorAnalysis:
+    return _cached_analysis(content_key(app.workspace, [side], label_set), app.workspace, side, label_set)
+
+
+@st.cache_resource(max_entries=6, show_spinner="Looking at every detection …")
+def _cached_analysis(key: str, _workspace, _side: Side, label_set: str) -> ErrorAnalysis:  # type: ignore[no-untyped-def]
+    return analyse_errors(_workspace, _side, label_set=label_set)
+
+
+@st.cache_resource(max_entries=12, show_spinner=False)
+def _tables(key: str, _analysis: ErrorAnalysis, tiou: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return _analysis.detections(tiou), _analysis.truths(tiou)
+
+
+def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
+    chosen = state.choices
+    key = content_key(app.workspace, [analysis.side], analysis.label_set)
+    detections, truths = _tables(key, analysis, chosen.tiou)
+    scored = detections[detections["score"] >= chosen.min]
+    shown, missed = (_narrowed(table, chosen) for table in (scored, truths))
+    _headline(analysis, chosen.tiou, truths)
+    _charts(state, analysis, shown)
+    mark = Mark.parse(chosen.mark)
+    rows = mark.rows(missed if mark.of_truth else shown)
+    _list(app, state, analysis, mark, rows)
+
+
+def _narrowed(table: pd.DataFrame, chosen: ErrorChoices) -> pd.DataFrame:
+    if chosen.name:
+        table = table[table["name"] == chosen.name]
+    return table[table["clip_id"] == chosen.clip] if chosen.clip else table
+
+
+def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> None:
+    precision = float(analysis.diagnosis.per_class[tiou].mean())
+    gains = analysis.gains(tiou)
+    costliest, cost = gains.idxmax(), float(gains.max())
+    found = int(truths["found"].sum())
+    numbers = (
+        ("Normalized mAP", f"{100 * precision:.1f}", f"at tIoU {tiou:g}, over the bands of rank shown below"),
+        ("True segments found", f"{found} of {len(truths)}", "by a detection that is not drowned by wrong ones"),
+        ("Costliest kind", str(costliest), f"without it the mAP would be {100 * cost:.1f} points higher"),
+    )
+    for column, (label, value, help_) in zip(st.columns(len(numbers)), numbers, strict=True):
+        column.metric(label, value, help=help_)
+
+
+def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
+    diagnosis, theme, chosen = analysis.diagnosis, charts.theme(), state.choices
+    st.caption("A click on any mark lists the segments behind it below; a second click takes the choice back.")
+    kinds, traits, pairs, edges = st.tabs(["Kinds and costs", "Misses", "Confusions", "Boundaries"])
+    with kinds:
+        left, right = st.columns([6, 5])
+        profile, gains = analysis.profile(chosen.tiou), analysis.gains(chosen.tiou)
+        with left:
+            _chart(state, plots.kinds_by_band(profile, theme, chosen=chosen.mark), "error kinds by band")
+        with right:
+            _chart(state, plots.cost_bars(gains, theme, chosen=chosen.mark), "cost of error kinds")
+    with traits:
+        figure = plots.trait_bars(diagnosis.missed, diagnosis.sensitivity, theme, chosen=chosen.mark)
+        _chart(state, figure, "misses")
+        st.caption(_bucket_words(analysis))
+    with pairs:
+        table = confusions(shown)
+        if table.empty:
+            st.info("No detection of this score stands where another class is true.", icon=":material/check:")
+        else:
+            left, right = st.columns([7, 4])
+            with left:
+                _chart(state, plots.confusion_matrix(table, theme, chosen=chosen.mark), "confusions")
+            with right:
+                _pair_table(state, table)
+    with edges:
+        for column, edge in zip(st.columns(2), EDGES, strict=True):
+            with column:
+                figure = plots.boundary_histogram(boundary_errors(shown, edge), edge, theme, chosen=chosen.mark)
+                _chart(state, figure, f"{edge} errors")
+
+
+def _chart(state: State, figure, name: str) -> None:  # type: ignore[no-untyped-def]
+    charts.chart(figure, name=name, state=state, field="mark", value=lambda mark: _toggled(state, mark))
+
+
+def _toggled(state: State, mark: object) -> str:
+    return "" if mark == state.choices.mark else str(mark)
+
+
+def _bucket_words(analysis: ErrorAnalysis) -> str:
+    """What the buckets of each characteristic are, in numbers."""
+    units = {"length": "s", "coverage": "of the clip", "instances": "true segments in the clip"}
+    parts = []
+    for name, buckets in analysis.diagnosis.buckets.items():
+        ranges = ", ".join(
+            f"{bucket} {low:.3g} to {high:.3g}"
+            for bucket, low, high in zip(buckets.names, buckets.edges[:-1], buckets.edges[1:], strict=True)
+        )
+        parts.append(f"**{name}**: {ranges} {units.get(name, '')}".strip())
+    return " · ".join(parts)
+
+
+def _pair_table(state: State, pairs: pd.DataFrame) -> None:
+    """The commonest confusions; a row chooses like a mark."""
+    marks = [f"pair={found}>{true}" for found, true in zip(pairs["name"], pairs["true_name"], strict=True)]
+    key = state.key("mark", "table pairs")
+    place = marks.index(state.choices.mark) if state.choices.mark in marks else None
+
+    def picked() -> None:
+        cells = st.session_state[key]["selection"]["cells"]
+        state.change("table pairs", mark=marks[cells[0][0]] if cells else "")
+
+    st.dataframe(
+        pairs,
+        key=key,
+        width="stretch",
+        height=390,
+        hide_index=True,
+        column_config={
+            "name": st.column_config.TextColumn("Found"),
+            "true_name": st.column_config.TextColumn("Where true"),
+            "count": st.column_config.NumberColumn("Count"),
+            "score": st.column_config.NumberColumn("Best score", format="%.2f"),
+        },
+        on_select=picked,
+        selection_mode="single-cell",
+        selection_default={"selection": {"cells": [] if place is None else [(place, "name")]}},
+    )
+
+
+_DETECTION_COLUMNS = {
+    "name": st.column_config.TextColumn("Found"),
+    "true_name": st.column_config.TextColumn("About", help="Class of the true segment it overlaps most"),
+    "kind": st.column_config.TextColumn("Kind"),
+    "score": st.column_config.NumberColumn("Score", format="%.2f"),
+    "tiou": st.column_config.NumberColumn("tIoU", format="%.2f"),
+    "start_error_s": st.column_config.NumberColumn("Start off (s)", format="%+.2f", help="Late is positive"),
+    "end_error_s": st.column_config.NumberColumn("End off (s)", format="%+.2f", help="Late is positive"),
+}
+
+
+def _list(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Mark, rows: pd.DataFrame) -> None:
+    head, clear = st.columns([9, 1.4], vertical_alignment="bottom")
+    more = f", the first {_MOST_ROWS} are listed" if len(rows) > _MOST_ROWS else ""
+    head.markdown(f"**{sidebar.plain(mark.words)}**: {len(rows):,}{more}")
+    if mark.text and clear.button("All errors", icon=":material/close:", width="stretch"):
+        state.change(mark="", picked="")
+        state.keep()
+        st.rerun()
+    rows = rows.head(_MOST_ROWS)
+    if len(rows) and mark.text and state.choices.picked not in set(rows["segment_id"]):
+        state.change("page", picked=rows["segment_id"].iloc[0])
+    columns = _truth_columns(rows) if mark.of_truth else _DETECTION_COLUMNS
+    side = analysis.side
+    row = segment_table(
+        app, rows, state=state, field="picked", columns=columns, run=side.run, audio=str(side.audio), name="errors"
+    )
+    if rows.empty:
+        return
+    note, keep = st.columns(2)
+    with note:
+        if row is None:
+            st.caption("Choose a row to put a note on it.")
+        else:
+            note_input(app, marked(row, analysis))
+    with keep:
+        many = state.segmented("many", "How many", _HOW_MANY)
+        listed = {"one": rows[rows["segment_id"] == state.choices.picked], "ten": rows.head(10), "all": rows}[many]
+        set_input(app, [marked(one, analysis) for _, one in listed.iterrows()], name="errors")
+
+
+def marked(row: pd.Series, analysis: ErrorAnalysis) -> MarkedSegment:
+    """A listed segment as notes and sets know it."""
+    where = (row["clip_id"], float(row["start_s"]), float(row["end_s"]), analysis.label_set, row["name"])
+    if "score" not in row:
+        return MarkedSegment(*where)
+    side = analysis.side
+    return MarkedSegment(*where, "detection", side.run, str(side.audio), float(row["score"]))
+
+
+def _truth_columns(rows: pd.DataFrame) -> dict[str, object]:
+    traits = [name for name in rows.columns if f"{name}_bucket" in rows.columns and name != "length"]
+    numbers = {name: st.column_config.NumberColumn(name.capitalize(), format="%.2f") for name in traits}
+    return {"name": st.column_config.TextColumn("Class"), **numbers}

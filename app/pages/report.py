@@ -15,7 +15,7 @@ from app.exports import export_name, export_path, sources_of, zipped
 from app.jobs import Job
 from app.marks import marks_of
 from app.page_state import PageState, open_page
-from app.pages.errors import says_errors
+from app.says_errors import says_errors
 from app.snippet import snippet
 from app.view import clips_in_order
 from app.work import show_progress

@@ -25,6 +25,7 @@ GROUPS = (
     "results",
     "predict",
     "evaluate",
+    "gates",
     "compare",
     "stress",
     "film",

@@ -115,13 +115,13 @@ def _clips(source: Path, clip_ids: list[str]) -> list[Clip]:
         raise AnnotationError(
             f"{source / VIDEOS_FILE}: has no video {missing[0]}, which has true segments; another release?"
         )
+    own = table.loc[clip_ids]
+    rows = zip(clip_ids, own["duration"], own["fps"], own["resolution"].astype(str), strict=True)
     clips = []
-    rows = {row["video_id"]: row for row in table.reset_index().to_dict("records")}
-    for clip_id in clip_ids:
-        row = rows[clip_id]
-        width, height = (int(part) for part in str(row["resolution"]).split("x"))
+    for clip_id, duration_s, frames_per_second, resolution in rows:
+        width, height = (int(part) for part in resolution.split("x"))
         clips.append(
-            Clip(clip_id, clip_id, "", float(row["duration"]), float(row["fps"]), width, height, True, "validation")
+            Clip(clip_id, clip_id, "", float(duration_s), float(frames_per_second), width, height, split="validation")
         )
     return clips
 

@@ -17,9 +17,9 @@ from mravff_core.workspace import Bookmarks
 def page() -> None:
     import streamlit as st
 
-    from app.pages import clip, error_analysis
+    from app.pages import clip, errors
 
-    pages = {"errors": st.Page(error_analysis.show, default=True), "clip": st.Page(clip.show, url_path="clip")}
+    pages = {"errors": st.Page(errors.show, default=True), "clip": st.Page(clip.show, url_path="clip")}
     st.session_state["pages"] = pages
     st.navigation(list(pages.values())).run()
 

@@ -1,0 +1,336 @@
+"""The Gates page: how much each class listens, level by level, and what sound is worth to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import sidebar
+from app.charts import chart, theme
+from app.context import AppContext, context
+from app.jobs import Job
+from app.page_state import PageState, open_page
+from app.pages.gates_class import show_class, show_pairs
+from app.run_choice import choose_shared_run
+from app.says_errors import says_errors
+from app.view import clips_in_order, preferred
+from app.work import offer, show_progress
+from mravff_core.analysis import gates
+from mravff_core.analysis.gates import EFFECT_COLUMNS
+from mravff_core.analysis.segment_gates import SegmentSource, level_columns, segment_gates
+from mravff_core.plots.gates import NO_PROOF, gate_against_effect, gate_matrix
+from mravff_core.workspace import RunInfo
+
+_KINDS = {"true": "True", "detected": "Detected", "correct": "Correctly detected"}
+_ROWS = {30: "30 classes", 60: "60 classes", 0: "All classes"}
+_LONGEST_S, _MATRIX_PX = 60.0, 560
+
+
+@dataclass(frozen=True)
+class GatesChoices:
+    """What is chosen on the page.
+
+    Attributes:
+        run, labels, audio: whose gates, of which classes, under which sound.
+        kind, tiou: which segments, as of `SegmentSource`.
+        min: least score of detections.
+        length, heard, clips, least: filters: seconds, audibility, clip ids, segments a class.
+        search: part of a class's name.
+        sort, up: order of classes; `up` for smallest first.
+        unhelped: only classes of which it is not shown that sound helps.
+        rows: classes shown; 0 for all.
+        name: the class that is looked at.
+        end: which of its segments: `most` or `least` gated.
+        level: whose gates are compared with the effect and order segments; `gate` for the mean.
+        picked: id of the chosen segment.
+        table: the classes as a table rather than as a picture.
+        pairs: whether the matrix of verbs and nouns is shown.
+        pair: two class names of the chosen pair.
+    """
+
+    run: str = ""
+    labels: str = ""
+    audio: str = "on"
+    kind: str = "true"
+    tiou: float = 0.5
+    min: float = 0.2
+    length: tuple[float, float] = (0.0, _LONGEST_S)
+    heard: tuple[float, float] = (0.0, 1.0)
+    clips: tuple[str, ...] = ()
+    least: int = 1
+    search: str = ""
+    sort: str = "gate"
+    up: bool = False
+    unhelped: bool = False
+    rows: int = 30
+    name: str = ""
+    end: str = "most"
+    level: str = "gate"
+    picked: str = ""
+    table: bool = False
+    pairs: bool = False
+    pair: tuple[str, ...] = ()
+
+
+State = PageState[GatesChoices]
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    state = open_page("gates", GatesChoices)
+    with st.sidebar:
+        sidebar.about(app)
+    infos = [info for info in preferred(app.workspace.runs()) if info.fusion == "mrav"]
+    if not infos:
+        _no_gates()
+        return
+    with st.sidebar:
+        info = _choose_source(app, state, infos)
+    state.keep()
+    if not app.workspace.run(info.run).stored_files(state.choices.audio):
+        _not_predicted(app, info, state.choices.audio)
+        return
+    segments, steps = _segments(app, state)
+    with st.sidebar:
+        _choose_filters(app, state, segments)
+    state.keep()
+    _show(app, state, info, segments, steps)
+    state.keep()
+
+
+def _no_gates() -> None:
+    st.subheader("No run with gates yet", anchor=False)
+    st.write(
+        "Gates come from detectors with MRAV-FF fusion. Train one with "
+        "`python -m mravff_core train RECIPE` (for the demo kitchen `configs/kitchen/verb_mrav.yaml`), "
+        "or import a checkpoint."
+    )
+
+
+def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
+    st.subheader("Nothing detected yet", anchor=False)
+    st.write(f"`{info.run}` has not been run on this workspace's clips with audio {audio}.")
+    offer(
+        app,
+        "predict",
+        f"predict {info.run} {audio}",
+        f"Detecting with {info.run}",
+        "Detect in all clips",
+        _predict(app, info.run, audio),
+    )
+
+
+def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunInfo:
+    """Whose gates, in which segments."""
+    by_name = {info.run: info for info in infos}
+    info = by_name[choose_shared_run(app, state, "run", infos)]
+    if len(info.label_sets) > 1:
+        state.select("labels", "Classes", list(info.label_sets))
+    elif state.choices.labels:
+        state.change(labels="")
+    sounds = [condition for condition in info.conditions if condition != "off"] or ["on"]
+    if len(sounds) > 1 or state.choices.audio not in sounds:
+        state.select("audio", "Sound", sounds, help="What the detector heard.")
+    state.select("kind", "Segments", _KINDS, help="In which segments the gates are averaged.")
+    if state.choices.kind == "correct":
+        state.slider("tiou", "Overlap of a correct detection (tIoU)", 0.05, 0.95, 0.05)
+    return info
+
+
+def _segments(app: AppContext, state: State) -> tuple[pd.DataFrame, list[str]]:
+    """Segments with their gates, and names of levels with their steps."""
+    choices = state.choices
+    source = SegmentSource(choices.run, choices.labels, choices.audio, choices.kind, choices.tiou)  # type: ignore[arg-type]
+    segments = segment_gates(app.workspace, source)
+    steps_s = gates.level_steps_s(app.workspace, choices.run, choices.audio)
+    return segments, [f"L{level} · {step_s:.2g} s" for level, step_s in enumerate(steps_s)]
+
+
+def _choose_filters(app: AppContext, state: State, segments: pd.DataFrame) -> None:
+    with st.expander("Filters", icon=":material/filter_alt:", expanded=True):
+        if state.choices.kind != "true":
+            state.slider("min", "Score at least", 0.0, 1.0, 0.01)
+        state.slider("length", "Length (s)", 0.0, _LONGEST_S, 0.5, help="At the right end: any length.")
+        if segments["audibility"].notna().any():
+            state.slider(
+                "heard", "Audibility", 0.0, 1.0, 0.05, help="How much of a segment its own sound can be heard."
+            )
+        state.slider("least", "Segments of a class, at least", 1, 50, 1)
+        state.multiselect("clips", "Clips", clips_in_order(app.workspace), placeholder="All clips")
+
+
+def _filtered(state: State, segments: pd.DataFrame) -> pd.DataFrame:
+    choices = state.choices
+    longest_s = choices.length[1] if choices.length[1] < _LONGEST_S else math.inf
+    keep = gates.SegmentFilter(
+        min_score=choices.min, length_s=(choices.length[0], longest_s), audibility=choices.heard, clips=choices.clips
+    )
+    return keep(segments)
+
+
+def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, level_names: list[str]) -> None:
+    label_set = state.choices.labels or info.label_set
+    names = app.workspace.label_sets[label_set]
+    counted = _filtered(state, segments)
+    if counted.empty:
+        st.info("No segment passes the filters; widen them at the left.", icon=":material/filter_alt_off:")
+        return
+    classes = gates.class_gates(counted, names, min_count=state.choices.least)
+    effect = _effect(app, state, info, label_set)
+    table = gates.with_effect(classes, effect)
+    _show_classes(state, table, level_names, has_effect=effect is not None)
+    if state.choices.name in set(table["name"]):
+        row = table[table["name"] == state.choices.name].iloc[0]
+        show_class(app, state, row, counted[counted["label"] == row["label"]], level_names)
+    show_pairs(app, state, info)
+
+
+def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, has_effect: bool) -> None:
+    shown = _choose_classes(state, table, level_names, has_effect=has_effect)
+    left, right = st.columns([7, 5])
+    with left:
+        if state.choices.table:
+            _table(shown, level_names)
+        elif shown.empty:
+            st.caption("No class fits.")
+        else:
+            with st.container(height=_MATRIX_PX, border=False):
+                figure = gate_matrix(shown, level_names, theme(), chosen=state.choices.name)
+                chart(figure, name="gates by class and level", state=state, field="name")
+    with right:
+        if has_effect:
+            _correlation(state, table, level_names)
+            figure = gate_against_effect(table, theme(), column=state.choices.level, chosen=state.choices.name)
+            chart(figure, name="gate against effect of audio", state=state, field="name")
+
+
+def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
+    """The same classes with all intervals, to sort, search and download as CSV."""
+    gate: dict[str, Any] = {"min_value": 0.0, "max_value": 1.0, "format": "%.3f"}
+    columns: dict[str, Any] = {
+        "name": st.column_config.TextColumn("Class", pinned=True),
+        "count": "Segments",
+        "clips": "Clips",
+        "gate": st.column_config.ProgressColumn("Mean gate", **gate),
+        "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
+        "ap_on": st.column_config.NumberColumn("AP with sound", format="percent"),
+        "ap_off": st.column_config.NumberColumn("AP without", format="percent"),
+        "effect": st.column_config.NumberColumn("Difference", format="percent"),
+        "effect_low": st.column_config.NumberColumn("from", format="percent"),
+        "effect_high": st.column_config.NumberColumn("to", format="percent"),
+        "effect_clear": st.column_config.CheckboxColumn("Clear", help="The interval excludes 0."),
+    }
+    for level, name in zip(level_columns(shown), level_names, strict=True):
+        columns[level] = st.column_config.ProgressColumn(name, **gate)
+    for column in shown.columns.difference([*columns, "label"]):
+        columns[column] = st.column_config.NumberColumn(column.replace("_", " "), format="%.3f")
+    first = ["name", "count", "clips", "gate", *level_columns(shown), "spread", *EFFECT_COLUMNS]
+    order = [*first, *(column for column in shown.columns if column not in first and column != "label")]
+    st.dataframe(
+        shown[order], width="stretch", height=_MATRIX_PX, hide_index=True, column_config=columns, key="class table"
+    )
+
+
+def _choose_classes(state: State, table: pd.DataFrame, level_names: list[str], *, has_effect: bool) -> pd.DataFrame:
+    """The line above the matrix: order and search. Returns: the classes to show, in order."""
+    levels = dict(zip(level_columns(table), level_names, strict=True))
+    orders = {"gate": "Mean gate", **levels, "spread": "Spread between levels", "count": "Segments"}
+    if has_effect:
+        orders["effect"] = "Effect of audio"
+    search, order, way, only, rows, form = st.columns([2.2, 2.2, 1.5, 3.0, 1.5, 1.1], vertical_alignment="bottom")
+    with search:
+        words = state.text("search", "Search", placeholder="Class …", icon=":material/search:")
+    with order:
+        state.select("sort", "Sort by", orders)
+    with way:
+        state.toggle("up", "Smallest first")
+    with only:
+        if has_effect:
+            state.toggle(
+                "unhelped",
+                "Sound not shown to help",
+                help="Only classes where the interval of what sound is worth does not lie above 0.",
+            )
+    with rows:
+        state.select("rows", "Show", _ROWS)
+    with form:
+        state.toggle("table", "Table")
+    choices = state.choices
+    shown = table[table["name"].str.contains(words, case=False, regex=False)] if words else table
+    if has_effect and choices.unhelped:
+        shown = shown[~(shown["effect_clear"] & (shown["effect"] > 0))]
+    shown = shown.sort_values([choices.sort, "label"], ascending=[choices.up, True], na_position="last")
+    return shown.head(choices.rows) if choices.rows else shown
+
+
+def _correlation(state: State, table: pd.DataFrame, level_names: list[str]) -> None:
+    columns = {
+        "gate": "Mean",
+        **dict(zip(level_columns(table), [name.split(" ")[0] for name in level_names], strict=True)),
+    }
+    state.segmented("level", "Gates of", columns)
+    found = gates.gate_effect_correlation(table, column=state.choices.level)
+    if math.isnan(found.value):
+        st.markdown(f"{NO_PROOF} There are too few classes for a correlation.")
+        return
+    st.markdown(
+        f"{NO_PROOF} Over {found.classes} classes, rank correlation of the two: "
+        f"**{found.value:.2f}** (95 % {found.low:.2f} to {found.high:.2f})."
+    )
+
+
+def _effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.DataFrame | None:
+    """What audio does to each class; None while it is worked out or where detections are missing."""
+    choices = state.choices
+    run = app.workspace.run(info.run)
+    if not run.stored_files("off"):
+        st.info(
+            "What sound is worth is not known yet: detections with audio off are missing.", icon=":material/volume_off:"
+        )
+        name = f"predict {info.run} off"
+        offer(
+            app,
+            "predict",
+            name,
+            f"Detecting with {info.run}, audio off",
+            "Detect with audio off",
+            _predict(app, info.run, "off"),
+        )
+        return None
+    where: dict[str, Any] = {"label_set": label_set, "audio": choices.audio}
+    if gates.has_audio_effect(app.workspace, info.run, **where):
+        return gates.audio_effect(app.workspace, info.run, **where)
+
+    def work(_job: Job) -> None:
+        gates.audio_effect(app.workspace, info.run, **where)
+
+    name = f"effect {info.run} {label_set} {choices.audio}"
+    job = app.jobs.find(name)
+    if job is None or job.state == "done":
+        job = app.jobs.submit("analysis", name, "Working out what sound is worth, with intervals", work)
+    show_progress(app, job)
+    return None
+
+
+def _predict(app: AppContext, run: str, audio: str) -> Callable[[Job], None]:
+    def work(job: Job) -> None:
+        from mravff_core.inference.run_predict import predict
+
+        job.report(0.0, "Loading the detector")
+        predict(
+            app.workspace,
+            run,
+            condition=audio,
+            detector=app.detectors.get(run),
+            progress=lambda share: job.report(share, "Detecting"),
+            cancel=lambda: job.cancelled,
+        )
+
+    return work
