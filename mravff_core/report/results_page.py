@@ -42,8 +42,9 @@ def results_page(workspace_name: str, results: Sequence[dict[str, Any]], command
 
 def _sweep(workspace_name: str, result: dict[str, Any]) -> list[str]:
     clips, reference = result["clips"], result["table"]["reference"]
+    is_plain = result["sweep"] == result["label_set"]
     lines = [
-        f"## {workspace_name}: {result['label_set']}s",
+        f"## {workspace_name}: {result['label_set']}s" + ("" if is_plain else f" ({result['sweep']})"),
         f"{clips['train']} clips to train on, {clips['test']} with {result['segments']} true segments to test. "
         + _recipe(result["recipe"]),
         _table(
@@ -177,9 +178,11 @@ def _number(interval: dict[str, Any] | None, *, sign: bool = False) -> str:
     if interval is None:
         return "-"
     form, least = ("+.1f", -100.0) if sign else (".1f", 0.0)
-    text = f"{100 * interval['mean']:{form}}"
+    text = f"{round(100 * interval['mean'], 1) + 0.0:{form}}"
     if interval["low"] is not None:
-        low, high = max(least, 100 * interval["low"]), min(100.0, 100 * interval["high"])
+        # Adding 0 makes -0 of a rounded number plain.
+        low = round(max(least, 100 * interval["low"]), 1) + 0.0
+        high = round(min(100.0, 100 * interval["high"]), 1) + 0.0
         text += f" ({low:{form}} to {high:{form}})"
     return f"**{text}**" if sign and _clear(interval) else text
 

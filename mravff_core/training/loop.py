@@ -27,6 +27,7 @@ from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
+from mravff_core.training.memory import give_back_freed_memory, keeps_freed_memory
 from mravff_core.training.schedule import learning_rate, parameter_groups, total_epochs
 from mravff_core.training.state import (
     STATE_FILE,
@@ -268,6 +269,8 @@ def update(run: RunState, steps_per_epoch: int) -> None:
     run.optimizer.zero_grad(set_to_none=True)
     run.averaged.update(run.detector)
     run.step += 1
+    if keeps_freed_memory(run.detector, run.fabric.device):
+        give_back_freed_memory()
 
 
 def _summed(run: RunState, found: Sequence[DetectionLoss]) -> DetectionLoss:
