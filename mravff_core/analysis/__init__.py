@@ -1,1 +1,1 @@
-"""Questions to a workspace's predictions, answered as tables that pages, commands and notebooks share."""
+"""Questions to predictions and detectors, answered as values that pages, commands and notebooks share."""

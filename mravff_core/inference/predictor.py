@@ -84,6 +84,10 @@ class Predictor:
         batch = self.prepare(
             visual, audio, grid=grid, audio_grid=audio_grid, audio_condition=audio_condition, silence=silence
         )
+        return self.detect_prepared(batch, grid=grid, duration_s=duration_s)
+
+    def detect_prepared(self, batch: Batch, *, grid: TimeGrid, duration_s: float) -> Prediction:
+        """Detect in a batch of one that `prepare` gave; other arguments as for `detect`."""
         with _evaluating(self.detector), torch.inference_mode():
             return self._prediction(self.detector(batch), 0, grid, duration_s)
 

@@ -1,0 +1,109 @@
+"""Explain one number of a detector for one clip: share, time, levels and how well it all adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import nn
+
+from mravff_core.analysis.attribution.gradients import integrated_gradients
+from mravff_core.analysis.attribution.levels import Redetected, level_effects
+from mravff_core.analysis.attribution.measures import quality
+from mravff_core.analysis.attribution.occlusion import agreement, occlusion, sums_within, windows
+from mravff_core.analysis.attribution.result import Agreement, Attribution, Options, ShareRange
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer
+from mravff_core.analysis.attribution.shapley import ModalityShare, modality_shares
+from mravff_core.analysis.attribution.target import Target
+from mravff_core.time_grid import TimeGrid
+
+
+def attribute(
+    detector: nn.Module,
+    inputs: Inputs,
+    baseline: Inputs,
+    target: Target,
+    *,
+    grid: TimeGrid,
+    segment: tuple[float, float] | None = None,
+    baseline_names: tuple[str, str] = ("given", "given"),
+    further_baselines: Sequence[Inputs] = (),
+    options: Options | None = None,
+    redetect: Callable[[nn.Module], Redetected | None] | None = None,
+    progress: Callable[[float], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Attribution:
+    """Explain one number.
+
+    Args:
+        detector: any module that answers a `Batch` with a `DetectorOutput` and has `strides`.
+        inputs: features of one clip, [1, channels, time] each; audio None for no sound.
+        baseline: what the clip is compared with, of the same shapes.
+        target: which number.
+        grid: time stamps of the feature steps.
+        segment: start and end in feature steps of what is explained, for finer windows there;
+            None for the surroundings of the target's point.
+        baseline_names: of sound and sight, for people.
+        further_baselines: others to see how far the share depends on the choice.
+        options: how.
+        redetect: finds the detection again with a changed detector.
+        progress: told the share done, 0 to 1.
+        cancel: asked before every chunk; True stops.
+    Raises: CancelledError.
+    """
+    options = options or Options()
+    visual, audio = inputs
+    steps = visual.shape[-1]
+    done, expected = 0, 3 * (1 + len(further_baselines)) + options.steps * 3 + 2 * (options.near + options.far) + 13
+
+    def count(variants: int) -> None:
+        nonlocal done
+        done += variants
+        if progress is not None:
+            progress(min(1.0, done / expected))
+
+    scorer = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=cancel)
+    score, output = scorer.measure(inputs)
+    shares = modality_shares(scorer, inputs, [baseline, *further_baselines], both=score)
+    gradients = integrated_gradients(
+        scorer,
+        inputs,
+        baseline,
+        difference=score - shares[0].neither,
+        steps=options.steps,
+        most_steps=options.most_steps,
+        largest_gap=options.largest_gap,
+    )
+    stride = scorer.strides[target.level]
+    start, end = segment or ((target.step - 1) * stride, (target.step + 1) * stride)
+    edges = windows(steps, start, end, near=options.near, far=options.far)
+    occluded = occlusion(scorer, inputs, baseline, edges)
+    gates = tuple(gate.detach() for gate in output.trace.gates)
+    levels = level_effects(scorer, inputs, score, gates, redetect)
+    measures = quality(scorer, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)
+    return Attribution(
+        quantity=target.quantity,
+        unit=target.unit,
+        score=score,
+        baseline_score=shares[0].neither,
+        baseline=baseline_names,
+        share=shares[0],
+        share_range=_range(shares),
+        gradients=gradients,
+        occlusion=occluded,
+        agreement=Agreement(
+            audio=None if audio is None else agreement(sums_within(gradients.audio, edges), occluded.audio),
+            vision=agreement(sums_within(gradients.vision, edges), occluded.vision),
+        ),
+        levels=tuple(levels),
+        times_s=grid.to_seconds(np.arange(steps, dtype=np.float64)),
+        edges_s=grid.to_seconds(edges - 0.5),
+        complete=gradients.gap is None or gradients.gap <= options.largest_gap,
+        infidelity=measures[0],
+        sensitivity=measures[1],
+    )
+
+
+def _range(shares: list[ModalityShare]) -> ShareRange | None:
+    found = [one.audio_share for one in shares if one.audio_share is not None]
+    return ShareRange(min(found), max(found), len(found)) if len(found) > 1 else None

@@ -1,0 +1,142 @@
+"""What single levels do: force one level's gate shut or open and score again.
+
+The heads read every level by itself, so the explained number hangs on the gate of its own level
+alone; that the other levels leave it where it is, is measured, not assumed. They still matter
+to the detection, which competes with those of other levels: see `LevelEffect.closed_detection`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer
+from mravff_core.model.fusion import MRAVFusion
+from mravff_core.model.level_fusion import LevelFusion
+
+
+@dataclass(frozen=True)
+class Redetected:
+    """What a changed detector makes of the detection: segment in seconds and score."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+@dataclass(frozen=True)
+class LevelEffect:
+    """One level.
+
+    Attributes:
+        level: 0 is the finest.
+        gate: the gate where the explained point looks, mean over channels; None without a gate.
+        closed: change of the explained number when the level hears nothing.
+        opened: change when sound replaces the picture there; None where there is no gate to open.
+        closed_detection, opened_detection: the detection after suppression then; None where it
+            is gone or was not asked for.
+    """
+
+    level: int
+    gate: float | None
+    closed: float
+    opened: float | None
+    closed_detection: Redetected | None = None
+    opened_detection: Redetected | None = None
+
+
+class ForcedGate(nn.Module):
+    """A gate that stands still.
+
+    Args:
+        value: 0 for shut, 1 for open.
+    """
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.width = 1
+        self.value = value
+
+    def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
+        """[batch, 1, time] of one value."""
+        return torch.full_like(visual[:, :1], self.value)
+
+
+class Bypass(LevelFusion):
+    """A level that hears nothing, for fusions without gates."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.attention, self.gate, self.merge = None, None, None
+
+    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The visual features as they are."""
+        return visual, None
+
+
+def fusion_of(detector: nn.Module) -> MRAVFusion | None:
+    """The fusion inside a detector, ours or anyone's; None where it has none."""
+    return next((module for module in detector.modules() if isinstance(module, MRAVFusion)), None)
+
+
+def level_effects(
+    scorer: Scorer,
+    inputs: Inputs,
+    score: float,
+    gates: tuple[Tensor, ...],
+    redetect: Callable[[nn.Module], Redetected | None] | None = None,
+) -> list[LevelEffect]:
+    """Shut and open every level's gate, one at a time.
+
+    Args:
+        inputs: [1, channels, time] each.
+        score: of the detector as it is.
+        gates: of the detector as it is, one a level.
+        redetect: finds the detection again with a changed detector.
+    Returns: nothing where the detector does not fuse or there is no sound.
+    """
+    fusion = fusion_of(scorer.detector)
+    if fusion is None or inputs[1] is None:
+        return []
+    usual = fusion.fusions
+    one_each = [usual[0 if len(usual) == 1 else level] for level in range(len(fusion.strides))]
+    effects = []
+    try:
+        for level, own in enumerate(one_each):
+            assert isinstance(own, LevelFusion)
+            found: dict[float, tuple[float, Redetected | None]] = {}
+            for value in (0.0, 1.0) if own.gate is not None else (0.0,):
+                forced = _forced(own, value)
+                fusion.fusions = nn.ModuleList([*one_each[:level], forced, *one_each[level + 1 :]])
+                change = float(scorer.scores([inputs])[0]) - score
+                found[value] = (change, redetect(scorer.detector) if redetect else None)
+            effects.append(_effect(level, _gate_at(scorer, gates, level), found))
+    finally:
+        fusion.fusions = usual
+    return effects
+
+
+def _forced(own: LevelFusion, value: float) -> LevelFusion:
+    if own.gate is None:
+        return Bypass()
+    forced = copy.copy(own)
+    forced._modules = {**own._modules, "gate": ForcedGate(value)}
+    return forced
+
+
+def _effect(level: int, gate: float | None, found: dict[float, tuple[float, Redetected | None]]) -> LevelEffect:
+    opened = found.get(1.0, (None, None))
+    return LevelEffect(level, gate, found[0.0][0], opened[0], found[0.0][1], opened[1])
+
+
+def _gate_at(scorer: Scorer, gates: tuple[Tensor, ...], level: int) -> float | None:
+    """Gate of a level where the explained point stands in time."""
+    if level >= len(gates):
+        return None
+    target, strides = scorer.target, scorer.strides
+    step = min(gates[level].shape[-1] - 1, target.step * strides[target.level] // strides[level])
+    return float(gates[level][0, :, step].float().mean())

@@ -1,0 +1,121 @@
+"""The explained number as a function of features: batched, within a memory limit, stoppable.
+
+Attribution works on a copy of the detector that shares its weights and nothing else: it is in
+evaluation mode, computes no gradients of weights and may be altered, whatever others do with
+the detector meanwhile.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mravff_core.analysis.attribution.target import Target
+from mravff_core.errors import CancelledError
+from mravff_core.model.outputs import Batch, DetectorOutput
+
+# (visual, audio) of one clip: [1, channels, time] each, audio None for no sound.
+Inputs = tuple[Tensor, Tensor | None]
+MEMORY_LIMIT_MB = 512.0
+_MOST_AT_ONCE = 64
+
+
+def private_copy(detector: nn.Module) -> nn.Module:
+    """A detector of its own structure on the same weights, for evaluation, without gradients of weights."""
+    shared: dict[int, Any] = {}
+    for weight in detector.parameters():
+        shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=False)
+    for buffer in detector.buffers():
+        shared[id(buffer)] = buffer
+    return copy.deepcopy(detector, shared).eval()
+
+
+class Scorer:
+    """Scores variants of one clip's features.
+
+    Args:
+        detector: any module that answers a `Batch` with a `DetectorOutput`; with `strides`.
+        target: what to score.
+        memory_limit_mb: for activations; variants are run in chunks that keep within it, at least
+            one at a time.
+        progress: told how many variants have been scored since the last time.
+        cancel: asked before every chunk; True stops with CancelledError.
+    """
+
+    def __init__(
+        self,
+        detector: nn.Module,
+        target: Target,
+        *,
+        memory_limit_mb: float = MEMORY_LIMIT_MB,
+        progress: Callable[[int], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> None:
+        self.detector = private_copy(detector)
+        self.target = target
+        self.memory_limit_mb = memory_limit_mb
+        self.chunk = 1
+        self.forwards = 0
+        self.backwards = 0
+        self._progress = progress
+        self._cancel = cancel
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Finest steps from one step of each level to the next."""
+        return tuple(self.detector.strides)  # type: ignore[arg-type]
+
+    def output(self, visual: Tensor, audio: Tensor | None) -> DetectorOutput:
+        """Everything the detector says about a batch of variants."""
+        if self._cancel is not None and self._cancel():
+            raise CancelledError("the explanation was stopped; nothing of it was kept")
+        output = self.detector(Batch(visual, audio))
+        self.forwards += len(visual)
+        if visual.requires_grad or (audio is not None and audio.requires_grad):
+            self.backwards += len(visual)
+        if self._progress is not None:
+            self._progress(len(visual))
+        return output
+
+    def __call__(self, visual: Tensor, audio: Tensor | None = None) -> Tensor:
+        """The explained number of each variant, [batch]; differentiable by all that is given."""
+        score = self.target.of(self.output(visual, audio), self.strides[self.target.level])
+        # A detector that never looks at one modality gives it a gradient of 0, not an error.
+        for features in (visual, audio):
+            if features is not None and features.requires_grad:
+                score = score + 0.0 * features[:, 0, 0]
+        return score
+
+    def measure(self, inputs: Inputs) -> tuple[float, DetectorOutput]:
+        """Score the clip as it is, and learn from that how many variants fit into memory at once."""
+        kept: dict[int, int] = {}
+
+        def note(tensor: Tensor) -> Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        visual, audio = (None if part is None else part.clone().requires_grad_() for part in inputs)
+        assert visual is not None
+        weights = {weight.untyped_storage().data_ptr() for weight in self.detector.parameters()}
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            output = self.output(visual, audio)
+        self.backwards -= 1
+        taken = sum(size for address, size in kept.items() if address not in weights)
+        self.chunk = max(1, min(_MOST_AT_ONCE, int(self.memory_limit_mb * 2**20 / max(1, taken))))
+        score = self.target.of(output, self.strides[self.target.level])
+        return float(score.detach()[0]), output
+
+    @torch.no_grad()
+    def scores(self, variants: Sequence[Inputs]) -> Tensor:
+        """The explained number of many variants, [n] float64 on the CPU; no gradients."""
+        found = []
+        for begin in range(0, len(variants), self.chunk):
+            part = variants[begin : begin + self.chunk]
+            visual = torch.cat([one[0] for one in part])
+            heard = [one[1] for one in part if one[1] is not None]
+            found.append(self(visual, torch.cat(heard) if heard else None).double().cpu())
+        return torch.cat(found)

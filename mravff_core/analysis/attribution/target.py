@@ -1,0 +1,162 @@
+"""What is explained: one number of a detector's output, and which one stands behind a detection.
+
+Suppression alters detections, so a stored one is traced back to a point by this rule. Among the
+points of its class, decoded to segments within the clip, those whose score is at least the
+detection's (soft suppression only ever lowers scores) and whose segment is the detection's
+qualify; the best score wins. Where suppression moves segments too (voting), no segment is the
+same any more; then the point with the largest product of score and temporal overlap is taken
+and the trace is marked as not exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mravff_core.errors import ConfigError, WorkspaceError
+from mravff_core.model.outputs import DetectorOutput
+from mravff_core.segments import temporal_iou
+from mravff_core.time_grid import TimeGrid
+
+Quantity = Literal["logit", "probability", "start", "end"]
+QUANTITIES: tuple[Quantity, ...] = ("logit", "probability", "start", "end")
+# Seconds by which two segments of one point may differ after a journey through files.
+_SAME_S = 2e-3
+_SAME_SCORE = 1e-4
+
+
+@dataclass(frozen=True)
+class Target:
+    """One number of a detector's output for one clip.
+
+    Attributes:
+        level, step: the point, level 0 the finest.
+        label: index on the axis of classes.
+        quantity: the class's logit or probability, or where the point puts start or end, in
+            seconds of `grid` or, without one, in finest steps.
+        grid: time stamps of the finest steps.
+    """
+
+    level: int
+    step: int
+    label: int
+    quantity: Quantity = "logit"
+    grid: TimeGrid | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantity not in QUANTITIES:
+            raise ConfigError(f"cannot explain {self.quantity!r}; expected one of {', '.join(QUANTITIES)}")
+
+    @property
+    def unit(self) -> str:
+        """Of the number: none for a logit or probability."""
+        if self.quantity in ("logit", "probability"):
+            return ""
+        return "s" if self.grid is not None else "steps"
+
+    def of(self, output: DetectorOutput, stride: int) -> Tensor:
+        """The number for every clip of a batch: [batch], as differentiable as the output.
+
+        Args:
+            output: of any detector that answers level by level.
+            stride: finest steps from one step of the target's level to the next.
+        """
+        if self.quantity in ("logit", "probability"):
+            logit = output.class_logits[self.level][:, self.step, self.label].float()
+            return logit if self.quantity == "logit" else logit.sigmoid()
+        offsets = output.boundary_offsets[self.level][:, self.step].float()
+        side = offsets[:, self.label if offsets.shape[1] > 1 else 0]
+        distance = -side[:, 0] if self.quantity == "start" else side[:, 1]
+        position = (self.step + distance) * stride
+        return position if self.grid is None else self.grid.to_seconds(position)
+
+
+@dataclass(frozen=True)
+class TracedPoint:
+    """The point behind a detection.
+
+    Attributes:
+        level, step, label: where it is; `label` on the detector's axis of all classes.
+        start_s, end_s, score: what it says before suppression.
+        overlap: tIoU with the detection.
+        exact: whether its segment is the detection's own.
+    """
+
+    level: int
+    step: int
+    label: int
+    start_s: float
+    end_s: float
+    score: float
+    overlap: float
+    exact: bool
+
+
+def points_of_class(
+    output: DetectorOutput, strides: tuple[int, ...], label: int, grid: TimeGrid, duration_s: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """All real points of one clip as they speak for one class.
+
+    Args:
+        output: for a batch of one.
+        label: on the axis of classes.
+    Returns: level and step [n, 2], segments in seconds cut to the clip [n, 2], scores [n].
+    """
+    places, segments, scores = [], [], []
+    for level, stride in enumerate(strides):
+        real = output.level_masks[level][0, 0]
+        steps = torch.nonzero(real)[:, 0]
+        offsets = output.boundary_offsets[level][0, steps]
+        distances = offsets[:, label if offsets.shape[1] > 1 else 0].float().cpu().numpy() * np.float32(stride)
+        centre = steps.cpu().numpy().astype(np.float32) * np.float32(stride)
+        ends = np.stack([centre - distances[:, 0], centre + distances[:, 1]], axis=1).astype(np.float64)
+        segments.append(np.clip(grid.to_seconds(ends), 0.0, duration_s))
+        scores.append(output.class_logits[level][0, steps, label].float().sigmoid().cpu().numpy().astype(np.float64))
+        places.append(np.stack([np.full(len(steps), level), steps.cpu().numpy()], axis=1))
+    return np.concatenate(places).astype(np.int64), np.concatenate(segments), np.concatenate(scores)
+
+
+def trace_detection(
+    output: DetectorOutput,
+    strides: tuple[int, ...],
+    *,
+    label: int,
+    segment_s: tuple[float, float],
+    score: float,
+    grid: TimeGrid,
+    duration_s: float,
+) -> TracedPoint:
+    """The point behind a detection; see the module for the rule.
+
+    Args:
+        output: for the clip alone, under the audio condition of the detection.
+        label: on the axis of all classes.
+        segment_s, score: of the detection.
+    Raises: WorkspaceError if no point of the class overlaps the detection.
+    """
+    places, segments, scores = points_of_class(output, strides, label, grid, duration_s)
+    overlaps = temporal_iou(segments, np.array([segment_s]))[:, 0]
+    same = (np.abs(segments - np.array(segment_s)).max(axis=1) <= _SAME_S) & (scores >= score - _SAME_SCORE)
+    exact = bool(same.any())
+    # With equal worth the finer level wins, for it comes first.
+    best = int(np.argmax(np.where(same, scores, -1.0) if exact else scores * overlaps))
+    if not exact and overlaps[best] <= 0:
+        raise WorkspaceError(
+            f"no point of the detector speaks for a detection at {segment_s[0]:.2f} to {segment_s[1]:.2f} s; "
+            "were the detections made by other weights or with other sound?"
+        )
+    return TracedPoint(
+        level=int(places[best, 0]),
+        step=int(places[best, 1]),
+        label=label,
+        start_s=float(segments[best, 0]),
+        end_s=float(segments[best, 1]),
+        score=float(scores[best]),
+        overlap=float(overlaps[best]),
+        exact=exact,
+    )
