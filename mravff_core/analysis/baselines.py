@@ -102,7 +102,7 @@ def further_clips(workspace: Workspace, clip_id: str, predictor: Predictor, *, m
     ids = list(table["clip_id"])
     heard = dict(zip(table["clip_id"], table["has_audio"], strict=True))
     place = ids.index(clip_id)
-    found = []
+    found: list[str] = []
     for other in ids[place + 1 :] + ids[:place]:
         if len(found) == most:
             break

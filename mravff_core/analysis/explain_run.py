@@ -143,7 +143,9 @@ def explain_detection(
     check_baseline(question.vision_baseline, "vision")
     run = workspace.run(question.run)
     if not run.has_detector:
-        raise WorkspaceError(f"run {question.run!r} holds detections of another tool; without a detector they cannot be explained")
+        raise WorkspaceError(
+            f"run {question.run!r} holds detections of another tool; without a detector they cannot be explained"
+        )
     found = _stored_detection(workspace, question)
     detector = detector or load_detector(run.folder, device=device)
     label_set = question.label_set or detector.config.label_set
@@ -234,9 +236,7 @@ def _baselines(
     visual, audio = inputs
 
     def pair(sound: str, sight: str) -> Inputs:
-        still = vision_baseline(
-            workspace, predictor, visual, sight, clip_id=question.clip, grid=grid, time_s=time_s
-        )
+        still = vision_baseline(workspace, predictor, visual, sight, clip_id=question.clip, grid=grid, time_s=time_s)
         return still, None if audio is None else audio_baseline(workspace, predictor, audio, sound)
 
     chosen = (question.audio_baseline, question.vision_baseline)
@@ -267,7 +267,12 @@ def _redetect(
 
 
 def _key(
-    model_hash: str, target: Target, features: list[Inputs], names: tuple[str, str], options: Options, found: dict[str, Any]
+    model_hash: str,
+    target: Target,
+    features: list[Inputs],
+    names: tuple[str, str],
+    options: Options,
+    found: dict[str, Any],
 ) -> str:
     shaping = {
         field.name: getattr(options, field.name)

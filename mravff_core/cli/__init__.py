@@ -28,6 +28,7 @@ GROUPS = (
     "gates",
     "compare",
     "stress",
+    "explain",
     "film",
     "report",
     "runs",

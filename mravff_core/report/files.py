@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import plotly.graph_objects as go
+
 from mravff_core.errors import CancelledError, MravffError
 from mravff_core.files import written_aside
 from mravff_core.report.document import Document, Figure
@@ -48,6 +50,23 @@ def write_figures(
             if progress is not None:
                 progress(len(written) / len(jobs))
     return written
+
+
+def write_figure(figure: go.Figure, path: Path | str) -> None:
+    """Write one figure as `.html` that needs nothing else, `.svg` or `.png`.
+
+    Raises: MravffError for another suffix, or if pictures are wanted and no browser is found.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix == "html":
+        with written_aside(path) as aside:
+            figure.write_html(aside, include_plotlyjs=True)
+    elif suffix in FORMATS:
+        with _drawing_browser():
+            _write_figure(Figure(path.stem, "", figure), path, suffix)
+    else:
+        raise MravffError(f"{path}: figures are written as .html, {' or '.join(f'.{one}' for one in FORMATS)}")
 
 
 def _write_figure(figure: Figure, path: Path, format_: str) -> None:

@@ -69,7 +69,8 @@ def attribute(
         scorer,
         inputs,
         baseline,
-        difference=score - shares[0].neither,
+        score=score,
+        baseline_score=shares[0].neither,
         steps=options.steps,
         most_steps=options.most_steps,
         largest_gap=options.largest_gap,
@@ -77,7 +78,7 @@ def attribute(
     stride = scorer.strides[target.level]
     start, end = segment or ((target.step - 1) * stride, (target.step + 1) * stride)
     edges = windows(steps, start, end, near=options.near, far=options.far)
-    occluded = occlusion(scorer, inputs, baseline, edges)
+    occluded = occlusion(scorer, inputs, baseline, edges, score=score)
     gates = tuple(gate.detach() for gate in output.trace.gates)
     levels = level_effects(scorer, inputs, score, gates, redetect)
     measures = quality(scorer, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)

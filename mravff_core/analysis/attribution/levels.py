@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mravff_core.analysis.attribution.scorer import Inputs, Scorer
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer, without_rounding
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
 
@@ -112,7 +112,7 @@ def level_effects(
             for value in (0.0, 1.0) if own.gate is not None else (0.0,):
                 forced = _forced(own, value)
                 fusion.fusions = nn.ModuleList([*one_each[:level], forced, *one_each[level + 1 :]])
-                change = float(scorer.scores([inputs])[0]) - score
+                change = without_rounding(float(scorer.scores([inputs])[0]) - score, score)
                 found[value] = (change, redetect(scorer.detector) if redetect else None)
             effects.append(_effect(level, _gate_at(scorer, gates, level), found))
     finally:

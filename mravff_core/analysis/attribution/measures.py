@@ -49,8 +49,16 @@ def quality(scorer: Scorer, inputs: Inputs, baseline: Inputs, *, steps: int) -> 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unfaithful = infidelity(
-            scorer, shake, given, gradients, n_perturb_samples=_SAMPLES, max_examples_per_batch=scorer.chunk, normalize=True
+            scorer,
+            shake,
+            given,
+            gradients,
+            n_perturb_samples=_SAMPLES,
+            max_examples_per_batch=min(scorer.chunk, _SAMPLES),
+            normalize=True,
         )
         radius = float(spread[0])
-        sensitive = sensitivity_max(explain, given, perturb_radius=radius, n_perturb_samples=_TRIES, max_examples_per_batch=1)
+        sensitive = sensitivity_max(
+            explain, given, perturb_radius=radius, n_perturb_samples=_TRIES, max_examples_per_batch=1
+        )
     return float(unfaithful[0]), float(sensitive[0])

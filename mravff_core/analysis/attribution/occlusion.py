@@ -16,7 +16,7 @@ from captum.attr import FeatureAblation
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mravff_core.analysis.attribution.scorer import Inputs, Scorer
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer, without_rounding
 
 NEAR, FAR = 24, 8
 # How far the fine windows reach beyond the segment, in its own lengths.
@@ -58,12 +58,13 @@ def windows(steps: int, start: float, end: float, *, near: int = NEAR, far: int 
     return np.unique(np.concatenate([before, fine, after]))
 
 
-def occlusion(scorer: Scorer, inputs: Inputs, baseline: Inputs, edges: NDArray[np.int64]) -> Occlusion:
+def occlusion(scorer: Scorer, inputs: Inputs, baseline: Inputs, edges: NDArray[np.int64], *, score: float) -> Occlusion:
     """Occlude every window of either modality, one at a time.
 
     Args:
         inputs, baseline: [1, channels, time] each.
         edges: as `windows` gives them.
+        score: of the inputs.
     """
     given = tuple(part for part in inputs if part is not None)
     against = tuple(part for part in baseline if part is not None)
@@ -75,7 +76,9 @@ def occlusion(scorer: Scorer, inputs: Inputs, baseline: Inputs, edges: NDArray[n
         found = FeatureAblation(scorer).attribute(
             given, baselines=against, feature_mask=masks, perturbations_per_eval=min(scorer.chunk, count)
         )
-    falls = [part[0, 0, edges[:-1].tolist()].double().cpu().numpy() for part in found]
+    falls = [
+        np.array([without_rounding(fall, score) for fall in part[0, 0, edges[:-1].tolist()].tolist()]) for part in found
+    ]
     return Occlusion(edges, falls[1] if len(falls) > 1 else np.zeros(count), falls[0])
 
 

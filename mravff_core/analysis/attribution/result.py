@@ -92,7 +92,7 @@ class Attribution:
             for level in mapping["levels"]
         )
         gradients, windows = mapping["gradients"], mapping["occlusion"]
-        made = {
+        made: dict[str, Any] = {
             "baseline": tuple(mapping["baseline"]),
             "share": ModalityShare(**mapping["share"]),
             "share_range": None if mapping["share_range"] is None else ShareRange(**mapping["share_range"]),
@@ -100,6 +100,7 @@ class Attribution:
                 np.array(gradients["audio"], np.float64),
                 np.array(gradients["vision"], np.float64),
                 gradients["steps"],
+                gradients["pieces"],
                 gradients["gap"],
             ),
             "occlusion": Occlusion(

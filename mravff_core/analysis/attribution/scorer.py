@@ -22,6 +22,12 @@ from mravff_core.model.outputs import Batch, DetectorOutput
 Inputs = tuple[Tensor, Tensor | None]
 MEMORY_LIMIT_MB = 512.0
 _MOST_AT_ONCE = 64
+_ROUNDING = 1e-6
+
+
+def without_rounding(difference: float, score: float) -> float:
+    """A difference of two scores, or 0 where it is no more than their single precision can hold."""
+    return 0.0 if abs(difference) <= _ROUNDING * max(1.0, abs(score)) else difference
 
 
 def private_copy(detector: nn.Module) -> nn.Module:

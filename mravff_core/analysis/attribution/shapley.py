@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mravff_core.analysis.attribution.scorer import Inputs, Scorer
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer, without_rounding
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ def modality_shares(
 
 def _share(both: float, audio_alone: float, vision_alone: float, neither: float) -> ModalityShare:
     return ModalityShare(
-        audio=((both - vision_alone) + (audio_alone - neither)) / 2,
-        vision=((both - audio_alone) + (vision_alone - neither)) / 2,
-        interaction=both - vision_alone - audio_alone + neither,
+        audio=without_rounding(((both - vision_alone) + (audio_alone - neither)) / 2, both),
+        vision=without_rounding(((both - audio_alone) + (vision_alone - neither)) / 2, both),
+        interaction=without_rounding(both - vision_alone - audio_alone + neither, both),
         both=both,
         audio_alone=audio_alone,
         vision_alone=vision_alone,

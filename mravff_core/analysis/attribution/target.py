@@ -112,11 +112,13 @@ def points_of_class(
         real = output.level_masks[level][0, 0]
         steps = torch.nonzero(real)[:, 0]
         offsets = output.boundary_offsets[level][0, steps]
-        distances = offsets[:, label if offsets.shape[1] > 1 else 0].float().cpu().numpy() * np.float32(stride)
+        distances = offsets[:, label if offsets.shape[1] > 1 else 0].detach().float().cpu().numpy() * np.float32(stride)
         centre = steps.cpu().numpy().astype(np.float32) * np.float32(stride)
         ends = np.stack([centre - distances[:, 0], centre + distances[:, 1]], axis=1).astype(np.float64)
         segments.append(np.clip(grid.to_seconds(ends), 0.0, duration_s))
-        scores.append(output.class_logits[level][0, steps, label].float().sigmoid().cpu().numpy().astype(np.float64))
+        scores.append(
+            output.class_logits[level][0, steps, label].detach().float().sigmoid().cpu().numpy().astype(np.float64)
+        )
         places.append(np.stack([np.full(len(steps), level), steps.cpu().numpy()], axis=1))
     return np.concatenate(places).astype(np.int64), np.concatenate(segments), np.concatenate(scores)
 
