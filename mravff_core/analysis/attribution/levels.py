@@ -73,7 +73,9 @@ class Bypass(LevelFusion):
         nn.Module.__init__(self)
         self.attention, self.gate, self.merge = None, None, None
 
-    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0
+    ) -> tuple[Tensor, Tensor | None]:
         """The visual features as they are."""
         return visual, None
 
