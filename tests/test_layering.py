@@ -17,7 +17,7 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
-ALLOWED_SIDEWAYS = {("inference", "workspace"), ("training", "workspace")}
+ALLOWED_SIDEWAYS = {("inference", "workspace"), ("training", "workspace"), ("plots", "analysis")}
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = sorted((ROOT / "mravff_core").rglob("*.py"))
 
