@@ -27,7 +27,7 @@ from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
-from mravff_core.training.memory import give_back_freed_memory, keeps_freed_memory
+from mravff_core.training.memory import give_back_freed_memory, keep_fewer_kernels, needs_sparing
 from mravff_core.training.schedule import learning_rate, parameter_groups, total_epochs
 from mravff_core.training.state import (
     STATE_FILE,
@@ -188,6 +188,8 @@ def start_run(
         warm_started(detector, start)
     if recipe.train.freeze_base:
         detector.base.requires_grad_(False)
+    if needs_sparing(detector, fabric.device):
+        keep_fewer_kernels()
     groups = parameter_groups(detector, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.learning_rate)
     model, fabric_optimizer = fabric.setup(_SummedLosses(detector, recipe.train), optimizer)
@@ -232,6 +234,8 @@ def _epoch(
 def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
     """Forward and backward of one batch, or of this device's share of it; returns the whole batch's losses."""
     settings, fabric = run.recipe.train, run.fabric
+    if needs_sparing(run.detector, fabric.device):
+        give_back_freed_memory()
     positives = sum(part.positives for part in parts if part.counts)
     if fabric.world_size > 1:
         positives = int(cast(Tensor, fabric.all_reduce(torch.tensor(float(positives)), reduce_op="sum")))
@@ -269,8 +273,6 @@ def update(run: RunState, steps_per_epoch: int) -> None:
     run.optimizer.zero_grad(set_to_none=True)
     run.averaged.update(run.detector)
     run.step += 1
-    if keeps_freed_memory(run.detector, run.fabric.device):
-        give_back_freed_memory()
 
 
 def _summed(run: RunState, found: Sequence[DetectionLoss]) -> DetectionLoss:

@@ -1,27 +1,34 @@
-"""Memory that a batch has freed, given back to the system."""
+"""Memory that clips of ever other lengths would leave lying about: large models on the CPU."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 
 import torch
 from torch import nn
 
-# Below this size of a model the pages are not worth the time that it takes to get them again.
+# Below this size of a model memory is not worth the time that it takes to get it again.
 _LARGE = 5_000_000
+# Compiled kernels that oneDNN keeps, one a shape; its own limit is 1,024. It reads this once.
+_KERNELS = "128"
 
 
-def keeps_freed_memory(model: nn.Module, device: torch.device) -> bool:
-    """Whether training a model would leave much freed memory with the process: large ones on the CPU.
-
-    The system's allocator keeps it in pieces of the sizes that one batch needed, and the next
-    batch, of other lengths, needs others.
-    """
+def needs_sparing(model: nn.Module, device: torch.device) -> bool:
+    """Whether training a model would leave much unused memory with the process."""
     return device.type == "cpu" and sum(parameter.numel() for parameter in model.parameters()) >= _LARGE
 
 
+def keep_fewer_kernels() -> None:
+    """Have oneDNN forget kernels of lengths long gone; without effect once it has run."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
+
+
 def give_back_freed_memory() -> None:
-    """Hand free pages back, where the allocator knows how (glibc)."""
+    """Hand free pages back to the system, where the allocator knows how (glibc).
+
+    It keeps them in pieces of the sizes that one batch needed, and the next needs others.
+    """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

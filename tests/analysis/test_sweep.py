@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -123,3 +124,35 @@ def test_intervals_are_students() -> None:
     assert shifted.excludes_zero
     assert (shifted.low, shifted.high) == pytest.approx((0.1, 0.1))
     assert paired_difference({1: 0.0}, {2: 0.0}) is None
+
+
+class InThisProcess:
+    """Stands for a process that runs one of our commands."""
+
+    started: ClassVar[list[str]] = []
+
+    def __init__(self, command: list[str], *, env: dict[str, str], **_: Any) -> None:
+        assert command[1:3] == ["-m", "mravff_core"]
+        assert int(env["OMP_NUM_THREADS"]) >= 1
+        self.command = command[3:]
+
+    def wait(self) -> int:
+        self.started.append(" ".join(self.command))
+        return main(self.command)
+
+    def terminate(self) -> None:
+        pass
+
+
+def test_several_processes_get_the_same_command(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mravff_core.cli.sweep.subprocess.Popen", InThisProcess)
+    path = workspace.folder / "shared.yaml"
+    path.write_text(json.dumps(to_mapping(RECIPE)))
+    fusions = "none,mrav:mix=residual"
+    options = ["--name", "shared", "--seeds", "1", "--fusion", fusions, "--base", "temporalmaxer", "--device", "cpu"]
+    assert main(["sweep", str(path), "--workspace", str(workspace.folder), *options, "--jobs", "2"]) == 0
+    assert len(InThisProcess.started) == 2
+    assert sorted(info.run for info in workspace.runs() if info.sweep == "shared") == [
+        "shared_temporalmaxer_mrav-mix-residual_s0",
+        "shared_temporalmaxer_none_s0",
+    ]

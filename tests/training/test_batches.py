@@ -21,6 +21,7 @@ from mravff_core.evaluation import mean_average_precision
 from mravff_core.training.batches import BatchMaker, epoch_plan
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
+from mravff_core.training.memory import give_back_freed_memory, needs_sparing
 from mravff_core.training.workspace_clips import WorkspaceClips
 from tests.small_workspace import small_detector, small_workspace
 from tests.training.test_loop import LABELS, clips, recipe, same, weights
@@ -159,3 +160,11 @@ def test_features_are_read_when_needed_and_kept_while_there_is_room(
         for _ in range(2):
             assert [found[row].clip_id for row in range(3)] == ["clip_0", "clip_1", "clip_2"]
         assert len(reads) == wanted
+
+
+def test_only_large_models_on_the_cpu_are_spared() -> None:
+    small, large = torch.nn.Linear(10, 10), torch.nn.Linear(2500, 2500, device="meta")
+    assert not needs_sparing(small, torch.device("cpu"))
+    assert needs_sparing(large, torch.device("cpu"))
+    assert not needs_sparing(large, torch.device("cuda"))
+    give_back_freed_memory()
