@@ -1,5 +1,6 @@
 """How good detections are: average precision over temporal overlap, how sure it is, and what errors cost."""
 
+from mravff_core.evaluation.actions import joint_actions, merge_actions
 from mravff_core.evaluation.average_precision import AveragePrecision, mean_average_precision
 from mravff_core.evaluation.bootstrap import (
     Difference,
@@ -12,6 +13,7 @@ from mravff_core.evaluation.bootstrap import (
 from mravff_core.evaluation.characteristics import Buckets
 from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
+from mravff_core.evaluation.recall import Recall, recall_at_k
 
 __all__ = [
     "ERRORS",
@@ -23,8 +25,12 @@ __all__ = [
     "Interval",
     "Intervals",
     "PairedDifferences",
+    "Recall",
     "bootstrap",
     "diagnose",
+    "joint_actions",
     "mean_average_precision",
+    "merge_actions",
     "paired_bootstrap",
+    "recall_at_k",
 ]

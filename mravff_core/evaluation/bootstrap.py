@@ -39,6 +39,9 @@ from mravff_core.evaluation.tables import (
 )
 
 Floats = NDArray[np.float64]
+Samples = NDArray[np.floating]
+_DRAWS_AT_ONCE = 64
+_COLUMNS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -137,20 +140,26 @@ def bootstrap(
     weights = _draws(len(scored.clips), resamples, seed)
     table, samples = _all_precisions(scored, thresholds, weights)
     clips = _clips_by_class(scored)
-    per_class = _interval_table(table.mean(axis=1), samples.mean(axis=2), level, _label_index(scored), clips)
-    both = pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"])
-    flat = samples.reshape(len(samples), -1)
+    tiou, both = (
+        pd.Index(thresholds, name="tiou"),
+        pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"]),
+    )
     per_threshold = _nanmean(samples, 1)
-    average = float(table.mean())
-    draws = _moved(average, per_threshold.mean(axis=1))
-    low, high = np.clip(_percentiles(draws, level), 0, 1)
+    average, draws = float(table.mean()), per_threshold.mean(axis=1)
+    low, high, _ = _spread(average, draws, level)
     return Intervals(
         scores=average_precision(scored, table, thresholds),
-        average=Interval(average, float(low), float(high)),
-        per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, pd.Index(thresholds, name="tiou")),
-        per_class=per_class,
-        per_class_threshold=_interval_table(table.ravel(), flat, level, both, np.repeat(clips, len(thresholds))),
-        draws=draws,
+        average=Interval(average, max(float(low), 0.0), min(float(high), 1.0)),
+        per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou),
+        per_class=_interval_table(table.mean(axis=1), samples.mean(axis=2), level, _label_index(scored), clips),
+        per_class_threshold=_interval_table(
+            table.ravel(),
+            samples.reshape(len(samples), -1),
+            level,
+            both,
+            np.repeat(clips, len(thresholds)),
+        ),
+        draws=draws + (average - draws.mean()),
         level=level,
     )
 
@@ -179,11 +188,11 @@ def paired_bootstrap(
     weights = _draws(len(clips), resamples, seed)
     scenes = [scene(ground_truth, table, protocol, clips) for table in (a, b)]
     (one, one_samples), (two, two_samples) = (_all_precisions(each, thresholds, weights) for each in scenes)
-    samples = one_samples - two_samples
+    samples = one_samples
+    samples -= two_samples
     per_threshold = _nanmean(samples, 1)
-    average = float(one.mean() - two.mean())
-    draws = _moved(average, per_threshold.mean(axis=1))
-    low, high = _percentiles(draws, level)
+    average, draws = float(one.mean() - two.mean()), per_threshold.mean(axis=1)
+    low, high, p = _spread(average, draws, level)
     per_class = _difference_table(
         one.mean(axis=1),
         two.mean(axis=1),
@@ -197,10 +206,10 @@ def paired_bootstrap(
     return PairedDifferences(
         a=average_precision(scenes[0], one, thresholds),
         b=average_precision(scenes[1], two, thresholds),
-        average=Difference(average, float(low), float(high), float(_p(draws))),
+        average=Difference(average, float(low), float(high), float(p)),
         per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
         per_class=per_class,
-        draws=draws,
+        draws=draws + (average - draws.mean()),
         level=level,
     )
 
@@ -219,10 +228,16 @@ def _draws(clips: int, resamples: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
 
 
-def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64]) -> tuple[Floats, Samples]:
     """Average precision of the clips as they are [classes, thresholds] and of each draw, NaN where a label lacks."""
     matched = match(scored, thresholds)
-    return precisions(scored, matched)[0], precisions(scored, matched, weights)
+    table = precisions(scored, matched)[0]
+    # Thousands of labels would fill the memory in double precision.
+    samples = np.empty((len(weights), *table.shape), dtype=np.float32)
+    for first in range(0, len(weights), _DRAWS_AT_ONCE):
+        some = slice(first, first + _DRAWS_AT_ONCE)
+        samples[some] = precisions(scored, matched, weights[some])
+    return table, samples
 
 
 def _label_index(scored: Scene) -> pd.Index:
@@ -236,19 +251,19 @@ def _clips_by_class(scored: Scene) -> NDArray[np.int64]:
 
 
 def _interval_table(
-    values: Floats, samples: Floats, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+    values: Floats, samples: Samples, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
 ) -> pd.DataFrame:
-    low, high = np.clip(_percentiles(_moved(values, samples), level), 0, 1)
-    table = pd.DataFrame({"value": values, "low": low, "high": high}, index=index)
+    low, high, _ = _spread(values, samples, level)
+    columns = {"value": values, "low": np.maximum(low, 0), "high": np.minimum(high, 1)}
+    table = pd.DataFrame(columns, index=index)
     return table if clips is None else _silent_where_one(table, clips)
 
 
 def _difference_table(
-    a: Floats, b: Floats, samples: Floats, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+    a: Floats, b: Floats, samples: Samples, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
 ) -> pd.DataFrame:
-    moved = _moved(a - b, samples)
-    low, high = _percentiles(moved, level)
-    columns = {"a": a, "b": b, "difference": a - b, "low": low, "high": high, "p": _p(moved)}
+    low, high, p = _spread(a - b, samples, level)
+    columns = {"a": a, "b": b, "difference": a - b, "low": low, "high": high, "p": p}
     table = pd.DataFrame(columns, index=index)
     return table if clips is None else _silent_where_one(table, clips)
 
@@ -260,29 +275,38 @@ def _silent_where_one(table: pd.DataFrame, clips: NDArray[np.int64]) -> pd.DataF
     return table.assign(clips=clips)
 
 
-def _moved(values: Floats | float, samples: Floats) -> Floats:
-    """Draws moved so that their mean is the value of the clips as they are."""
-    return samples + (values - _nanmean(samples, 0))
+def _spread(values: Floats | float, samples: Samples, level: float) -> tuple[Floats, Floats, Floats]:
+    """Interval of each value over its draws and two-sided p; draws are moved to have the value as mean.
+
+    Args:
+        values: [n] of the clips as they are, or one.
+        samples: [draws, n]; NaN draws say nothing.
+    Returns: low, high, p, each [n].
+    """
+    if samples.ndim == 2 and samples.shape[1] > _COLUMNS_AT_ONCE:
+        parts = [slice(first, first + _COLUMNS_AT_ONCE) for first in range(0, samples.shape[1], _COLUMNS_AT_ONCE)]
+        spreads = [_spread(np.asarray(values)[part], samples[:, part], level) for part in parts]
+        low, high, p = (np.concatenate(pieces) for pieces in zip(*spreads, strict=True))
+        return low, high, p
+    ordered = np.sort(samples, axis=0)
+    drawn = (~np.isnan(ordered)).sum(axis=0)
+    move = values - _nanmean(samples, 0)
+    ends = []
+    for share in ((1 - level) / 2, (1 + level) / 2):
+        place = share * np.maximum(drawn - 1, 0)
+        under = place.astype(np.int64)
+        over = np.minimum(under + 1, np.maximum(drawn - 1, 0))
+        first, second = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (under, over))
+        ends.append(first + (place - under) * (second - first) + move)
+    below, above = (ordered + move <= 0).sum(axis=0), (ordered + move >= 0).sum(axis=0)
+    return ends[0], ends[1], np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (drawn + 1))
 
 
-def _percentiles(samples: Floats, level: float) -> Floats:
-    """[2, …] lower and upper end over the draws, NaN left out and where there is nothing else."""
+def _nanmean(samples: Samples, axis: int) -> Floats:
+    """Mean without NaN in double precision; NaN where there is nothing else."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanquantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=0)
-
-
-def _nanmean(samples: Floats, axis: int) -> Floats:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(samples, axis=axis)
-
-
-def _p(samples: Floats) -> Floats:
-    """Two-sided: how likely a draw's difference has the other sign or none."""
-    drawn = (~np.isnan(samples)).sum(axis=0)
-    below, above = (samples <= 0).sum(axis=0), (samples >= 0).sum(axis=0)
-    return np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (drawn + 1))
+        return np.nanmean(samples, axis=axis, dtype=np.float64)
 
 
 def _false_discovery(p: Floats) -> Floats:

@@ -62,17 +62,16 @@ def test_weighing_clips_equals_repeating_them() -> None:
 
 
 def test_intervals_hold_the_value_of_all_clips_about_as_often_as_they_say() -> None:
-    parts = [made_up(2000, 10, labels=1)]
-    truth, found = parts[0]
+    truth, found = made_up(2000, 10, labels=1)
     known = mean_average_precision(truth, found, TIOU).average
     names = truth["clip_id"].unique()
     random = np.random.default_rng(0)
     within = 0
-    for _ in range(100):
+    for _ in range(50):
         some = random.choice(names, 40, replace=False)
-        result = bootstrap(truth[truth["clip_id"].isin(some)], found[found["clip_id"].isin(some)], TIOU, resamples=200)
+        result = bootstrap(truth[truth["clip_id"].isin(some)], found[found["clip_id"].isin(some)], TIOU, resamples=150)
         within += result.average.low <= known <= result.average.high
-    assert 88 <= within <= 100
+    assert 43 <= within <= 50
 
 
 def test_equal_seeds_draw_alike_and_the_order_of_rows_does_not_matter() -> None:
