@@ -52,6 +52,7 @@ def _warm_up(app: AppContext) -> None:
     app.detectors.prepare()
     warm_up()
     importlib.import_module("app.pages.gates")
+    importlib.import_module("app.comparing.answers").warm_up()
     # The page that is opened first comes first.
     time.sleep(_UNDISTURBED_S)
     prepare_signals(app.workspace, lambda: app.jobs.closed)

@@ -9,12 +9,14 @@ import streamlit as st
 
 from app.context import AppContext
 from app.jobs import Job
-from mravff_core.analysis.ap_difference import ApDifference
-from mravff_core.analysis.changes import MatchSettings, changes
+from mravff_core.analysis.ap_difference import ApDifference, ap_difference
+from mravff_core.analysis.changes import MatchSettings, changes, count_by, kind_table
 from mravff_core.analysis.compare import Compared, found_of, precision_of, stored_precision
 from mravff_core.analysis.found import Found
 from mravff_core.analysis.side import Side
 from mravff_core.analysis.stored import content_key
+from mravff_core.plots import Theme
+from mravff_core.plots.compare import class_differences, kind_bars
 from mravff_core.workspace import Workspace
 
 RESAMPLES = 1000
@@ -33,10 +35,23 @@ def precision(app: AppContext, compared: Compared) -> tuple[ApDifference, Job | 
         return known, None
     key = content_key(app.workspace, [compared.a, compared.b], compared.label_set, *compared.clip_ids)
     name = f"intervals {compared.a} {compared.b} {key}"
+    # Before the job begins, which would take turns with it.
+    scored = precision_of(app.workspace, compared, resamples=0)
     job = app.jobs.find(name)
     if job is None or job.state == "done":
         job = app.jobs.submit("intervals", name, "Intervals of the differences", _work(app, compared))
-    return precision_of(app.workspace, compared, resamples=0), job
+    return scored, job
+
+
+def warm_up() -> None:
+    """Do what takes seconds once in a process: load what compiles and draws, on two detections."""
+    truth = pd.DataFrame({"clip_id": ["a", "b"], "start_s": 0.0, "end_s": 1.0, "label": 0, "segment_id": ["s", "t"]})
+    found = Found.of(truth.assign(score=0.5), truth, ["a", "b"], correct_tiou=0.5)
+    events_ = changes(found, found, MatchSettings())
+    scored = ap_difference(truth, truth.assign(score=0.5), truth.assign(score=0.5), labels=["one"], resamples=2)
+    theme = Theme.of("light")
+    class_differences(scored.per_class.merge(count_by(events_, "label", [0]), on="label"), theme)
+    kind_bars(kind_table(events_), theme)
 
 
 def _work(app: AppContext, compared: Compared) -> Any:

@@ -9,12 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from app.comparing.choices import ANY, CompareChoices
-from app.comparing.overview import outcome
 from app.context import AppContext
 from app.page_state import PageState
 from app.segment_table import segment_table
 from app.tracks.segments import MOST_DETECTIONS
-from mravff_core.analysis.changes import KINDS
+from mravff_core.analysis.changes import KINDS, outcome
 from mravff_core.analysis.compare import Compared
 
 # More rows take the browser longer than a person to read.

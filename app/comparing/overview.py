@@ -15,7 +15,7 @@ from app.page_state import PageState
 from app.sidebar import plain
 from app.work import show_progress
 from mravff_core.analysis.ap_difference import ApDifference
-from mravff_core.analysis.changes import KINDS
+from mravff_core.analysis.changes import kind_table
 from mravff_core.analysis.compare import Compared
 from mravff_core.plots.compare import interval_words, kind_bars
 
@@ -42,23 +42,6 @@ def overview(
     with kinds:
         figure = kind_bars(kind_table(events), charts.theme(), chosen=state.choices.kind)
         charts.chart(figure, name="Detections gained and lost", state=state, field="kind", value=_toggled(state))
-
-
-def kind_table(events: pd.DataFrame) -> pd.DataFrame:
-    """How many events of each kind are correct and wrong: on b, or on a for the lost."""
-    correct = outcome(events)
-    return pd.DataFrame(
-        [
-            {"kind": kind, "correct": right, "count": int(((events["kind"] == kind) & (correct == right)).sum())}
-            for kind in KINDS
-            for right in (True, False)
-        ]
-    )
-
-
-def outcome(events: pd.DataFrame) -> pd.Series:
-    """Whether each event's detection is correct: that of b, or of a where b has lost it."""
-    return events["b_correct"].where(events["kind"] != "lost", events["a_correct"]).astype(bool)
 
 
 def _verdict(compared: Compared, scored: ApDifference) -> str:

@@ -111,6 +111,23 @@ def count_by(table: pd.DataFrame, column: str, keys: Sequence) -> pd.DataFrame:
     return result.rename_axis(column).reset_index()
 
 
+def kind_table(events: pd.DataFrame) -> pd.DataFrame:
+    """How many events of each kind are correct and wrong: on b, or on a for the lost."""
+    correct = outcome(events)
+    return pd.DataFrame(
+        [
+            {"kind": kind, "correct": right, "count": int(((events["kind"] == kind) & (correct == right)).sum())}
+            for kind in KINDS
+            for right in (True, False)
+        ]
+    )
+
+
+def outcome(events: pd.DataFrame) -> pd.Series:
+    """Whether each event's detection is correct: that of b, or of a where b has lost it."""
+    return events["b_correct"].where(events["kind"] != "lost", events["a_correct"]).astype(bool)
+
+
 def _rows(pairs: Assignment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers of both sides of every event, -1 where a side has nothing."""
     there_a = np.flatnonzero(pairs.shown_a | (pairs.partner_of_a >= 0))

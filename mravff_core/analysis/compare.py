@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -251,4 +252,11 @@ def _precision_key(workspace: Workspace, compared: Compared, tious: Sequence[flo
 
 
 def _detections(workspace: Workspace, side: Side, compared: Compared) -> pd.DataFrame:
-    return detections_of(workspace, side, compared.label_set, compared.clip_ids)
+    key = content_key(workspace, [side])
+    return _read(workspace, side, compared.label_set, compared.clip_ids, key)
+
+
+@functools.lru_cache(maxsize=4)
+def _read(workspace: Workspace, side: Side, label_set: str, clip_ids: tuple[str, ...], _key: str) -> pd.DataFrame:
+    """Detections as last stored, read once for precision and events; not to be changed."""
+    return detections_of(workspace, side, label_set, clip_ids)

@@ -306,8 +306,9 @@ class Run:
             return None
         columns = ", ".join(_GATE_COLUMNS if table == "gates" else _DETECTION_COLUMNS)
         # A clip may be both merged and a part if a merge was cut short; DISTINCT makes that harmless.
+        distinct = "DISTINCT" if len(sources) > 1 else ""
         where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
-        sql = f"SELECT DISTINCT {columns} FROM read_parquet(?) {where} ORDER BY {_order(table)}"
+        sql = f"SELECT {distinct} {columns} FROM read_parquet(?) {where} ORDER BY {_order(table)}"
         return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
 
 

@@ -138,3 +138,9 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     page = open_page()
     assert page.subheader[0].value == "No runs to compare yet"
     assert any("python -m mravff_core train" in text.value for text in page.markdown)
+
+
+def test_warming_up_needs_no_workspace() -> None:
+    from app.comparing.answers import warm_up
+
+    warm_up()
