@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
@@ -123,6 +124,7 @@ class MRAVFusion(nn.Module):
         Args:
             visual_levels: [batch, channels, time of the level], finest first.
             audio: [batch, audio channels, finest time], on the grid of stride 1; None for no sound.
+                May end with the longest clip where vision is padded further.
             level_masks: [batch, 1, time of the level] bool, True is real.
             audio_mask: [batch, 1, finest time] bool; None for the finest level's mask, repeated
                 where that level's stride is above 1.
@@ -192,13 +194,20 @@ class MRAVFusion(nn.Module):
         """Audio pyramid cut to the visual levels' lengths."""
         finest = self.strides[0]
         steps = visual_levels[0].shape[-1] * finest
-        if audio.ndim != 3 or audio.shape[1] != self.audio_channels or not steps - finest < audio.shape[-1] <= steps:
+        fits = audio.ndim == 3 and audio.shape[1] == self.audio_channels and audio.shape[-1] <= steps
+        missing = steps - audio.shape[-1]
+        # Padded vision takes audio padded likewise, or not at all.
+        if not fits or (missing >= finest and missing > steps - int(level_masks[0].sum(dim=-1).max()) * finest):
             raise FeatureError(
                 f"audio features are {list(audio.shape)}, expected [batch, {self.audio_channels}, {steps}] "
                 "on the finest visual grid; bring them there by time stamps first"
             )
+        if missing:
+            audio = functional.pad(audio, (0, missing))
+            audio_mask = None if audio_mask is None else functional.pad(audio_mask, (0, missing))
         if audio_mask is None:
-            audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)[..., : audio.shape[-1]]
+            audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
+            audio_mask[..., steps - missing :] = False
         sounds = self.audio_pyramid(audio, audio_mask)
         for sound, visual in zip(sounds, visual_levels, strict=True):
             if sound.shape[-1] != visual.shape[-1]:
