@@ -22,6 +22,7 @@ from mravff_core.training.batches import BatchMaker, epoch_plan
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
 from mravff_core.training.memory import give_back_freed_memory, needs_sparing
+from mravff_core.training.state import RunState
 from mravff_core.training.workspace_clips import WorkspaceClips
 from tests.small_workspace import small_detector, small_workspace
 from tests.training.test_loop import LABELS, clips, recipe, same, weights
@@ -168,3 +169,27 @@ def test_only_large_models_on_the_cpu_are_spared() -> None:
     assert needs_sparing(large, torch.device("cpu"))
     assert not needs_sparing(large, torch.device("cuda"))
     give_back_freed_memory()
+
+
+def test_gradients_of_several_batches_make_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five batches, two a step, the last alone; a step's gradient is the mean of its batches' gradients."""
+    steps: list[dict[str, torch.Tensor]] = []
+
+    def look(run: RunState, steps_per_epoch: int) -> None:
+        assert steps_per_epoch == -(-5 // run.recipe.train.accumulate_batches)
+        named = run.detector.named_parameters()
+        steps.append({name: weight.grad.clone() for name, weight in named if weight.grad is not None})
+        run.optimizer.zero_grad()
+        run.step += 1
+
+    monkeypatch.setattr("mravff_core.training.loop.update", look)
+    quiet = recipe(batch_size=1, epochs=1, warmup_epochs=0, clip_gradient_norm=0.0)
+    quiet = replace(quiet, base=replace(quiet.base, drop_path=0.0), fusion=replace(quiet.fusion, audio_dropout=0.0))
+    for accumulate in (2, 1):
+        plan = replace(quiet, train=replace(quiet.train, accumulate_batches=accumulate))
+        train(plan, clips(5), LABELS, tmp_path / str(accumulate), accelerator="cpu")
+    two, one = steps[:3], steps[3:]
+    assert len(one) == 5
+    for name in two[0]:
+        torch.testing.assert_close(two[0][name], (one[0][name] + one[1][name]) / 2)
+        torch.testing.assert_close(two[2][name], one[4][name] / 2)
