@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,7 +13,14 @@ from app.context import AppContext
 from app.jobs import Job
 from mravff_core.analysis.ap_difference import ApDifference, ap_difference
 from mravff_core.analysis.changes import MatchSettings, changes, count_by, kind_table
-from mravff_core.analysis.compare import Compared, found_of, precision_of, stored_precision
+from mravff_core.analysis.compare import (
+    Compared,
+    class_counts,
+    clip_counts,
+    found_of,
+    precision_of,
+    stored_precision,
+)
 from mravff_core.analysis.found import Found
 from mravff_core.analysis.side import Side
 from mravff_core.analysis.stored import content_key
@@ -22,8 +31,25 @@ from mravff_core.workspace import Workspace
 RESAMPLES = 1000
 
 
-def events(workspace: Workspace, compared: Compared, settings: MatchSettings) -> pd.DataFrame:
-    """Every event; shared by all sessions and not to be changed."""
+@dataclass(frozen=True, eq=False)
+class Happened:
+    """Every event and how many there are; shared by all sessions and not to be changed.
+
+    Attributes:
+        key: changes with all that the events rest on.
+        events: see `changes`.
+        per_class, per_clip, kinds: counted.
+    """
+
+    key: str
+    events: pd.DataFrame
+    per_class: pd.DataFrame
+    per_clip: pd.DataFrame
+    kinds: pd.DataFrame
+
+
+def happened(workspace: Workspace, compared: Compared, settings: MatchSettings) -> Happened:
+    """What became of the detections of both sides."""
     keys = [_side_key(workspace, side, compared, settings) for side in (compared.a, compared.b)]
     return _events(f"{keys[0]} {keys[1]} {settings}", workspace, compared, settings, keys)
 
@@ -66,15 +92,23 @@ def _side_key(workspace: Workspace, side: Side, compared: Compared, settings: Ma
     return content_key(workspace, [side], side, compared.label_set, *compared.clip_ids, settings.correct_tiou)
 
 
+@st.cache_resource(max_entries=24, show_spinner=False)
+def drawn(key: str, _draw: Callable[[], Any]) -> Any:
+    """A figure drawn before under the same key; the key names all that it shows."""
+    return _draw()
+
+
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _events(
     key: str, _workspace: Workspace, _compared: Compared, _settings: MatchSettings, _keys: list[str]
-) -> pd.DataFrame:
+) -> Happened:
     a, b = (
         _found(key, _workspace, side, _compared, _settings.correct_tiou)
         for key, side in zip(_keys, (_compared.a, _compared.b), strict=True)
     )
-    return changes(a, b, _settings)
+    table = changes(a, b, _settings)
+    per_class, per_clip = class_counts(_compared, table), clip_counts(_workspace, _compared, table)
+    return Happened(key, table, per_class, per_clip, kind_table(table))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app import charts
+from app.comparing.answers import Happened, drawn
 from app.comparing.choices import ANY, CompareChoices
 from app.page_state import PageState
 from mravff_core.analysis.ap_difference import ApDifference
@@ -29,7 +30,7 @@ def orders(*, worse: bool) -> dict[str, str]:
     }
 
 
-def by_class(state: State, counts: pd.DataFrame, scored: ApDifference, *, worse: bool) -> None:
+def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: bool) -> None:
     """Differences of every class with true segments. Args: worse: whether B is the worse side."""
     head, order = st.columns([3, 2], vertical_alignment="bottom")
     head.markdown(
@@ -38,11 +39,13 @@ def by_class(state: State, counts: pd.DataFrame, scored: ApDifference, *, worse:
         "in too few clips to say how sure it is.",
     )
     with order:
-        chosen = state.select("order", "Order of classes", orders(worse=worse), label_visibility="collapsed")
-    table = class_table(counts, scored, chosen, worse=worse)
+        sorted_by = state.select("order", "Order of classes", orders(worse=worse), label_visibility="collapsed")
+    table = class_table(happened.per_class, scored, sorted_by, worse=worse)
     chart, listed = st.tabs(["Chart", "Table"])
     with chart, st.container(height=_CHART_HEIGHT, border=False):
-        figure = class_differences(table, charts.theme(), chosen=state.choices.name)
+        theme, chosen = charts.theme(), state.choices.name
+        key = f"classes {happened.key} {scored.resamples} {sorted_by} {worse} {theme.name} {chosen}"
+        figure = drawn(key, lambda: class_differences(table, theme, chosen=chosen))
         charts.chart(figure, name="AP difference by class", state=state, field="name", value=_toggled(state))
     with listed:
         shown = table[[*_CLASS_COLUMNS]].assign(**{name: 100 * table[name] for name in _SHARES})

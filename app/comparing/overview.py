@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import pandas as pd
 import streamlit as st
 
 from app import charts
+from app.comparing.answers import Happened, drawn
 from app.comparing.choices import ANY, CompareChoices
 from app.context import AppContext
 from app.jobs import Job
@@ -15,7 +15,6 @@ from app.page_state import PageState
 from app.sidebar import plain
 from app.work import show_progress
 from mravff_core.analysis.ap_difference import ApDifference
-from mravff_core.analysis.changes import kind_table
 from mravff_core.analysis.compare import Compared
 from mravff_core.plots.compare import interval_words, kind_bars
 
@@ -26,7 +25,7 @@ def overview(
     compared: Compared,
     scored: ApDifference,
     waiting: Job | None,
-    events: pd.DataFrame,
+    happened: Happened,
 ) -> None:
     """Draw it. Args: waiting: the job that works on the intervals, where there are none yet."""
     numbers, kinds = st.columns([6, 5])
@@ -40,7 +39,9 @@ def overview(
         if waiting is not None:
             show_progress(app, waiting)
     with kinds:
-        figure = kind_bars(kind_table(events), charts.theme(), chosen=state.choices.kind)
+        theme, chosen = charts.theme(), state.choices.kind
+        key = f"kinds {happened.key} {theme.name} {chosen}"
+        figure = drawn(key, lambda: kind_bars(happened.kinds, theme, chosen=chosen))
         charts.chart(figure, name="Detections gained and lost", state=state, field="kind", value=_toggled(state))
 
 

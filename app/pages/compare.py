@@ -21,8 +21,6 @@ from app.says_errors import says_errors
 from app.work import offer
 from mravff_core.analysis.compare import (
     Compared,
-    class_counts,
-    clip_counts,
     make_missing,
     sides_of,
 )
@@ -67,20 +65,20 @@ def _compare(app: AppContext, state: State) -> None:
     _offer_missing(app, compared)
     if not compared.clip_ids:
         return
-    events = answers.events(app.workspace, compared, chosen.settings)
+    happened = answers.happened(app.workspace, compared, chosen.settings)
     scored, waiting = answers.precision(app, compared)
-    overview(app, state, compared, scored, waiting, events)
+    overview(app, state, compared, scored, waiting, happened)
     worse = bool(scored.overall["difference"] < 0)
     left, right = st.columns([6, 5])
     with left:
-        by_class(state, class_counts(compared, events), scored, worse=worse)
+        by_class(state, happened, scored, worse=worse)
     with right:
-        by_clip(state, clip_counts(app.workspace, compared, events), worse=worse)
+        by_clip(state, happened.per_clip, worse=worse)
     head, thresholds = st.columns([8, 2], vertical_alignment="bottom")
     head.markdown("**The detections**")
     with thresholds:
         _thresholds(state)
-    listed(app, state, compared, events)
+    listed(app, state, compared, happened.events)
 
 
 def _say_alike(app: AppContext) -> None:
