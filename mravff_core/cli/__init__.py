@@ -29,6 +29,7 @@ GROUPS = (
     "compare",
     "stress",
     "explain",
+    "export",
     "film",
     "report",
     "runs",

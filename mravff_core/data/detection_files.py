@@ -7,6 +7,7 @@ any file can be matched to the label sets of a workspace.
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,9 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
     """Read ActivityNet-style or EPIC challenge result JSON, CSV or Parquet, told apart by content.
 
     Args:
-        path: `.json` with `results`; or `.csv` or `.parquet` with `clip_id, start_s, end_s, score`
-            and either `label` or one column for each label set.
+        path: `.json` with `results`, or a `.zip` of one such file as it was submitted; or `.csv` or
+            `.parquet` with `clip_id, start_s, end_s, score` and either `label` or one column for
+            each label set.
         label_set: what a single label is called.
     Raises: AnnotationError if the file is missing, unreadable or of no known format, or holds
         times or scores that are not numbers, or segments that end before they start.
@@ -59,16 +61,33 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
     try:
         if suffix == ".json":
             found = _json(path, json.loads(path.read_text(encoding="utf-8")), label_set)
+        elif suffix == ".zip":
+            found = _json(path, json.loads(_only_member(path)), label_set)
         elif suffix == ".csv":
-            found = _table(path, pd.read_csv(path, dtype={"clip_id": str}), label_set)
+            found = _table(path, _csv(path), label_set)
         elif suffix == ".parquet":
             found = _table(path, pq.read_table(path).to_pandas(), label_set)
         else:
-            raise AnnotationError(f"{path}: suffix {suffix!r} is not known; expected .json, .csv or .parquet")
-    except (ValueError, pa.ArrowException) as error:
+            raise AnnotationError(f"{path}: suffix {suffix!r} is not known; expected .json, .zip, .csv or .parquet")
+    except (ValueError, zipfile.BadZipFile, pa.ArrowException) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
     return _checked(path, found)
+
+
+def _only_member(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if name.lower().endswith(".json")]
+        if len(members) != 1:
+            raise AnnotationError(f"{path}: holds {len(members)} JSON files, expected the one that was submitted")
+        return archive.read(members[0])
+
+
+def _csv(path: Path) -> pd.DataFrame:
+    """A table whose numbers are read exactly and whose labels stay text."""
+    columns = pd.read_csv(path, nrows=0).columns
+    texts = {name: str for name in columns if name not in ("start_s", "end_s", "score")}
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, float_precision="round_trip")
 
 
 def _json(path: Path, document: Any, label_set: str) -> DetectionFile:

@@ -47,7 +47,7 @@ def import_detections(
 ) -> ImportedDetections:
     """Take the detections of a file as a run, under the audio condition `on`.
 
-    A file of the EPIC-Kitchens challenge gives detections of verbs, nouns and actions at once.
+    A file with verbs and nouns, such as the EPIC-Kitchens challenge's, gives actions too.
 
     Args:
         workspace: whose clips and label sets the file is about.
@@ -125,7 +125,7 @@ def _tables(
     for name in found.label_sets:
         labels = label_indices(rows[name], workspace.label_sets[name], f"{path}: {name}")
         tables[name] = bare.assign(label=labels, score=rows["score"])
-    if found.format == "epic":
+    if {"verb", "noun"} <= set(found.label_sets):
         verbs, nouns = tables["verb"]["label"], tables["noun"]["label"]
         actions = action_labels(verbs, nouns, len(workspace.label_sets["noun"]))
         tables[ACTION] = tables["verb"].assign(label=actions)
