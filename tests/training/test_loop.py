@@ -114,7 +114,7 @@ def test_a_stopped_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
 
 
 def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
-    """Three kills, each as likely while an epoch runs as while it is written."""
+    """Two kills, each as likely while an epoch runs as while it is written."""
     script = (
         "import sys, torch; torch.set_num_threads(1); from tests.training.test_loop import *; "
         "train(recipe(epochs=int(sys.argv[2])), clips(), LABELS, sys.argv[1], accelerator='cpu')"
@@ -129,7 +129,7 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
         metrics = tmp_path / "run/training/metrics.jsonl"
         return len(metrics.read_text().splitlines()) if metrics.is_file() else 0
 
-    for _ in range(3):
+    for _ in range(2):
         before, process = epochs_done(), begin()
         while epochs_done() < before + 2:
             time.sleep(0.005)
