@@ -117,7 +117,8 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
     """Two kills, each as likely while an epoch runs as while it is written."""
     script = (
         "import os, sys, torch; torch.set_num_threads(1); os.fsync = lambda _: None; "
-        "from tests.training.test_loop import *; train(recipe(epochs=int(sys.argv[2])), clips(), LABELS, sys.argv[1], accelerator='cpu')"
+        "from tests.training.test_loop import *; "
+        "train(recipe(epochs=int(sys.argv[2])), clips(), LABELS, sys.argv[1], accelerator='cpu')"
     )
     epochs, chance = 40, random.Random(4)
 
