@@ -120,7 +120,7 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
         "from tests.training.test_loop import *; "
         "train(recipe(epochs=int(sys.argv[2])), clips(), LABELS, sys.argv[1], accelerator='cpu')"
     )
-    epochs, chance = 40, random.Random(4)
+    epochs, chance = 24, random.Random(4)
 
     def begin() -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", script, str(tmp_path / "run"), str(epochs)]
@@ -133,9 +133,9 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
     for _ in range(2):
         before, process = epochs_done(), begin()
         while epochs_done() < before + 2:
-            time.sleep(0.005)
+            time.sleep(0.01)
             assert process.poll() is None
-        time.sleep(chance.uniform(0, 0.25))
+        time.sleep(chance.uniform(0, 0.1))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert not (tmp_path / "run/model.safetensors").exists()
