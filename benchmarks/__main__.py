@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("inference", "training", "media", "app", "compare")
+NAMES = ("inference", "evaluation", "training", "media", "app", "compare")
 
 
 def main() -> int:

@@ -25,6 +25,7 @@ GROUPS = (
     "results",
     "predict",
     "evaluate",
+    "diagnose",
     "gates",
     "compare",
     "stress",

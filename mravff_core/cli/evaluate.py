@@ -1,32 +1,55 @@
-"""`evaluate`: average precision of a run against the true segments."""
+"""`evaluate`: average precision of runs against the true segments."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from mravff_core.cli import common
 
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "evaluate", run, "print mean average precision and write metrics.json")
+    summary = "print mean average precision with intervals and recall, and write metrics.json"
+    parser = common.add_command(commands, "evaluate", run, summary)
     common.add_workspace(parser)
     common.add_run(parser)
     common.add_audio(parser)
     common.add_clips(parser)
+    parser.add_argument("--labels", default="", metavar="SET", help="label set of a joint run, or action")
+    parser.add_argument("--verb-run", metavar="NAME", help="with --noun-run: score actions of two separate runs")
+    parser.add_argument("--noun-run", default="", metavar="NAME", help="see --verb-run")
     parser.add_argument("--tiou", default="0.1,0.2,0.3,0.4,0.5", help="thresholds (default: 0.1,0.2,0.3,0.4,0.5)")
+    parser.add_argument(
+        "--protocol", default="epic", choices=("epic", "activitynet", "actionformer"), help="default: epic"
+    )
+    parser.add_argument(
+        "--resamples", type=int, default=0, metavar="N", help="draws of clips for 95 %% intervals, such as 1000"
+    )
+    parser.add_argument("--against", metavar="RUN[@CONDITION]", help="also print the paired difference to this run")
     common.add_device(parser)
+    common.add_csv(parser)
     common.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Predict what is missing, then score."""
-    from mravff_core.inference.evaluate_run import evaluate_run
+    import pandas as pd
 
+    from mravff_core.analysis.side import Side
+    from mravff_core.errors import ConfigError
+    from mravff_core.inference.evaluate_run import Scored, evaluate_run
+
+    if bool(args.verb_run) != bool(args.noun_run):
+        raise ConfigError("--verb-run and --noun-run go together: actions are made of both")
     workspace = common.open_workspace(args)
-    clip_ids = common.chosen_clips(args, workspace)
-    names = [args.run_name] if args.run_name else [info.run for info in workspace.runs()]
-    thresholds = common.numbers(args.tiou, "--tiou")
+    clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else None
+    single = args.verb_run or args.run_name
+    names = [single] if single else [info.run for info in workspace.runs()]
+    against = None
+    if args.against:
+        side = Side.parse(args.against)
+        against = Scored(side.run, side.audio, args.labels)
     documents = []
     for name in names:
         with common.progress_bar(f"Evaluating {name}") as progress:
@@ -36,18 +59,37 @@ def run(args: argparse.Namespace) -> None:
                     name,
                     condition=args.audio,
                     clip_ids=clip_ids,
-                    tiou_thresholds=thresholds,
+                    tiou_thresholds=common.numbers(args.tiou, "--tiou"),
+                    protocol=args.protocol,
+                    label_set=args.labels,
+                    noun_run=args.noun_run,
+                    resamples=args.resamples,
+                    against=against,
                     device=args.device,
                     progress=progress,
                 )
             )
+    if args.csv:
+        rows = [
+            {"run": doc["run"], "audio": doc["audio"], doc["label_set"]: name, "average_precision": value}
+            for doc in documents
+            for name, value in doc["per_class"].items()
+        ]
+        common.write_csv(args, pd.DataFrame(rows))
     if args.json:
         common.print_json(documents)
-        return
-    rows = [
-        {"run": doc["run"], "audio": doc["audio"], "clips": doc["clips"], "segments": doc["segments"]}
-        | {f"mAP@{key}": 100 * value for key, value in doc["per_threshold"].items()}
-        | {"average": 100 * doc["average"]}
-        for doc in documents
-    ]
-    common.print_table(rows, empty="the workspace has no run; make one with train")
+    elif not args.csv:
+        common.print_table([_row(doc) for doc in documents], empty="the workspace has no run; make one with train")
+
+
+def _row(document: dict[str, Any]) -> dict[str, Any]:
+    row = {name: document[name] for name in ("run", "audio", "label_set", "clips", "segments")}
+    row |= {f"mAP@{key}": 100 * value for key, value in document["per_threshold"].items()}
+    row["average"] = 100 * document["average"]
+    if "intervals" in document:
+        row["95 %"] = "{:.2f} to {:.2f}".format(*(100 * end for end in document["intervals"]["average"]))
+    if "difference" in document:
+        found = document["difference"]
+        words = common.interval(found["value"], found["low"], found["high"])
+        row[f"minus {found['against']} ({found['audio']})"] = words
+    return row

@@ -1,18 +1,63 @@
-"""Score a run's stored detections against the true segments of its label set."""
+"""Score a run's detections against the true segments of its label set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import WorkspaceError
-from mravff_core.evaluation import mean_average_precision
+from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
+from mravff_core.evaluation.actions import merge_actions
+from mravff_core.evaluation.recall import recall_at_k
 from mravff_core.files import write_json
 from mravff_core.inference.run_predict import predict
+from mravff_core.segments import ACTION
 from mravff_core.workspace import Workspace
+
+TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
+_COLUMNS = ["clip_id", "start_s", "end_s", "label", "score"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is scored: one run, or a verb and a noun run whose detections are merged into actions.
+
+    Attributes:
+        run: its name; the verb run where `noun_run` is given.
+        audio: what it hears.
+        label_set: of the run, or `action`; the run's first if empty.
+        noun_run: whose nouns make actions with the run's verbs.
+    """
+
+    run: str
+    audio: AudioCondition
+    label_set: str = ""
+    noun_run: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.run} + {self.noun_run}" if self.noun_run else self.run
+
+    def labels(self, workspace: Workspace) -> str:
+        """Name of the label set. Raises: WorkspaceError if the run has no such labels."""
+        if self.noun_run:
+            return ACTION
+        known = workspace.run(self.run).label_sets
+        wanted = self.label_set or known[0]
+        if wanted not in known and not (wanted == ACTION and {"verb", "noun"} <= set(known)):
+            raise WorkspaceError(f"run {self.run!r} finds {', '.join(known)}, not {wanted}")
+        return wanted
+
+    def detections(self, workspace: Workspace, clip_ids: Sequence[str]) -> pd.DataFrame:
+        """Stored detections of some clips, actions where that is asked."""
+        if not self.noun_run:
+            return _stored(workspace, self.run, self.audio, clip_ids, self.labels(workspace))
+        verbs = _stored(workspace, self.run, self.audio, clip_ids, "verb")
+        nouns = _stored(workspace, self.noun_run, self.audio, clip_ids, "noun")
+        return merge_actions(verbs, nouns, len(workspace.label_sets["noun"]))
 
 
 def evaluate_run(
@@ -21,40 +66,51 @@ def evaluate_run(
     *,
     condition: AudioCondition | str = "on",
     clip_ids: Sequence[str] | None = None,
-    tiou_thresholds: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5),
+    tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
     protocol: str = "epic",
+    label_set: str = "",
+    noun_run: str = "",
+    resamples: int = 0,
+    against: Scored | None = None,
     device: str = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Mean average precision of one run, predicting first where predictions are missing.
+    """Mean average precision and recall of one run, predicting first where predictions are missing.
 
     Only clips with true segments count. The result is also written to `metrics.json` beside
     the predictions when all of them were scored.
 
-    Returns: `run`, `audio`, `label_set`, `clips`, `segments`, `average`, `per_threshold` and
-        `per_class` (average over thresholds by class name), all average precisions in [0, 1].
+    Args:
+        label_set, noun_run: as of `Scored`.
+        resamples: draws of clips for 95 % intervals; 0 for none.
+        against: what this run is compared with, on the same clips.
+    Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `segments`, `average`, `per_threshold`,
+        `per_class` (average over thresholds by class name) and `recall` (at 1 and 5 times the true
+        segments, by threshold), all in [0, 1]; with resamples `intervals` of the average and by
+        class; with `against` the paired `difference`.
     Raises: WorkspaceError if no chosen clip has true segments, and what `predict` raises.
     """
-    condition = AudioCondition.parse(condition)
-    run = workspace.run(run_name)
-    label_set = run.info.label_set
-    truth = workspace.truth(label_set, clip_ids)
+    scored = Scored(run_name, AudioCondition.parse(condition), label_set, noun_run)
+    labels = scored.labels(workspace)
+    truth = workspace.truth(labels, clip_ids)
     scored_clips = sorted(set(truth["clip_id"]))
     if not scored_clips:
         raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {label_set} segments to score against"
+            f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against"
         )
-    predict(workspace, run_name, condition=condition, clip_ids=scored_clips, device=device, progress=progress)
-    detections = run.detections(condition, scored_clips)
-    if detections is None:
-        detections = pd.DataFrame(columns=["clip_id", "start_s", "end_s", "label", "score"])
-    result = mean_average_precision(truth, detections, tiou_thresholds, protocol=protocol)
-    names = workspace.label_sets[label_set]
-    per_class = zip(result.per_class.index.tolist(), result.per_class.mean(axis=1).tolist(), strict=True)
-    document = {
-        "run": run.name,
-        "audio": str(condition),
-        "label_set": label_set,
+    for side in (scored, against):
+        for name in filter(None, (side.run, side.noun_run) if side else ()):
+            audio = side.audio if side else scored.audio
+            predict(workspace, name, condition=audio, clip_ids=scored_clips, device=device, progress=progress)
+    found = scored.detections(workspace, scored_clips)
+    result = mean_average_precision(truth, found, tiou_thresholds, protocol=protocol)
+    recall = recall_at_k(truth, found, tiou_thresholds, protocol=protocol).per_threshold
+    classes = result.per_class.index.tolist()
+    names = workspace.class_names(labels, classes)
+    document: dict[str, Any] = {
+        "run": str(scored),
+        "audio": str(scored.audio),
+        "label_set": labels,
         "protocol": protocol,
         "clips": len(scored_clips),
         "segments": len(truth),
@@ -62,8 +118,46 @@ def evaluate_run(
         "per_threshold": {
             f"{tiou:g}": float(value) for tiou, value in zip(tiou_thresholds, result.per_threshold, strict=True)
         },
-        "per_class": {names[label]: value for label, value in per_class},
+        "per_class": dict(zip(names, result.per_class.mean(axis=1).tolist(), strict=True)),
+        "recall": {
+            f"{k}": {f"{tiou:g}": float(recall[k].iloc[row]) for row, tiou in enumerate(tiou_thresholds)}
+            for k in recall.columns
+        },
     }
-    if clip_ids is None:
-        write_json(run.predictions_folder(condition) / "metrics.json", document)
+    if resamples:
+        intervals = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
+        low_high = intervals.per_class.loc[classes, ["low", "high"]].to_numpy().tolist()
+        document["intervals"] = {
+            "resamples": resamples,
+            "average": [intervals.average.low, intervals.average.high],
+            "per_class": {name: _plain(ends) for name, ends in zip(names, low_high, strict=True)},
+        }
+    if against is not None:
+        other = against.detections(workspace, scored_clips)
+        paired = paired_bootstrap(
+            truth, found, other, tiou_thresholds, protocol=protocol, resamples=resamples or 1000
+        ).average
+        document["difference"] = {
+            "against": str(against),
+            "audio": str(against.audio),
+            "value": paired.value,
+            "low": paired.low,
+            "high": paired.high,
+            "p": paired.p,
+        }
+    if clip_ids is None and not noun_run:
+        name = "metrics.json" if labels == workspace.run(run_name).label_sets[0] else f"metrics.{labels}.json"
+        write_json(workspace.run(run_name).predictions_folder(scored.audio) / name, document)
     return document
+
+
+def _stored(
+    workspace: Workspace, run: str, audio: AudioCondition, clip_ids: Sequence[str], label_set: str
+) -> pd.DataFrame:
+    found = workspace.run(run).detections(audio, clip_ids, label_set=label_set)
+    return pd.DataFrame(columns=_COLUMNS) if found is None else found
+
+
+def _plain(ends: Sequence[float]) -> list[float | None]:
+    """Ends of an interval as JSON holds them: none where there is no interval."""
+    return [None if value != value else float(value) for value in ends]

@@ -31,6 +31,7 @@ from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
 from mravff_core.errors import WorkspaceError
 from mravff_core.files import write_text
+from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.tables import read_table, write_table
@@ -223,16 +224,28 @@ class Workspace:
     def truth(self, label_set: str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """True segments of one label set: `clip_id`, `segment_id`, `start_s`, `end_s`, `label`, ….
 
+        Args:
+            label_set: `action` gives pairs of verb and noun, labelled verb * number of nouns + noun.
         Raises: WorkspaceError if there is no such label set.
         """
-        if label_set not in self.label_sets:
+        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
+        if not set(parts) <= set(self.label_sets):
             raise WorkspaceError(f"{self.folder}: has no label set {label_set!r}; it has {', '.join(self.label_sets)}")
-        table = self.annotations.rename(columns={label_set: "label"})
-        table = table[table["label"].notna()]
+        table = self.annotations.dropna(subset=list(parts))
         if clip_ids is not None:
             table = table[table["clip_id"].isin(clip_ids)]
-        others = [name for name in self.label_sets if name != label_set]
-        return table.drop(columns=others).astype({"label": "int64"}).reset_index(drop=True)
+        labels = [table[name].to_numpy().astype("int64") for name in parts]
+        label = labels[0] if len(labels) == 1 else action_labels(labels[0], labels[1], len(self.label_sets["noun"]))
+        table = table.drop(columns=list(self.label_sets))
+        table.insert(list(SEGMENT_KEYS).index("end_s") + 1, "label", label)
+        return table.reset_index(drop=True)
+
+    def class_names(self, label_set: str, labels: Iterable[int]) -> list[str]:
+        """Names of some classes; an action's is its verb and its noun."""
+        if label_set != ACTION:
+            return [self.label_sets[label_set][label] for label in labels]
+        verbs, nouns = self.label_sets["verb"], self.label_sets["noun"]
+        return [f"{verbs[label // len(nouns)]} {nouns[label % len(nouns)]}" for label in labels]
 
     def feature_path(self, feature_set: str, clip_id: str) -> Path:
         """Where features of a clip lie or would lie in the workspace."""

@@ -1,0 +1,74 @@
+"""`evaluate` and `diagnose` print what the functions give, as tables and as one JSON document."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mravff_core.analysis.errors import analyse_errors
+from mravff_core.cli import main
+from mravff_core.evaluation import mean_average_precision, paired_bootstrap
+from mravff_core.inference.run_predict import predict
+from mravff_core.workspace import Workspace
+from tests.small_workspace import small_workspace
+
+TIOU = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    workspace = small_workspace(tmp_path_factory.mktemp("scores") / "ws")
+    for run in ("verb_mrav", "verb_visual"):
+        predict(workspace, run)
+    return workspace
+
+
+def printed(capsys: pytest.CaptureFixture[str], workspace: Workspace, *arguments: str) -> str:
+    assert main([*arguments, "--workspace", str(workspace.folder)]) == 0
+    return capsys.readouterr().out
+
+
+def test_evaluate_prints_precision_intervals_and_the_paired_difference(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--run", "verb_mrav", "--resamples", "50", "--against", "verb_visual", "--json")
+    (document,) = json.loads(printed(capsys, workspace, "evaluate", *options))
+    truth = workspace.truth("verb")
+    found, other = (workspace.run(run).detections("on") for run in ("verb_mrav", "verb_visual"))
+    assert document["average"] == pytest.approx(mean_average_precision(truth, found, TIOU).average)
+    own = paired_bootstrap(truth, found, other, TIOU, resamples=50).average
+    assert document["difference"]["value"] == pytest.approx(own.value)
+    assert document["difference"]["low"] == pytest.approx(own.low)
+    low, high = document["intervals"]["average"]
+    assert low <= document["average"] <= high
+    assert set(document["recall"]) == {"1", "5"}
+    stored = workspace.run("verb_mrav").predictions_folder("on") / "metrics.json"
+    assert json.loads(stored.read_text(encoding="utf-8")) == document
+    assert "minus verb_visual (on)" in printed(capsys, workspace, "evaluate", *options[:-1])
+
+
+def test_actions_need_both_runs_and_name_both_classes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", "--workspace", str(workspace.folder), "--verb-run", "verb_mrav"]) == 2
+    assert "--verb-run and --noun-run go together" in capsys.readouterr().err
+    actions = workspace.truth("action")
+    nouns = workspace.label_sets["noun"]
+    assert (actions["label"] // len(nouns)).tolist() == workspace.truth("verb")["label"].tolist()
+    assert workspace.class_names("action", [len(nouns) + 1]) == [f"{workspace.label_sets['verb'][1]} {nouns[1]}"]
+
+
+def test_diagnose_prints_what_the_page_shows(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = json.loads(printed(capsys, workspace, "diagnose", "--run", "verb_visual", "--json"))
+    analysis = analyse_errors(workspace, "verb_visual")
+    assert document["gains"]["0.5"] == pytest.approx(analysis.gains(0.5).to_dict())
+    counts = pd.DataFrame(document["profile"]["0.5"]).set_index("band")
+    pd.testing.assert_frame_equal(counts, analysis.profile(0.5), check_names=False, check_dtype=False)
+    out = tmp_path / "errors.csv"
+    printed(capsys, workspace, "diagnose", "--run", "verb_visual", "--tiou", "0.5", "--csv", str(out))
+    assert pd.read_csv(out)["kind"].tolist() == analysis.detections(0.5)["kind"].tolist()
+    table = printed(capsys, workspace, "diagnose", "--run", "verb_visual")
+    assert "without wrong label" in table and "missed %" in table
