@@ -290,7 +290,9 @@ def _effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.
     """What audio does to each class; None while it is worked out or where detections are missing."""
     choices = state.choices
     run = app.workspace.run(info.run)
-    if not run.stored_files("off"):
+    heard = run.predicted_clips(choices.audio) & set(app.workspace.clip_ids())
+    predicting = app.jobs.find(f"predict {info.run} off")
+    if heard - run.predicted_clips("off") or (predicting is not None and not predicting.ended):
         st.info(
             "What sound is worth is not known yet: detections with audio off are missing.", icon=":material/volume_off:"
         )

@@ -288,8 +288,10 @@ def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatt
 
 def _sparse_names(classes: pd.DataFrame, column: str, chosen: str, most: int = 16) -> list[str]:
     """Names of the chosen and the outermost classes, as far as they do not cover each other."""
+    if classes.empty:
+        return []
     places = classes[[column, "effect"]].to_numpy(np.float64)
-    span = np.ptp(places, axis=0) if len(places) else np.ones(2)
+    span = np.ptp(places, axis=0)
     places = (places - places.mean(axis=0)) / np.where(span > 0, span, 1.0)
     first = (classes["name"] == chosen).to_numpy()
     named: list[int] = []

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -301,7 +302,8 @@ class Run:
         return "detections" if label_set is None or label_set == self.label_sets[0] else f"detections.{label_set}"
 
     def _read(self, table: str, condition: AudioCondition | str, clip_ids: Sequence[str] | None) -> pd.DataFrame | None:
-        sources = _sources(table, self.predictions_folder(condition))
+        folder = self.predictions_folder(condition)
+        sources = _sources(table, folder)
         if not sources:
             return None
         columns = ", ".join(_GATE_COLUMNS if table == "gates" else _DETECTION_COLUMNS)
@@ -309,7 +311,12 @@ class Run:
         distinct = "DISTINCT" if len(sources) > 1 else ""
         where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
         sql = f"SELECT {distinct} {columns} FROM read_parquet(?) {where} ORDER BY {_order(table)}"
-        return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+        chosen = [] if clip_ids is None else [list(clip_ids)]
+        try:
+            return query(sql, [sources, *chosen])
+        except duckdb.IOException:
+            # Parts that were listed may have been merged since, by whoever is detecting now.
+            return query(sql, [_sources(table, folder), *chosen])
 
 
 def _order(table: str) -> str:
