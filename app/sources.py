@@ -32,7 +32,7 @@ def sources(workspace: Workspace, view: View, info: RunInfo | None, *, predicted
     gated = listens and info is not None and info.fusion == "mrav"
     return {
         "segments": segments_source(workspace, view.clip, view.label_set, main),
-        "signal": urls.tracks(view.clip, "signal", v=_written(_video(workspace, view.clip))),
+        "signal": urls.tracks(view.clip, "signal", v=_written(_video(workspace, view.clip))) if clip.path else None,
         "gates": urls.tracks(view.clip, "gates", v=made, **chosen) if gated else None,
         "attention": urls.tracks(view.clip, "attention", v=made, **chosen) if attends else None,
     }

@@ -158,8 +158,8 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 "duration_s": clip.duration_s,
                 "frames_per_second": clip.frames_per_second,
                 "has_audio": clip.has_audio,
-                "video_url": urls.video(clip.clip_id),
-                "poster_url": urls.poster(clip.clip_id),
+                "video_url": urls.video(clip.clip_id) if clip.path else None,
+                "poster_url": urls.poster(clip.clip_id) if clip.path else None,
             },
             "sources": sources(app.workspace, view, infos.get(view.run or ""), predicted=predicted),
             "view": {

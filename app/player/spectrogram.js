@@ -22,7 +22,8 @@ export class SpectrogramTrack extends Track {
     const source = sources.signal;
     this.pyramid = null;
     const silent = "This clip has no sound.";
-    if (!this.waitFor(source, silent)) return;
+    const missing = this.player.clip?.video_url === null ? "This clip has features only, no video to hear." : silent;
+    if (!this.waitFor(source, missing)) return;
     const { arrays, meta } = source.value;
     const [bands, columns] = arrays.mel?.shape ?? [0, 0];
     if (!columns) return void this.say(silent);

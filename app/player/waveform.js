@@ -33,7 +33,8 @@ export class WaveformTrack extends Track {
     const source = sources.signal;
     this.levels = null;
     const silent = "This clip has no sound.";
-    if (!this.waitFor(source, silent)) return;
+    const missing = this.player.clip?.video_url === null ? "This clip has features only, no video to hear." : silent;
+    if (!this.waitFor(source, missing)) return;
     const { arrays, meta } = source.value;
     if (!arrays.waveform_min?.values.length) return void this.say(silent);
     const finest = { low: arrays.waveform_min.values, high: arrays.waveform_max.values, hop_s: meta.waveform_hop_s };

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from app.context import AppContext
+from app.sources import sources
 from app.tracks.attention import attention
 from app.tracks.container import decode, encode
 from app.tracks.gates import gates
 from app.tracks.segments import segments
 from app.tracks.signal import prepare_signals, signal
+from app.view import View
 from mravff_core import AudioCondition
 from mravff_core.errors import WorkspaceError
 from mravff_core.segments import temporal_iou
+from mravff_core.workspace import Clip
 
 ON = AudioCondition()
 arrays = st.sampled_from([np.float32, np.float64, np.uint8, np.int16]).flatmap(
@@ -126,3 +129,14 @@ def test_there_is_no_attention_where_nothing_is_heard(app_context: AppContext, c
     detector = app_context.detectors.get("verb_mrav")
     read, meta = decode(attention(app_context.workspace, clip_id, detector=detector, condition=condition, level=0))
     assert read["weights"].size == 0 and meta["levels"] == 0
+
+
+def test_a_clip_of_features_alone_asks_for_no_video_and_no_sound(app_context: AppContext) -> None:
+    workspace = app_context.workspace
+    workspace.add_clips([Clip("bare", "Bare", "", 4.0)])
+    try:
+        found = sources(workspace, View(clip="bare", label_set="verb"), None, predicted=False)
+        assert found["signal"] is None and found["segments"]
+        assert sources(workspace, View(clip="clip_0", label_set="verb"), None, predicted=False)["signal"]
+    finally:
+        workspace.remove_clip("bare")
