@@ -84,7 +84,9 @@ def _files(path: Path) -> list[Path]:
 
 
 def _is_epic_annotation(path: Path) -> bool:
-    return path.name not in (_EPIC_INFO, *_EPIC_CLASSES.values()) and "video_id" in _columns(path)
+    """Whether a file lists segments or videos; narrations that were never given times are neither."""
+    about = path.name in (_EPIC_INFO, *_EPIC_CLASSES.values()) or "missing_timestamp" in path.name
+    return not about and "video_id" in _columns(path)
 
 
 def _activitynet(
