@@ -31,6 +31,7 @@ GROUPS = (
     "stress",
     "explain",
     "export",
+    "verify_explanations",
     "film",
     "report",
     "runs",

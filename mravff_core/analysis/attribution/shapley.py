@@ -66,10 +66,11 @@ def modality_shares(
         variants += [(still, audio), (visual, silent), (still, silent)]
     scores = scorer.scores(variants).tolist()
     whole = both if both is not None else scores.pop(0)
-    return [_share(whole, *scores[begin : begin + 3]) for begin in range(0, len(scores), 3)]
+    return [shapley_of_scores(whole, *scores[begin : begin + 3]) for begin in range(0, len(scores), 3)]
 
 
-def _share(both: float, audio_alone: float, vision_alone: float, neither: float) -> ModalityShare:
+def shapley_of_scores(both: float, audio_alone: float, vision_alone: float, neither: float) -> ModalityShare:
+    """Shapley values from the four scores."""
     return ModalityShare(
         audio=without_rounding(((both - vision_alone) + (audio_alone - neither)) / 2, both),
         vision=without_rounding(((both - audio_alone) + (vision_alone - neither)) / 2, both),

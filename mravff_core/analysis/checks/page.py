@@ -1,0 +1,123 @@
+"""`docs/explanations.md`: what each explanation means, when not to believe it, and what the checks found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+_HEAD = """# Explanations, and when to believe them
+
+Written by `python -m mravff_core verify-explanations --page docs/explanations.md`; do not edit it by hand.
+
+An explanation here answers one question about one detection: what does its score rest on?
+Detections are traced to the point (level and step) of the pyramid that gave them; its logit is explained.
+
+{table}
+
+Baselines: digital silence for sound, the clip's mean features for sight, unless others are chosen. An
+attribution always means *compared with the baseline*; another baseline is another question.
+"""
+
+_MEANINGS = (
+    (
+        "Audio share",
+        (
+            "Of all that sound and sight did to the score against the baseline, the part that was "
+            "sound's (exact Shapley values of two players)"
+        ),
+        (
+            "its range over baselines is wide; the interaction is larger than either part: then the two "
+            "work only together"
+        ),
+    ),
+    (
+        "Attribution over time",
+        (
+            "Which feature steps raised or lowered the score on the way from the baseline to the clip "
+            "(Integrated Gradients)"
+        ),
+        "the completeness gap is above 1 %; it disagrees with occlusion",
+    ),
+    (
+        "Occlusion",
+        "How far the score falls when one window is replaced by the baseline",
+        "two windows say the same thing: taking away either changes nothing",
+    ),
+    (
+        "Gates of single levels",
+        ("What shutting or opening a level's gate does to the score, and to the detection after suppression"),
+        "it is read as importance: an open gate says that sound was mixed in, not that it helped",
+    ),
+    (
+        "Attention",
+        "Which sounds a step asked for, relative to others in reach",
+        "the gate is nearly shut: then nothing of it gets through",
+    ),
+    (
+        "Sound muted",
+        ("The detection's new score when the sound itself is silenced where it mattered and encoded again"),
+        "silence is itself strange to the detector",
+    ),
+)
+
+
+def write_page(documents: Sequence[dict[str, Any]]) -> str:
+    """The page as Markdown, from what `verify_explanations` returned for one or more runs."""
+    rows = ["| Explanation | What it means | Do not believe it when |", "| --- | --- | --- |"]
+    rows += [f"| {name} | {meaning} | {doubt} |" for name, meaning, doubt in _MEANINGS]
+    return "\n".join([_HEAD.format(table="\n".join(rows)), *(_section(document) for document in documents)])
+
+
+def _section(document: dict[str, Any]) -> str:
+    audible, place, curves = document["audibility"], document["localisation"], document["curves"]
+    rows = [
+        ("AUC of the audio share for segments that need sound", audible["audio_share"], "1; aim 0.9"),
+        ("AUC of the gate for the same", audible["gate"], "1"),
+        ("AUC of attribution mass on true sounds for the same", place["mass_auc"], "1"),
+        ("Pointing game: peak of audio attribution in a true sound", place["pointing"], "1"),
+        ("Mass of positive audio attribution in true sounds", place["mass"], "1"),
+        ("The same by chance", place["chance"], ""),
+        ("Deletion, attribution minus random order", curves["attribution_against_random"]["deletion"], "below 0"),
+        ("Insertion, attribution minus random order", curves["attribution_against_random"]["insertion"], "above 0"),
+        ("Deletion, attribution minus gate order", curves["attribution_against_gate"]["deletion"], "below 0"),
+        ("Insertion, attribution minus gate order", curves["attribution_against_gate"]["insertion"], "above 0"),
+        ("Likeness to a detector with random weights", document["randomisation"]["random_weights"], "0"),
+        ("Likeness to the explanation of another class", document["randomisation"]["other_class"], "0"),
+        ("Gate against effect of sound, over classes", document["gate_honesty"], "above 0"),
+    ]
+    lines = [
+        f"## {document['run']}",
+        "",
+        f"{document['segments']} true {document['label_set']} segments in {document['clips']} clips, "
+        f"{audible['need_sound']} of which need sound; 95 % intervals from drawing clips anew.",
+        "",
+        "| Check | Value | 95 % interval | Segments | Ideal |",
+        "| --- | ---: | :---: | ---: | --- |",
+        *(_row(name, value, ideal) for name, value, ideal in rows),
+        "",
+        "In words:",
+        "",
+        *(f"- {_MARKS[one['passed']]}: {one['words']}" for one in document["verdicts"]),
+        "",
+        "Planted truth, one modality at one level:",
+        "",
+        "| Planted | Level | Share | Mass where it reads | Levels that matter | Gap | |",
+        "| --- | ---: | ---: | ---: | --- | ---: | --- |",
+        *(
+            f"| {one['modality']} | {one['level']} | {one['share']:.3f} | {one['mass_inside']:.3f} | "
+            f"{', '.join(map(str, one['levels']))} | {one['gap']:.2%} | {_MARKS[one['passed']]} |"
+            for one in document["planted"]
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+_MARKS = {True: "passed", False: "failed", None: "not checked"}
+
+
+def _row(name: str, value: dict[str, Any], ideal: str) -> str:
+    if value["value"] is None:
+        return f"| {name} | – | – | {value['count']} | {ideal} |"
+    interval = f"{value['low']:.2f} to {value['high']:.2f}"
+    return f"| {name} | {value['value']:.2f} | {interval} | {value['count']} | {ideal} |"

@@ -1,0 +1,65 @@
+"""The checks measure what they say, find planted truths, and store what they found with the run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.analysis.checks import CHECKS_FILE, read_checks, verify_explanations
+from mravff_core.analysis.checks.intervals import area_under_curve, estimate, mean_of
+from mravff_core.analysis.checks.page import write_page
+from mravff_core.analysis.checks.planted_truth import check_planted
+from mravff_core.analysis.checks.verify import verdicts
+from mravff_core.errors import CancelledError, WorkspaceError
+
+
+def test_area_under_the_curve_counts_pairs() -> None:
+    generator = np.random.default_rng(0)
+    scores, positive = generator.integers(0, 9, 60).astype(float), generator.random(60) < 0.4
+    pairs = [float(a > b) + 0.5 * (a == b) for a in scores[positive] for b in scores[~positive]]
+    assert area_under_curve(scores, positive) == pytest.approx(np.mean(pairs))
+    assert np.isnan(area_under_curve(scores, np.ones(60, bool)))
+
+
+def test_intervals_hold_their_value_and_say_when_there_is_none() -> None:
+    found = mean_of([0.0, 1.0, 1.0, 1.0], ["a", "a", "b", "c"])
+    assert found.low is not None and found.high is not None
+    assert found.low <= 0.75 <= found.high and found.value == 0.75 and found.count == 4
+    assert estimate([1.0, 2.0], ["a", "b"], area_under_curve, [1.0, 1.0]).value is None
+
+
+def test_checks_are_made_stored_and_written_up(
+    predicted: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mravff_core.analysis.checks.verify.check_all_planted", lambda: [check_planted("audio", 1)])
+    workspace = Workspace(shutil.copytree(predicted.folder, tmp_path / "own"))
+    run = workspace.run("verb_mrav")
+    with pytest.raises(CancelledError, match="nothing of them was stored"):
+        verify_explanations(workspace, "verb_mrav", cancel=lambda: True)
+    assert read_checks(run) is None
+    document = verify_explanations(workspace, "verb_mrav", over_time=2, few=2)
+    assert document == read_checks(run) == json.loads((run.folder / CHECKS_FILE).read_text(encoding="utf-8"))
+    assert document["segments"] == 4  # two of the three clips have sound
+    assert {one["check"] for one in document["verdicts"]} >= {"audio_share", "planted", "randomisation"}
+    page = write_page([document])
+    assert "## verb_mrav" in page and "1 of 1 planted truths" in page
+    document["audibility"]["gate"] = {"value": 0.6, "low": 0.5, "high": 0.7, "count": 300}
+    told = next(one for one in verdicts(document) if one["check"] == "gate")
+    assert told["passed"] is False and "a hint only" in told["words"]
+
+
+def test_other_weights_make_stored_checks_void(predicted: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(shutil.copytree(predicted.folder, tmp_path / "own"))
+    run = workspace.run("verb_mrav")
+    (run.folder / CHECKS_FILE).write_text(json.dumps({"model_sha256": "another"}), encoding="utf-8")
+    assert read_checks(run) is None
+
+
+def test_a_run_that_never_listens_has_nothing_to_check(predicted: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="never listens"):
+        verify_explanations(predicted, "verb_visual")
