@@ -38,7 +38,7 @@ class CompareChoices:
     match: float = 0.3
     moved: float = 0.75
     correct: float = 0.5
-    order: str = "usual"
+    order: str = "overall"
     kind: str = ANY
     outcome: str = ANY
     name: str = ANY

@@ -14,20 +14,17 @@ from app.page_state import PageState
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.plots.compare import class_differences
 
-_GAIN, _LOSS = "Largest gain first", "Largest loss first"
+# Words never change under a person's hands: a browser sends the words back, not the key.
+ORDERS = {
+    "overall": "Along the overall change",
+    "gain": "Largest gain first",
+    "loss": "Largest loss first",
+    "sure": "Clear ones first",
+    "segments": "Most true segments first",
+    "name": "By name",
+}
 _CHART_HEIGHT = 470
 State = PageState[CompareChoices]
-
-
-def orders(*, worse: bool) -> dict[str, str]:
-    """In which order classes can be shown; the usual one goes with the overall difference."""
-    return {
-        "usual": _LOSS if worse else _GAIN,
-        "other": _GAIN if worse else _LOSS,
-        "sure": "Clear ones first",
-        "segments": "Most true segments first",
-        "name": "By name",
-    }
 
 
 def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: bool) -> None:
@@ -39,7 +36,7 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
         "in too few clips to say how sure it is.",
     )
     with order:
-        sorted_by = state.select("order", "Order of classes", orders(worse=worse), label_visibility="collapsed")
+        sorted_by = state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
     table = class_table(happened.per_class, scored, sorted_by, worse=worse)
     chart, listed = st.tabs(["Chart", "Table"])
     with chart, st.container(height=_CHART_HEIGHT, border=False):
@@ -63,12 +60,13 @@ def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
 
 
 def class_table(counts: pd.DataFrame, scored: ApDifference, order: str, *, worse: bool) -> pd.DataFrame:
-    """Precision and events of the classes with true segments, ordered; see `orders`."""
+    """Precision and events of the classes with true segments, ordered; see `ORDERS`."""
     table = scored.per_class.merge(counts.drop(columns="name"), on="label")
     table["size"] = table["difference"].abs()
     keys: dict[str, tuple[list[str], list[bool]]] = {
-        "usual": (["difference", "name"], [worse, True]),
-        "other": (["difference", "name"], [not worse, True]),
+        "overall": (["difference", "name"], [worse, True]),
+        "gain": (["difference", "name"], [False, True]),
+        "loss": (["difference", "name"], [True, True]),
         "sure": (["clear", "size", "name"], [False, False, True]),
         "segments": (["segments", "name"], [False, True]),
         "name": (["name"], [True]),

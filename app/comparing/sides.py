@@ -66,7 +66,7 @@ def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]
     with sound:
         choices = sounds_of(info, getattr(state.choices, f"{field}_sound"))
         deaf = len(choices) == 1
-        words = {text: sound_words(text) + ("" if deaf or text in info.conditions else " · new") for text in choices}
+        words = {text: sound_words(text) for text in choices}
         help_ = (
             "This run never listens." if info.has_detector else "Imported detections cannot be made for another sound."
         )
@@ -75,7 +75,7 @@ def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]
             "Sound",
             words,
             disabled=deaf,
-            help=help_ if deaf else "What the detector hears. New ones are computed from here.",
+            help=help_ if deaf else "What the detector hears.",
         )
 
 
