@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.report.results_page import results_page
 
     workspace = common.open_workspace(args)
-    found = sorted((path.parent.name for path in workspace.folder.glob("sweeps/*/scores")), reverse=True)
+    found = [path.parent.name for path in workspace.folder.glob("sweeps/*/scores")]
+    found.sort(key=lambda name: (not name.startswith("verb"), name))
     names = args.sweeps.split(",") if args.sweeps else found
     if not names:
         raise WorkspaceError(f"{workspace.folder}: has no sweep; make one with 'python -m mravff_core sweep RECIPE'")
