@@ -96,7 +96,8 @@ def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
         likely = "an annotation file?" if isinstance(document, dict) and "database" in document else "another format?"
         raise AnnotationError(f"{path}: has no 'results' mapping, expected detections by clip; {likely}")
     first = next((item for items in results.values() if isinstance(items, list) for item in items), None)
-    is_epic = isinstance(first, dict) and {"verb", "noun"} <= set(first)
+    pairs = isinstance(first, dict) and {"verb", "noun"} <= set(first)
+    is_epic = pairs or (first is None and document.get("challenge") == "action_detection")
     label_sets = _EPIC_TASKS if is_epic else (label_set,)
     keys = _EPIC_TASKS if is_epic else ("label",)
     rows = []

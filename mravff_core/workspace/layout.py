@@ -247,6 +247,13 @@ class Workspace:
         verbs, nouns = self.label_sets["verb"], self.label_sets["noun"]
         return [f"{verbs[label // len(nouns)]} {nouns[label % len(nouns)]}" for label in labels]
 
+    @property
+    def feature_sources(self) -> dict[str, FeatureSource]:
+        """Features that lie elsewhere, by feature set; seen at once where an import adds some."""
+        if (self.folder / SETTINGS_FILE).stat().st_mtime_ns != self._settings_ns:
+            self._read_settings()
+        return self._feature_sources
+
     def feature_path(self, feature_set: str, clip_id: str) -> Path:
         """Where features of a clip lie or would lie in the workspace."""
         return self.folder / "features" / feature_set / f"{clip_id}.npz"
@@ -322,8 +329,9 @@ class Workspace:
 
     def _read_settings(self) -> None:
         where = self.folder / SETTINGS_FILE
+        self._settings_ns = where.stat().st_mtime_ns
         self.settings = from_mapping(WorkspaceSettings, read_yaml(where), str(where))
-        self.feature_sources = {
+        self._feature_sources = {
             str(name): from_mapping(FeatureSource, raw, f"{where}: feature_sources.{name}")
             for name, raw in self.settings.feature_sources.items()
         }

@@ -155,11 +155,13 @@ def test_lengths_follow_from_features_where_nobody_says_them(tmp_path: Path) -> 
 
 def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None:
     write_all(tmp_path, DATABASE)
-    make_workspace(plan(tmp_path), tmp_path / "ws")
+    make_workspace(plan(tmp_path, sound=False), tmp_path / "ws")
     labels = [(1.0, 2.0, "Billiards"), (3.0, 4.0, "Diving")]
     write_all(tmp_path, {"one": video(labels[:1] * 3 + labels[1:])})
+    opened = Workspace(tmp_path / "ws")
     made = make_workspace(plan(tmp_path), tmp_path / "ws")
     assert made.clip_ids() == ["one", "v_-two"] and len(made.annotations) == 5
+    assert opened.has_features("audio", "one")
     write_all(tmp_path, {"one": video([(1.0, 2.0, "Chess")])})
     with pytest.raises(WorkspaceError, match=r"other label sets \(sport \(2\)\)"):
         make_workspace(plan(tmp_path), tmp_path / "ws")
