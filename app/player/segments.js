@@ -218,6 +218,6 @@ export class SegmentTrack extends Track {
     const here = this.segments.filter((segment) => time_s >= segment.start_s && time_s <= segment.end_s);
     const names = here.map((segment) => this.labels[segment.label] ?? String(segment.label));
     // In the gutter: over the bars it would hide them.
-    return names.length ? [{ y: 27, text: names.join(", "), inGutter: true }] : [];
+    return names.length && !this.subtitle ? [{ y: 27, text: names.join(", "), inGutter: true }] : [];
   }
 }

@@ -29,7 +29,7 @@ export class Track {
    * @param {Object} player gives `sources`, `view`, `settings`, `invalidate()`, `relayout()`
    */
   constructor(name, title, hint, player) {
-    Object.assign(this, { name, title, hint, player, folded: false, message: "", failed: null });
+    Object.assign(this, { name, title, hint, player, folded: false, message: "", failed: null, subtitle: "" });
     this.canvas = el("canvas", { class: "mv-canvas", role: "img", "aria-label": `${title}: ${hint}` });
     this.context = this.canvas.getContext("2d");
     this.extras = el("div", { class: "mv-extras" });
@@ -52,12 +52,15 @@ export class Track {
     this.row.track = this;
   }
 
-  /** Call the row something else. */
+  /** Call the row something else; what comes after a dot stands in a line of its own. */
   setTitle(title) {
     if (title === this.title) return;
     this.title = title;
-    this.label.textContent = title;
+    const [name, ...more] = title.split(" · ");
+    this.label.textContent = name;
     this.label.title = title;
+    this.subtitle = more.join(" · ");
+    this.extras.replaceChildren(...(this.subtitle ? [el("span", { class: "mv-sub" }, this.subtitle)] : []));
     this.canvas.setAttribute("aria-label", `${title}: ${this.hint}`);
     this.setFolded(this.folded);
   }

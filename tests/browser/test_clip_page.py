@@ -300,7 +300,7 @@ def test_a_key_puts_the_same_without_sound_beside_and_the_address_keeps_it(clip_
     clip_page.page.keyboard.press("b")
     clip_page.wait("p.others.rows[0]?.value && p.tracks[2].segments.length > 0", 20_000)
     assert "with=verb_mrav%40off" in clip_page.page.url
-    assert clip_page.page.get_by_test_id("track-other-1").inner_text().startswith("verb_mrav · no sound")
+    assert clip_page.page.get_by_test_id("track-other-1").inner_text().split()[-2:] == ["no", "sound"]
     clip_page.page.keyboard.press(")")
     clip_page.page.wait_for_url("**segment=o1d*")
     chosen = clip_page.state("p.selected")
