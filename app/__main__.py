@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,18 @@ def serve(args: argparse.Namespace) -> int:
     stop_promptly()
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
-    App(Path(__file__).parent / "entry" / "main.py", routes=routes()).run(config=_settings(args))
+    script = Path(__file__).parent / "entry" / "main.py"
+    App(script, routes=routes(), lifespan=_warmed_up).run(config=_settings(args))
     return 0
+
+
+@asynccontextmanager
+async def _warmed_up(_app: Any) -> AsyncIterator[None]:
+    """A server that loads what it will need as soon as it listens."""
+    from app import context
+
+    context.warm_up()
+    yield
 
 
 def _parser() -> argparse.ArgumentParser:

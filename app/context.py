@@ -10,7 +10,6 @@ from pathlib import Path
 
 from app.detectors import DetectorCache
 from app.jobs import JobQueue
-from app.tracks.signal import prepare_signals
 from app.uploads import DEFAULT_LIMIT_BYTES, Uploads
 from mravff_core.workspace import Workspace
 
@@ -41,16 +40,19 @@ def start(folder: Path | str, *, device: str = "auto", upload_limit_bytes: int =
         JobQueue(),
         Uploads(workspace.cache_folder / "uploads", upload_limit_bytes),
     )
-    threading.Thread(target=_warm_up, args=(_current,), name="warm-up", daemon=True).start()
     return _current
 
 
+def warm_up() -> None:
+    """Begin what takes seconds once in a process, beside a server that listens already."""
+    threading.Thread(target=_warm_up, args=(context(),), name="warm-up", daemon=True).start()
+
+
 def _warm_up(app: AppContext) -> None:
-    """What takes seconds once in a process; nobody should wait for it."""
-    from mravff_core.media.spectrogram import warm_up
+    # Each is loaded when the page that is opened first comes to need it, while the browser loads the page.
+    from app.tracks.signal import prepare_signals
 
     app.detectors.prepare()
-    warm_up()
     importlib.import_module("app.pages.gates")
     importlib.import_module("app.comparing.answers").warm_up()
     # The page that is opened first comes first.

@@ -20,12 +20,10 @@ from app.exports import export_path
 from app.tracks.container import MEDIA_TYPE
 from app.tracks.gates import gates
 from app.tracks.segments import segments
-from app.tracks.signal import signal
 from app.uploads import UploadError
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
 from mravff_core.files import written_aside
-from mravff_core.media.thumbnails import thumbnail
 
 Handler = Callable[[AppContext, Request], Response]
 # Asked again every time, and answered with 304 where nothing has changed.
@@ -101,6 +99,8 @@ def _picture(app: AppContext, clip_id: str, time_s: float, folder: str, height: 
     video = app.workspace.video_path(clip_id)
     path = app.workspace.cache_folder / folder / f"{clip_id}.{video.stat().st_mtime_ns}.{time_s:.2f}.jpg"
     if not path.is_file():
+        from mravff_core.media.thumbnails import thumbnail
+
         picture = thumbnail(video, time_s, height=height)
         with written_aside(path) as aside:
             aside.write_bytes(picture)
@@ -117,11 +117,13 @@ def _tracks(app: AppContext, request: Request) -> Response:
         data = segments(app.workspace, clip_id, label_set=label_set, run=run or None, condition=condition)
         return _tagged(request, json.dumps(data, allow_nan=False).encode(), "application/json")
     if kind == "signal":
+        # Needs libraries of sound, which the server's start does not wait for; the same below.
+        from app.tracks.signal import signal
+
         return _tagged(request, signal(app.workspace, clip_id), MEDIA_TYPE)
     if kind == "gates":
         return _tagged(request, gates(app.workspace, clip_id, run=run, condition=condition), MEDIA_TYPE)
     if kind == "attention":
-        # Needs PyTorch, which the server's start does not wait for.
         from app.tracks.attention import attention
 
         level = _level(query.get("level", "0"))

@@ -24,7 +24,7 @@ import numpy as np
 from mravff_core.media.decode import VideoFrame, iter_audio, iter_frames
 from mravff_core.media.encoders import AudioEncoder, VisualEncoder
 from mravff_core.media.probe import probe
-from mravff_core.media.spectrogram import log_mel, warm_up
+from mravff_core.media.spectrogram import log_mel
 from mravff_core.media.thumbnails import thumbnail
 from mravff_core.media.transcode import to_browser_mp4
 from mravff_core.media.waveform import envelope
@@ -38,7 +38,6 @@ def main() -> None:
     parser.add_argument("video", nargs="?", type=Path, help="file to measure with; by default one is made")
     parser.add_argument("--long-minutes", type=float, default=10.0, help="length of the file for the memory rows")
     arguments = parser.parse_args()
-    warm_up()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         video = arguments.video or made_video(folder / "half_minute.mp4", 30.0)

@@ -11,7 +11,7 @@ from typing import Any
 from mravff_core.cli import common
 from mravff_core.errors import MravffError
 
-LIBRARIES = ("torch", "numpy", "pandas", "numba", "librosa", "av", "streamlit", "duckdb", "pyarrow", "lightning-fabric")
+LIBRARIES = ("torch", "numpy", "pandas", "numba", "av", "streamlit", "duckdb", "pyarrow", "lightning-fabric")
 
 
 def register(commands: common.Commands) -> None:

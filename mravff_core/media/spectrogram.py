@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mravff_core.media.mel import MelSettings, mel_columns, mel_frequencies, warm_up
+from mravff_core.media.mel import MelSettings, mel_columns, mel_frequencies
 from mravff_core.media.sound import iter_audio, watched
 
-__all__ = ["LogMel", "MelSettings", "log_mel", "log_mel_of", "warm_up"]
+__all__ = ["LogMel", "MelSettings", "log_mel", "log_mel_of"]
 
 Floats = NDArray[np.float32]
 # Power that counts as silence, as in librosa's `power_to_db`.
