@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -33,9 +34,16 @@ class DetectorCache:
         self._loaded: OrderedDict[tuple[str, int, int], Detector] = OrderedDict()
 
     def prepare(self) -> None:
-        """Load PyTorch and settle on a device."""
+        """Load PyTorch and settle on a device.
+
+        One core is left to the pages and to the browser that plays the video: threads of PyTorch
+        that wait for each other on a busy core make a detection of 30 ms last seconds.
+        """
+        import torch
+
         from mravff_core.model.checkpoints import choose_device
 
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
         self.device_name = str(choose_device(self._device))
 
     def get(self, run: str) -> Detector:

@@ -28,6 +28,8 @@ from mravff_core.files import written_aside
 Handler = Callable[[AppContext, Request], Response]
 # Asked again every time, and answered with 304 where nothing has changed.
 _REVALIDATE = {"Cache-Control": "no-cache"}
+# Addresses with a version never answer otherwise: a day without asking again.
+_KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
 _POSTER_HEIGHT, _FRAME_HEIGHT = 480, 90
 
 
@@ -79,7 +81,7 @@ def _video(app: AppContext, request: Request) -> Response:
 
 def _poster(app: AppContext, request: Request) -> Response:
     clip = app.workspace.clip(request.path_params["clip_id"])
-    return _picture(app, clip.clip_id, min(1.0, clip.duration_s / 2), "posters", _POSTER_HEIGHT)
+    return _picture(app, request, min(1.0, clip.duration_s / 2), "posters", _POSTER_HEIGHT)
 
 
 def _frame(app: AppContext, request: Request) -> Response:
@@ -91,11 +93,12 @@ def _frame(app: AppContext, request: Request) -> Response:
         raise ConfigError(f"time {text!r} is no number; expected seconds") from None
     if not 0 <= time_s <= clip.duration_s:
         raise ConfigError(f"time {text!r} lies outside the clip of {clip.duration_s:g} s")
-    return _picture(app, clip.clip_id, round(time_s, 2), "frames", _FRAME_HEIGHT)
+    return _picture(app, request, round(time_s, 2), "frames", _FRAME_HEIGHT)
 
 
-def _picture(app: AppContext, clip_id: str, time_s: float, folder: str, height: int) -> Response:
+def _picture(app: AppContext, request: Request, time_s: float, folder: str, height: int) -> Response:
     """One moment of a clip as JPEG, made once."""
+    clip_id = request.path_params["clip_id"]
     video = app.workspace.video_path(clip_id)
     path = app.workspace.cache_folder / folder / f"{clip_id}.{video.stat().st_mtime_ns}.{time_s:.2f}.jpg"
     if not path.is_file():
@@ -104,7 +107,7 @@ def _picture(app: AppContext, clip_id: str, time_s: float, folder: str, height: 
         picture = thumbnail(video, time_s, height=height)
         with written_aside(path) as aside:
             aside.write_bytes(picture)
-    return FileResponse(path, media_type="image/jpeg", headers=_REVALIDATE)
+    return FileResponse(path, media_type="image/jpeg", headers=_keeping(request))
 
 
 def _tracks(app: AppContext, request: Request) -> Response:
@@ -148,9 +151,13 @@ def _level(text: str) -> int:
     return int(text)
 
 
+def _keeping(request: Request) -> dict[str, str]:
+    return _KEPT if request.query_params.get("v") else _REVALIDATE
+
+
 def _tagged(request: Request, data: bytes, media_type: str) -> Response:
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {**_REVALIDATE, "ETag": tag}
+    headers = {**_keeping(request), "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(data, media_type=media_type, headers=headers)

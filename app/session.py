@@ -135,6 +135,6 @@ def _renew(name: str) -> None:
 
 
 def _still_there(view: View, workspace: Workspace) -> bool:
-    runs = {info.run for info in workspace.runs()}
     clips = set(workspace.clip_ids())
-    return (view.clip in clips if view.clip else not clips) and (view.run in runs if view.run else not runs)
+    there = workspace.has_run(view.run) if view.run else not workspace.runs()
+    return there and (view.clip in clips if view.clip else not clips)

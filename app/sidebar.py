@@ -34,8 +34,8 @@ _SOUNDS = {
 def show(app: AppContext, view: View) -> View:
     """Draw the sidebar. Returns: the view with what was chosen there."""
     with st.sidebar:
-        about(app)
         infos = {info.run: info for info in preferred(app.workspace.runs())}
+        about(app, len(infos))
         view = _choose_run(app, view, infos)
         info = infos.get(view.run or "")
         view = _choose_sound(app, view, info)
@@ -46,11 +46,12 @@ def show(app: AppContext, view: View) -> View:
     return view
 
 
-def about(app: AppContext) -> None:
-    """Which workspace this is."""
+def about(app: AppContext, runs: int | None = None) -> None:
+    """Which workspace this is. Args: runs: how many there are, where that is known."""
+    runs = len(app.workspace.runs()) if runs is None else runs
     clips = len(app.workspace.clips)
     st.markdown(f"**{plain(app.workspace.settings.name)}**", help=f"`{app.workspace.folder}`")
-    st.caption(f"{clips} clip{'s' * (clips != 1)} · {len(app.workspace.runs())} runs")
+    st.caption(f"{clips} clip{'s' * (clips != 1)} · {runs} runs")
 
 
 def run_title(info: RunInfo) -> str:

@@ -18,9 +18,9 @@ def video(clip_id: str) -> str:
     return f"{prefix()}/video/{quote(clip_id)}"
 
 
-def poster(clip_id: str) -> str:
-    """A picture of the clip."""
-    return f"{prefix()}/poster/{quote(clip_id)}"
+def poster(clip_id: str, version: str = "") -> str:
+    """A picture of the clip; with a version, which changes with the video, browsers keep it."""
+    return f"{prefix()}/poster/{quote(clip_id)}" + (f"?v={version}" if version else "")
 
 
 def frame(clip_id: str, time_s: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,9 +16,11 @@ from app.player import player
 from app.says_errors import says_errors
 from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
 from app.sides import Side, usual_side
-from app.sources import segments_source, sources
+from app.sources import likely_next, segments_source, sources, video_version
 from app.view import View, clips_in_order, preferred
 from mravff_core.workspace import Clip
+
+_BLINK_S = 0.3
 
 
 @says_errors
@@ -106,7 +109,13 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
     job = app.jobs.find(name)
     if job is None or job.state == "done":
         job = app.jobs.submit("detect", name, f"Detecting in {clip.clip_id}", _work(app, side, clip.clip_id))
-    _progress(app, job, name)
+    # A short clip takes no longer than a blink: nobody needs to see a bar for that.
+    drawn_s = time.monotonic()
+    while not job.ended and time.monotonic() - drawn_s < _BLINK_S:
+        time.sleep(0.02)
+    if job.state == "done" and run.has(side.audio, clip.clip_id):
+        return True
+    _progress(app, job, name, time.monotonic())
     return False
 
 
@@ -130,10 +139,11 @@ def _work(app: AppContext, side: Side, clip_id: str) -> Callable[[Job], int]:
 
 
 @st.fragment(run_every=0.4)
-def _progress(app: AppContext, job: Job, name: str) -> None:
-    if job.state == "done":
+def _progress(app: AppContext, job: Job, name: str, drawn_s: float) -> None:
+    # Never in the very run that draws it first: the browser would get the rest of another page.
+    if job.state == "done" and time.monotonic() - drawn_s > _BLINK_S:
         st.rerun()
-    elif job.ended:
+    elif job.ended and job.state != "done":
         words, button = st.columns([8, 1], vertical_alignment="center")
         words.error(job.error or "Detection was stopped.", icon=":material/error:")
         if button.button("Try again", key=f"again {name}"):
@@ -147,7 +157,7 @@ def _progress(app: AppContext, job: Job, name: str) -> None:
 
 
 def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list[Side]) -> View:
-    infos = {info.run: info for info in app.workspace.runs()}
+    info = app.workspace.run(view.run).info if view.run else None
     names = app.workspace.label_sets.get(view.label_set, ())
     sent = jump()
     state = player(
@@ -159,9 +169,9 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 "frames_per_second": clip.frames_per_second,
                 "has_audio": clip.has_audio,
                 "video_url": urls.video(clip.clip_id) if clip.path else None,
-                "poster_url": urls.poster(clip.clip_id) if clip.path else None,
+                "poster_url": urls.poster(clip.clip_id, video_version(app.workspace, clip.clip_id)) if clip.path else None,
             },
-            "sources": sources(app.workspace, view, infos.get(view.run or ""), predicted=predicted),
+            "sources": sources(app.workspace, view, info, predicted=predicted),
             "view": {
                 "threshold": view.threshold,
                 "hidden_labels": [
@@ -180,6 +190,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 }
                 for side in beside
             ],
+            "next": likely_next(app.workspace, view, info),
         },
         key="player",
         on_beside=lambda: _toggle_beside(app, view),

@@ -78,11 +78,21 @@ class OtherRow(TypedDict):
     segments_url: str
 
 
+class LikelyClip(TypedDict):
+    """Addresses of a clip that may be shown next; `others` are those of rows beside."""
+
+    sources: dict[str, str | None]
+    others: list[str]
+    video_url: str | None
+    poster_url: str | None
+
+
 class PlayerData(TypedDict):
     """Everything the player needs.
 
     `sources` are addresses of track data by kind, None for none. `others` are rows beside the
     first one, which is then called `name`; all rows share label set, threshold and classes.
+    `next` are clips that are fetched beforehand, when nothing else is under way.
     """
 
     clip: PlayerClip
@@ -90,6 +100,7 @@ class PlayerData(TypedDict):
     view: PlayerView
     others: NotRequired[list[OtherRow]]
     name: NotRequired[str]
+    next: NotRequired[list[LikelyClip]]
 
 
 @dataclass(frozen=True)

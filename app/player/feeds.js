@@ -40,8 +40,12 @@ export class Feeds {
   }
 
   pointAttention() {
-    const level = this.fellBack ? 0 : this.level;
-    this.sources.attention.point(this.attentionUrl ? `${this.attentionUrl}&level=${level}` : null);
+    this.sources.attention.point(this.attentionAt(this.attentionUrl));
+  }
+
+  /** Where attention of the level wanted is fetched from. @param {string|null} url of any level */
+  attentionAt(url) {
+    return url ? `${url}&level=${this.fellBack ? 0 : this.level}` : null;
   }
 
   changed(name) {

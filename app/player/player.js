@@ -10,6 +10,7 @@ import { listenToKeys } from "./keys.js";
 import { fitPicture } from "./layout.js";
 import { Others } from "./others.js";
 import { Playback } from "./playback.js";
+import { Prefetch } from "./prefetch.js";
 import { Reporter } from "./reporter.js";
 import { readSettings, writeSettings } from "./settings.js";
 import { Stage } from "./stage.js";
@@ -31,6 +32,7 @@ export class Player {
     this.details = new Details(this);
     this.help = new Help();
     this.others = new Others(this, () => this.onFeed("others"));
+    this.prefetch = new Prefetch(() => this.root.dataset.painted === "true");
     Object.assign(this, makeTracks(this));
     this.stage = new Stage(tracksInOrder(this), this);
     this.reporter = new Reporter(() => this.moment());
@@ -137,9 +139,18 @@ export class Player {
     this.dropForeign(newClip, data);
     this.pointOthers(data);
     this.feeds.point(data.sources);
+    this.prefetch.point((data.next ?? []).flatMap((clip) => this.addressesOf(clip)));
+    this.prefetch.go();
     if (newClip || data.view.jump !== this.jump) this.follow(data.view);
     this.refresh();
     if (newClip) this.relayout();
+  }
+
+  /** What a clip will be fetched by, the quickest first. */
+  addressesOf({ sources, others, poster_url, video_url }) {
+    const { attention, ...simple } = sources;
+    const urls = [...Object.values(simple), this.feeds.attentionAt(attention), ...others, poster_url];
+    return [...urls.map((url) => ({ url, partly: false })), { url: video_url, partly: true }];
   }
 
   openClip() {
@@ -360,7 +371,9 @@ export class Player {
   notePainted() {
     if (this.root.dataset.painted === "true") return;
     const drawn = this.stage.frame && !this.stage.scheduled;
-    if (drawn && !this.feeds.waiting && !this.others.waiting && this.playback.settled) this.root.dataset.painted = "true";
+    if (!drawn || this.feeds.waiting || this.others.waiting || !this.playback.settled) return;
+    this.root.dataset.painted = "true";
+    this.prefetch.go();
   }
 
   // --- the page ---------------------------------------------------------------------
@@ -378,6 +391,7 @@ export class Player {
     for (const close of this.closers) close();
     this.feeds.close();
     this.others.close();
+    this.prefetch.close();
     this.stage.close();
     this.playback.close();
     this.root.remove();

@@ -80,6 +80,8 @@ class Workspace:
             )
         self._read_settings()
         self._tables: dict[Path, tuple[int, pd.DataFrame]] = {}
+        # The table of clips, and its clips by id.
+        self._known_clips: tuple[pd.DataFrame, dict[str, Clip]] | None = None
 
     @classmethod
     def create(
@@ -129,10 +131,15 @@ class Workspace:
 
     def clip(self, clip_id: str) -> Clip:
         """One clip. Raises: WorkspaceError if the workspace has no such clip."""
-        row = self.clips[self.clips["clip_id"] == clip_id]
-        if row.empty:
-            raise WorkspaceError(f"{self.folder}: has no clip {clip_id!r}; it has {len(self.clips)} others")
-        return Clip(**{name: _plain(row.iloc[0][name]) for name in CLIP_COLUMNS})
+        table = self.clips
+        if self._known_clips is None or self._known_clips[0] is not table:
+            rows = table[list(CLIP_COLUMNS)].to_dict("records")
+            clips = {str(row["clip_id"]): Clip(**{str(name): _plain(row[name]) for name in row}) for row in rows}
+            self._known_clips = (table, clips)
+        clip = self._known_clips[1].get(clip_id)
+        if clip is None:
+            raise WorkspaceError(f"{self.folder}: has no clip {clip_id!r}; it has {len(table)} others")
+        return clip
 
     def clip_ids(self, split: str | None = None) -> list[str]:
         """Ids of all clips, or of one split, in order."""
@@ -312,10 +319,15 @@ class Workspace:
         folders = sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
         return [Run(folder).info for folder in folders]
 
+    def has_run(self, name: str) -> bool:
+        """Whether there is a run of that name."""
+        folder = self.runs_folder / name
+        return folder.parent == self.runs_folder and Run.is_run(folder)
+
     def run(self, name: str) -> Run:
         """One run. Raises: WorkspaceError if there is none of that name."""
         folder = self.runs_folder / name
-        if folder.parent != self.runs_folder or not Run.is_run(folder):
+        if not self.has_run(name):
             known = ", ".join(info.run for info in self.runs()) or "none"
             raise WorkspaceError(f"{self.folder}: has no run {name!r}; it has {known}")
         return Run(folder)
@@ -338,7 +350,10 @@ class Workspace:
 
     def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         path = self.folder / name
-        changed = path.stat().st_mtime_ns if path.is_file() else -1
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            changed = -1
         known = self._tables.get(path)
         if known is None or known[0] != changed:
             known = self._tables[path] = (changed, read_table(path, columns))

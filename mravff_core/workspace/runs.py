@@ -221,7 +221,11 @@ class Run:
 
     def has(self, condition: AudioCondition | str, clip_id: str) -> bool:
         """Whether a clip's predictions are stored."""
-        return clip_id in self.predicted_clips(condition)
+        folder = self.predictions_folder(condition)
+        if (folder / "parts" / f"{clip_id}.detections.parquet").is_file():
+            return True
+        merged = folder / "clips.parquet"
+        return merged.is_file() and clip_id in _merged_clips(merged, merged.stat().st_mtime_ns)
 
     def store(
         self,
@@ -242,7 +246,7 @@ class Run:
         """
         condition = AudioCondition.parse(condition)
         folder = self.predictions_folder(condition)
-        if clip_id in self.predicted_clips(condition):
+        if self.has(condition, clip_id):
             self.forget(condition, [clip_id])
         folder.mkdir(parents=True, exist_ok=True)
         with written_aside(folder / "condition.txt") as aside:

@@ -58,6 +58,13 @@ def test_track_data_is_tagged_and_not_sent_twice(client: TestClient, kind: str) 
     assert again.status_code == 304 and again.content == b""
 
 
+def test_browsers_keep_what_has_a_version_and_ask_again_for_the_rest(client: TestClient) -> None:
+    for path in ("tracks/clip_0/signal", "tracks/clip_0/segments", "poster/clip_0"):
+        assert "immutable" in client.get(f"/av/{path}?v=1").headers["cache-control"]
+        assert client.get(f"/av/{path}").headers["cache-control"] == "no-cache"
+    assert client.get("/av/tracks/gone/signal?v=1").headers["cache-control"] == "no-store"
+
+
 def test_segments_come_as_json(client: TestClient) -> None:
     data = client.get("/av/tracks/clip_0/segments?run=verb_mrav&audio=on&labels=verb").json()
     assert data["truth"] and data["detections"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.sides import Side, usual_side
+from app.sources import likely_next, sources
 from app.view import View
 from mravff_core import AudioCondition, Workspace
 from tests.small_workspace import VERBS, small_workspace
@@ -70,7 +72,7 @@ def test_without_an_address_the_run_that_listens_is_shown(workspace: Workspace) 
         ({"classes": "fly"}, "class 'fly'"),
         ({"with": "gone@off"}, "the run 'gone' beside the first"),
         ({"with": "verb_visual@loud"}, "second side that is not there"),
-        ({"with": "@off"}, "is not known"),
+        ({"with": "@off"}, "side '@off' is not known"),
     ],
 )
 def test_an_address_that_does_not_fit_is_repaired_with_a_word(
@@ -109,3 +111,17 @@ def test_at_most_three_rows_stand_beside_the_first(workspace: Workspace) -> None
     text = ",".join(f"verb_mrav@noise:{decibels}" for decibels in range(5))
     view, complaints = View.from_query({"with": text, "run": "verb_visual"}, workspace)
     assert len(view.others) == 3 and "asks for 5" in complaints[0]
+
+
+def test_the_clips_beside_are_named_beforehand_where_they_are_detected_in(workspace: Workspace) -> None:
+    info = workspace.run("verb_mrav").info
+    view = View("clip_1", "verb_mrav", "verb")
+    assert likely_next(workspace, view, info) == [], "nothing is stored yet"
+    for clip_id in ("clip_0", "clip_2"):
+        workspace.run("verb_mrav").store(
+            "on", clip_id, pd.DataFrame(columns=["start_s", "end_s", "label", "score"]), []
+        )
+    following, before = likely_next(workspace, view, info)
+    assert following["sources"] == sources(workspace, replace(view, clip="clip_2"), info, predicted=True)
+    assert before["video_url"] == "/av/video/clip_0"
+    workspace.run("verb_mrav").forget("on", ["clip_0", "clip_2"])

@@ -401,3 +401,32 @@ def test_its_state_is_there_to_be_read(painted: Stand) -> None:
     assert state["clip_id"] == "one" and state["painted"] is True and state["playing"] is False
     assert [state["start_s"], state["end_s"]] == [0, 8]
     assert painted.state("p.lastDrawMs > 0 && p.video instanceof HTMLVideoElement && p.timeline.span_s === 8")
+
+
+def test_the_clips_beside_are_fetched_beforehand_once_and_in_peace(
+    stand: Stand, data: dict[str, Any], site: Site, silent_video: bytes
+) -> None:
+    following = site.add_clip("two", silent_video, 3.0, truth=2, detections=3, sound=False)
+    data["next"] = [
+        {
+            "sources": following["sources"],
+            "others": [],
+            "video_url": following["clip"]["video_url"],
+            "poster_url": None,
+        }
+    ]
+    stand.open(data)
+    stand.page.wait_for_function(
+        "performance.getEntriesByType('resource').filter((e) => e.name.includes('/data/two/')).length === 3"
+    )
+    painted_with = [path for path in site.requests if path.startswith("/data/one/")]
+    first = site.requests.index(next(path for path in site.requests if path.startswith("/data/two/")))
+    assert all(site.requests.index(path) < first for path in painted_with), "what is wanted now comes first"
+    assert [path.split("?")[0] for path in site.asked("/data/two/")] == [
+        "/data/two/segments",
+        "/data/two/signal",
+        "/data/two/video",
+    ]
+    stand.show(data)
+    stand.page.wait_for_timeout(150)
+    assert len(site.asked("/data/two/")) == 3
