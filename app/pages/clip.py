@@ -169,7 +169,9 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 "frames_per_second": clip.frames_per_second,
                 "has_audio": clip.has_audio,
                 "video_url": urls.video(clip.clip_id) if clip.path else None,
-                "poster_url": urls.poster(clip.clip_id, video_version(app.workspace, clip.clip_id)) if clip.path else None,
+                "poster_url": urls.poster(clip.clip_id, video_version(app.workspace, clip.clip_id))
+                if clip.path
+                else None,
             },
             "sources": sources(app.workspace, view, info, predicted=predicted),
             "view": {
