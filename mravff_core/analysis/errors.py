@@ -147,8 +147,8 @@ def analyse_errors(
     )
     for table in (truth, found):
         table["place"] = table.groupby("clip_id").cumcount()
-    labels = workspace.label_sets[label_set]
-    return ErrorAnalysis(side, label_set, labels, tuple(clip_ids), diagnosis, truth, found)
+    labels = workspace.class_names(label_set)
+    return ErrorAnalysis(side, label_set, tuple(labels), tuple(clip_ids), diagnosis, truth, found)
 
 
 def confusions(detections: pd.DataFrame) -> pd.DataFrame:

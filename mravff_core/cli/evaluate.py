@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.analysis.side import Side
     from mravff_core.errors import ConfigError
     from mravff_core.inference.evaluate_run import Scored, evaluate_run
+    from mravff_core.segments import ACTION
 
     if bool(args.verb_run) != bool(args.noun_run):
         raise ConfigError("--verb-run and --noun-run go together: actions are made of both")
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     against = None
     if args.against:
         side = Side.parse(args.against)
-        against = Scored(side.run, side.audio, args.labels)
+        against = Scored(side.run, side.audio, ACTION if args.verb_run else args.labels)
     documents = []
     for name in names:
         with common.progress_bar(f"Evaluating {name}") as progress:
@@ -65,21 +66,35 @@ def run(args: argparse.Namespace) -> None:
                     noun_run=args.noun_run,
                     resamples=args.resamples,
                     against=against,
+                    store=not args.clips,
                     device=args.device,
                     progress=progress,
                 )
             )
     if args.csv:
-        rows = [
-            {"run": doc["run"], "audio": doc["audio"], doc["label_set"]: name, "average_precision": value}
-            for doc in documents
-            for name, value in doc["per_class"].items()
-        ]
-        common.write_csv(args, pd.DataFrame(rows))
+        common.write_csv(args, pd.DataFrame([row for doc in documents for row in _class_rows(doc)]))
     if args.json:
         common.print_json(documents)
     elif not args.csv:
         common.print_table([_row(doc) for doc in documents], empty="the workspace has no run; make one with train")
+
+
+def _class_rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a class: its average precision, with interval and paired difference where there are any."""
+    intervals = document.get("intervals", {}).get("per_class", {})
+    differences = document.get("difference", {}).get("per_class", {})
+    rows = []
+    for name, value in document["per_class"].items():
+        row = {"run": document["run"], "audio": document["audio"], document["label_set"]: name}
+        row["average_precision"] = value
+        if name in intervals:
+            row["low"], row["high"] = intervals[name]
+        if name in differences:
+            found = differences[name]
+            row |= {"against": found["b"], "difference": found["difference"], "difference_low": found["low"]}
+            row |= {"difference_high": found["high"], "p": found["p"], "q": found["q"]}
+        rows.append(row)
+    return rows
 
 
 def _row(document: dict[str, Any]) -> dict[str, Any]:
@@ -92,4 +107,5 @@ def _row(document: dict[str, Any]) -> dict[str, Any]:
         found = document["difference"]
         words = common.interval(found["value"], found["low"], found["high"])
         row[f"minus {found['against']} ({found['audio']})"] = words
+        row["p"] = found["p"]
     return row

@@ -72,26 +72,34 @@ def evaluate_run(
     noun_run: str = "",
     resamples: int = 0,
     against: Scored | None = None,
+    store: bool | None = None,
     device: str = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Mean average precision and recall of one run, predicting first where predictions are missing.
 
-    Only clips with true segments count. The result is also written to `metrics.json` beside
-    the predictions when all of them were scored.
+    Only clips with true segments count. The result is also written beside the run's predictions, to
+    `metrics.json`, to `metrics.<label set>.json` for another label set than its first, and to
+    `metrics.action.<noun run>.json` for the actions of two runs.
 
     Args:
         label_set, noun_run: as of `Scored`.
         resamples: draws of clips for 95 % intervals; 0 for none.
-        against: what this run is compared with, on the same clips.
+        against: what this run is compared with, on the same clips; of the same label set.
+        store: whether to write the result; None to do so if all clips were scored.
     Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `segments`, `average`, `per_threshold`,
         `per_class` (average over thresholds by class name) and `recall` (at 1 and 5 times the true
-        segments, by threshold), all in [0, 1]; with resamples `intervals` of the average and by
-        class; with `against` the paired `difference`.
-    Raises: WorkspaceError if no chosen clip has true segments, and what `predict` raises.
+        segments, by threshold), all in [0, 1]; with resamples `intervals` of the average, by
+        threshold and by class; with `against` the paired `difference`, the same way.
+    Raises: WorkspaceError if no chosen clip has true segments or both sides differ in label set, and
+        what `predict` raises.
     """
     scored = Scored(run_name, AudioCondition.parse(condition), label_set, noun_run)
     labels = scored.labels(workspace)
+    if against is not None and against.labels(workspace) != labels:
+        raise WorkspaceError(
+            f"{scored} finds {labels}, {against} finds {against.labels(workspace)}: nothing to compare"
+        )
     truth = workspace.truth(labels, clip_ids)
     scored_clips = sorted(set(truth["clip_id"]))
     if not scored_clips:
@@ -126,28 +134,29 @@ def evaluate_run(
     }
     if resamples:
         intervals = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
-        low_high = intervals.per_class.loc[classes, ["low", "high"]].to_numpy().tolist()
         document["intervals"] = {
             "resamples": resamples,
             "average": [intervals.average.low, intervals.average.high],
-            "per_class": {name: _plain(ends) for name, ends in zip(names, low_high, strict=True)},
+            "per_threshold": _ends(intervals.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
+            "per_class": _ends(intervals.per_class, names),
         }
     if against is not None:
         other = against.detections(workspace, scored_clips)
-        paired = paired_bootstrap(
-            truth, found, other, tiou_thresholds, protocol=protocol, resamples=resamples or 1000
-        ).average
+        paired = paired_bootstrap(truth, found, other, tiou_thresholds, protocol=protocol, resamples=resamples or 1000)
         document["difference"] = {
             "against": str(against),
             "audio": str(against.audio),
-            "value": paired.value,
-            "low": paired.low,
-            "high": paired.high,
-            "p": paired.p,
+            "value": paired.average.value,
+            "low": paired.average.low,
+            "high": paired.average.high,
+            "p": paired.average.p,
+            "per_threshold": _records(paired.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
+            "per_class": _records(paired.per_class, names),
         }
-    if clip_ids is None and not noun_run:
-        name = "metrics.json" if labels == workspace.run(run_name).label_sets[0] else f"metrics.{labels}.json"
-        write_json(workspace.run(run_name).predictions_folder(scored.audio) / name, document)
+    if store or (store is None and clip_ids is None):
+        first = labels == workspace.run(run_name).label_sets[0]
+        parts = ["metrics", *([] if first else [labels]), *filter(None, [noun_run]), "json"]
+        write_json(workspace.run(run_name).predictions_folder(scored.audio) / ".".join(parts), document)
     return document
 
 
@@ -158,6 +167,12 @@ def _stored(
     return pd.DataFrame(columns=_COLUMNS) if found is None else found
 
 
-def _plain(ends: Sequence[float]) -> list[float | None]:
-    """Ends of an interval as JSON holds them: none where there is no interval."""
-    return [None if value != value else float(value) for value in ends]
+def _ends(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[float | None]]:
+    """Ends of intervals by name as JSON holds them: none where there is no interval."""
+    return {name: [row["low"], row["high"]] for name, row in _records(table, names).items()}
+
+
+def _records(table: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Rows by name; what is not a number becomes None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return {name: {str(key): value for key, value in row.items()} for name, row in zip(names, rows, strict=True)}

@@ -247,11 +247,13 @@ class Workspace:
         table.insert(list(SEGMENT_KEYS).index("end_s") + 1, "label", label)
         return table.reset_index(drop=True)
 
-    def class_names(self, label_set: str, labels: Iterable[int]) -> list[str]:
-        """Names of some classes; an action's is its verb and its noun."""
+    def class_names(self, label_set: str, labels: Iterable[int] | None = None) -> list[str]:
+        """Names of some classes, or of all in order; an action's is its verb and its noun."""
         if label_set != ACTION:
-            return [self.label_sets[label_set][label] for label in labels]
+            names = self.label_sets[label_set]
+            return list(names) if labels is None else [names[label] for label in labels]
         verbs, nouns = self.label_sets["verb"], self.label_sets["noun"]
+        labels = range(len(verbs) * len(nouns)) if labels is None else labels
         return [f"{verbs[label // len(nouns)]} {nouns[label % len(nouns)]}" for label in labels]
 
     @property

@@ -45,14 +45,28 @@ def test_evaluate_prints_precision_intervals_and_the_paired_difference(
     low, high = document["intervals"]["average"]
     assert low <= document["average"] <= high
     assert set(document["recall"]) == {"1", "5"}
+    assert set(document["difference"]["per_class"]) == set(document["per_class"])
+    assert set(document["intervals"]["per_threshold"]) == {f"{tiou:g}" for tiou in TIOU}
     stored = workspace.run("verb_mrav").predictions_folder("on") / "metrics.json"
     assert json.loads(stored.read_text(encoding="utf-8")) == document
     assert "minus verb_visual (on)" in printed(capsys, workspace, "evaluate", *options[:-1])
+    lines = printed(capsys, workspace, "evaluate", *options[:-1], "--csv").splitlines()
+    assert lines[0].endswith("difference,difference_low,difference_high,p,q") and len(lines) == 4
+
+
+def test_what_is_stored_is_of_whole_splits_only(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = workspace.run("verb_visual").predictions_folder("on") / "metrics.json"
+    printed(capsys, workspace, "evaluate", "--run", "verb_visual", "--clips", "clip_0")
+    assert not stored.exists()
+    printed(capsys, workspace, "evaluate", "--run", "verb_visual", "--split", "validation")
+    assert json.loads(stored.read_text(encoding="utf-8"))["clips"] == 3
 
 
 def test_actions_need_both_runs_and_name_both_classes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--workspace", str(workspace.folder), "--verb-run", "verb_mrav"]) == 2
     assert "--verb-run and --noun-run go together" in capsys.readouterr().err
+    assert main(["evaluate", "--workspace", str(workspace.folder), "--run", "verb_mrav", "--labels", "noun"]) == 2
+    assert "run 'verb_mrav' finds verb, not noun" in capsys.readouterr().err
     actions = workspace.truth("action")
     nouns = workspace.label_sets["noun"]
     assert (actions["label"] // len(nouns)).tolist() == workspace.truth("verb")["label"].tolist()
