@@ -5,6 +5,9 @@ const TILE = 2048; // columns of a bitmap; far below the 8192 that browsers acce
 const POOL = 4; // columns that become one at the next coarser resolution
 const KEEP = 96; // bitmaps held at once
 
+const whenIdle = window.requestIdleCallback?.bind(window) ??
+  ((work) => setTimeout(() => work({ timeRemaining: () => 5 }), 50));
+
 function pool(values, rows, columns) {
   const narrow = Math.ceil(columns / POOL);
   const result = new Uint8Array(rows * narrow);
@@ -32,6 +35,18 @@ export class TilePyramid {
       this.levels.push(last);
     }
     if (columns > 0) this.tile(this.levels.length - 1, 0);
+    this.paintAhead();
+  }
+
+  /** Colour the bitmaps of finer levels while nothing else is to do, so that no zoom has to wait for them. */
+  paintAhead() {
+    const waiting = this.levels.flatMap(({ columns }, level) =>
+      Array.from({ length: Math.ceil(columns / TILE) }, (_, index) => [level, index])).reverse().slice(0, KEEP);
+    const work = (deadline) => {
+      while (waiting.length && deadline.timeRemaining() > 3) this.tile(...waiting.shift());
+      if (waiting.length) whenIdle(work);
+    };
+    whenIdle(work);
   }
 
   tile(level, index) {

@@ -187,6 +187,34 @@ def test_ctrl_and_wheel_zoom_about_the_pointer_and_a_plain_wheel_scrolls(painted
     assert painted.page.evaluate("window.scrollY") == 0
 
 
+def test_two_fingers_zoom_about_what_lies_between_them(painted: Stand) -> None:
+    """And neither seek nor select, however short the touch."""
+    touch = painted.page.context.new_cdp_session(painted.page)
+    x, y = painted.point(4.0, "waveform")
+
+    def fingers(kind: str, apart: float) -> None:
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points if apart else []})
+
+    fingers("touchStart", 40)
+    for apart in (50, 60, 70, 80):
+        fingers("touchMove", apart)
+    painted.wait("p.timeline.span_s < 5")
+    assert painted.state("p.timeline.span_s") == pytest.approx(4.0, rel=0.15)
+    middle = painted.state(
+        f"p.timeline.toTime({x - painted.get('stage').bounding_box()['x'] - 132}, p.stage.frameWidth)"
+    )
+    assert middle == pytest.approx(4.0, abs=0.1), "what lay between the fingers stays there"
+    fingers("touchEnd", 0)
+    painted.page.wait_for_timeout(400)
+    assert painted.state("[p.time_s, p.selected]") == [0, None]
+    assert painted.page.evaluate("window.told") == []
+
+
+def test_bitmaps_of_finer_levels_are_painted_ahead(painted: Stand) -> None:
+    painted.wait("p.melTrack.pyramid.levels.every((l, n) => p.melTrack.pyramid.tiles.has(n * 1e6))")
+
+
 def test_dragging_pans_without_seeking(painted: Stand) -> None:
     painted.state("p.timeline.show(2, 4)")
     painted.page.wait_for_timeout(50)
