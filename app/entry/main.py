@@ -32,6 +32,7 @@ def main() -> None:
         "clip": _page("clip", "Clip", "movie", default=True),
         "gates": _page("gates", "Gates", "tune", charts=True),
         "compare": _page("compare", "Compare", "compare_arrows", charts=True),
+        "explain": _page("explain", "Explain", "psychology_alt", charts=True),
         "errors": _page("errors", "Errors", "troubleshoot", charts=True),
         "report": _page("report", "Report", "summarize"),
         "add": _page("add", "Add", "add_circle"),

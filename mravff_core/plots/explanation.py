@@ -6,13 +6,14 @@ point down or left and are hatched, so that no colour is needed to tell them apa
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from mravff_core.analysis.attention_map import AttentionMap
 from mravff_core.analysis.attribution import Attribution
 from mravff_core.plots.theme import Theme, styled
 
@@ -60,6 +61,95 @@ def level_bars(attribution: Attribution, theme: Theme) -> go.Figure:
     _add_levels(figure, attribution, theme)
     figure.update_xaxes(title=f"change of the {attribution.quantity}", zeroline=True)
     return styled(figure, theme, height=60 + 44 * max(1, len(attribution.levels)))
+
+
+def attention_figure(found: AttentionMap, theme: Theme, *, time_s: float) -> go.Figure:
+    """Attention weights over time, with a cross at the explained moment."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=found.weights,
+            x=found.times_s,
+            y=found.sounds_s,
+            colorscale="Cividis",
+            zmin=0,
+            colorbar={"title": "weight", "thickness": 12},
+            hovertemplate="step at %{x:.2f} s, sound %{y:+.2f} s: %{z:.3f}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=time_s, line={"color": theme.bad, "width": 1.5})
+    figure.add_hline(y=0.0 if found.is_local else time_s, line={"color": theme.bad, "width": 1.5, "dash": "dot"})
+    words = "sound earlier (−) or later (+), s" if found.is_local else "sound at, s"
+    figure.update_yaxes(title=words)
+    figure.update_xaxes(title="seconds")
+    return styled(figure, theme, height=260)
+
+
+def spectrogram_figure(
+    decibels: NDArray[Any],
+    times_s: NDArray[np.floating],
+    frequencies_hz: NDArray[Any],
+    attribution: Attribution,
+    theme: Theme,
+    *,
+    start_s: float,
+    end_s: float,
+) -> go.Figure:
+    """Mel spectrogram, darkened where the audio attribution is small; a curve above says how large it is.
+
+    Args:
+        decibels: [bands, columns].
+        times_s, frequencies_hz: of columns and bands.
+        start_s, end_s: of the detection.
+    """
+    strength = np.interp(times_s, attribution.times_s, np.abs(attribution.gradients.audio))
+    strength = strength / max(float(strength.max()), 1e-12)
+    low, high = -80.0, 10.0
+    shares = np.clip((decibels - low) / (high - low), 0.0, 1.0) * (0.3 + 0.7 * strength[None])
+    figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.25, 0.75])
+    line = go.Scatter(
+        x=times_s, y=strength, mode="lines", line={"color": theme.ink, "width": 1.2}, fill="tozeroy", name="strength"
+    )
+    figure.add_trace(line, row=1, col=1)
+    bands = np.arange(len(frequencies_hz))
+    heat = go.Heatmap(z=shares, x=times_s, y=bands, colorscale="Magma", showscale=False, zmin=0, zmax=1)
+    figure.add_trace(heat, row=2, col=1)
+    ticks = bands[:: max(1, len(bands) // 5)]
+    words = [f"{frequencies_hz[band]:.0f} Hz" for band in ticks]
+    figure.update_yaxes(tickvals=ticks, ticktext=words, row=2, col=1)
+    figure.update_yaxes(showticklabels=False, row=1, col=1)
+    for edge_s in (start_s, end_s):
+        figure.add_vline(x=edge_s, line={"color": theme.colours[0], "width": 1.5, "dash": "dash"})
+    figure.update_xaxes(title="seconds", range=_span(attribution), row=2, col=1)
+    return styled(figure, theme, height=260, legend=False)
+
+
+def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float], theme: Theme) -> go.Figure:
+    """Audio shares of every class as boxes, its mean gate as a diamond, what sound is worth as text.
+
+    Args:
+        classes: `name`, `shares`, `gate`, `needs_sound`, as stored checks hold them.
+        effects: AP with sound minus AP without, by class, where known.
+    """
+    ordered = sorted(classes, key=lambda one: float(np.median(one["shares"])))
+    figure = go.Figure()
+    for one in ordered:
+        worth = effects.get(one["name"])
+        told = one["name"] + (f" (ΔAP {100 * worth:+.0f})" if worth is not None else "")
+        colour = theme.colours[_AUDIO] if one["needs_sound"] else theme.faint
+        figure.add_trace(
+            go.Box(x=one["shares"], y=[told] * len(one["shares"]), orientation="h", line={"color": colour}, name=told)
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=[one["gate"]],
+                y=[told],
+                mode="markers",
+                marker={"symbol": "diamond-open", "size": 10, "color": theme.ink, "line": {"width": 2}},
+                hovertemplate="mean gate %{x:.2f}<extra></extra>",
+            )
+        )
+    figure.update_xaxes(title="audio share (box) and gate (diamond)", range=[0, 1])
+    return styled(figure, theme, height=80 + 26 * len(ordered), legend=False)
 
 
 def explanation_figure(

@@ -1,0 +1,237 @@
+"""The Explain page: which sound and which pictures one detection rests on, and how far to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from app import sidebar
+from app.charts import chart, theme
+from app.context import AppContext, context
+from app.jobs import Job
+from app.page_state import PageState, open_page
+from app.pages.explain_checks import show_checks, warn
+from app.pages.explain_panels import show_attention, show_frames, show_listening, show_spectrogram
+from app.run_choice import choose_shared_run
+from app.says_errors import says_errors
+from app.view import clips_in_order, preferred
+from app.work import offer, result_of
+from mravff_core.analysis.explain_run import Explanation, Question, explain_detection
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.plots.explanation import attribution_over_time, baseline_words, level_bars, modality_bars
+from mravff_core.workspace import RunInfo
+
+_QUANTITIES = {"logit": "Class score (logit)", "probability": "Probability", "start": "Start", "end": "End"}
+_SOUNDS = {"silence": "Digital silence", "mean": "Mean of the clip"}
+_SIGHTS = {"mean": "Mean of the clip", "frozen": "A still picture"}
+_MOST_LISTED = 50
+
+
+@dataclass(frozen=True)
+class ExplainChoices:
+    """Names are those of the address.
+
+    Attributes:
+        run, audio, labels, clip, n: which detection; `n` is its number in the clip, 0 the best.
+        what: quantity that is explained.
+        sound, sight: baselines.
+        level, head: whose attention is shown; -1 for the point's level and the mean over heads.
+    """
+
+    run: str = ""
+    audio: str = "on"
+    labels: str = ""
+    clip: str = ""
+    n: int = 0
+    what: str = "logit"
+    sound: str = "silence"
+    sight: str = "mean"
+    level: int = -1
+    head: int = -1
+
+
+State = PageState[ExplainChoices]
+
+
+@says_errors
+def show() -> None:
+    """Draw the page."""
+    app = context()
+    state = open_page("explain", ExplainChoices)
+    with st.sidebar:
+        sidebar.about(app)
+    infos = [info for info in preferred(app.workspace.runs()) if info.has_detector]
+    clips = clips_in_order(app.workspace)
+    if not infos or not clips:
+        st.subheader("Nothing to explain yet", anchor=False)
+        st.write("Explanations need clips and a detector: make the demo kitchen with `python -m mravff_core demo`.")
+        return
+    with st.sidebar:
+        info = _choose_source(app, state, infos)
+    state.keep()
+    detections = _detections(app, state, info, clips)
+    state.keep()
+    if detections is None:
+        return
+    _choose_detection(state, info, app, detections)
+    state.keep()
+    explanation = _explained(app, state)
+    if explanation is not None:
+        _show(app, state, explanation)
+    show_checks(app, info)
+    state.keep()
+
+
+def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunInfo:
+    by_name = {info.run: info for info in infos}
+    info = by_name[choose_shared_run(app, state, "run", infos)]
+    if len(info.label_sets) > 1:
+        state.select("labels", "Classes", list(info.label_sets))
+    elif state.choices.labels:
+        state.change(labels="")
+    state.select("audio", "Sound", list(info.conditions) or ["on"], help="What the detector heard.")
+    state.select("what", "Explain", _QUANTITIES, help="Which number of the detection.")
+    state.select("sound", "Compare sound with", _SOUNDS)
+    state.select("sight", "Compare sight with", _SIGHTS)
+    return info
+
+
+def _detections(app: AppContext, state: State, info: RunInfo, clips: list[str]) -> pd.DataFrame | None:
+    titles = dict(zip(app.workspace.clips["clip_id"], app.workspace.clips["title"], strict=True))
+    left, _ = st.columns([5, 7])
+    with left:
+        state.select("clip", "Clip", {clip: titles[clip] for clip in clips}, label_visibility="collapsed")
+    chosen, run = state.choices, app.workspace.run(info.run)
+    if not run.has(chosen.audio, chosen.clip):
+        name = f"detect {info.run} {chosen.audio} {chosen.clip}"
+        offer(app, "detect", name, f"Detecting in {chosen.clip}", "Detect in this clip", _detect(app, state))
+        return None
+    found = run.detections(chosen.audio, [chosen.clip], label_set=chosen.labels or None)
+    if found is None or found.empty:
+        st.info("There is no detection in this clip.", icon=":material/search_off:")
+        return None
+    return found.head(_MOST_LISTED)
+
+
+def _detect(app: AppContext, state: State) -> Callable[[Job], None]:
+    chosen = state.choices
+
+    def work(job: Job) -> None:
+        from mravff_core.inference.run_predict import predict
+
+        job.report(0.0, "Loading the detector")
+        predict(
+            app.workspace,
+            chosen.run,
+            condition=chosen.audio,
+            clip_ids=[chosen.clip],
+            detector=app.detectors.get(chosen.run),
+            cancel=lambda: job.cancelled,
+        )
+
+    return work
+
+
+def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: pd.DataFrame) -> None:
+    names = app.workspace.label_sets.get(state.choices.labels or info.label_set, ())
+    words = {}
+    for number, row in enumerate(detections.to_dict("records")):
+        label = int(row["label"])
+        name = names[label] if label < len(names) else str(label)
+        words[number] = f"{name} · {row['start_s']:.2f} to {row['end_s']:.2f} s · score {row['score']:.2f}"
+    state.select("n", "Detection, best first", words)
+
+
+def _explained(app: AppContext, state: State) -> Explanation | None:
+    chosen = state.choices
+    question = Question(
+        run=chosen.run,
+        clip=chosen.clip,
+        detection=chosen.n,
+        label_set=chosen.labels or None,
+        audio=AudioCondition.parse(chosen.audio),
+        quantity=chosen.what,
+        audio_baseline=chosen.sound,
+        vision_baseline=chosen.sight,
+    )
+
+    def work(job: Job) -> Explanation:
+        job.report(0.0, "Loading the detector")
+        return explain_detection(
+            app.workspace,
+            question,
+            detector=app.detectors.get(chosen.run),
+            progress=lambda share: job.report(share, "Asking the detector"),
+            cancel=lambda: job.cancelled,
+        )
+
+    made = app.workspace.run(chosen.run).model_hash()[:12]
+    return result_of(app, "explain", f"explain {question} {made}", "Explaining", work)
+
+
+def _show(app: AppContext, state: State, explanation: Explanation) -> None:
+    attribution, point = explanation.attribution, explanation.point
+    warn(app, explanation)
+    left, right = st.columns([6, 6])
+    with left:
+        _share(explanation)
+        chart(modality_bars(attribution, theme()), name="sound and sight")
+    with right:
+        exact = "" if point.exact else " (the nearest: suppression moved its segment)"
+        st.markdown(
+            f"**Gates of single levels.** The detection comes from level {point.level}{exact}; "
+            "shutting another level's gate cannot change its score."
+        )
+        if attribution.levels:
+            chart(level_bars(attribution, theme()), name="gates of single levels")
+        else:
+            st.caption("This detector has no fusion, or the clip has no sound.")
+    _over_time(explanation)
+    show_spectrogram(app, explanation)
+    show_frames(app, explanation)
+    show_listening(app, explanation)
+    show_attention(app, state, explanation)
+
+
+def _share(explanation: Explanation) -> None:
+    attribution = explanation.attribution
+    share = attribution.share.audio_share
+    sound, sight = (baseline_words(name) for name in attribution.baseline)
+    if share is None:
+        st.markdown("**Neither sound nor sight** moves this number away from the baseline.")
+    else:
+        st.markdown(
+            f"**{share:.0%} sound, {1 - share:.0%} sight** for *{sidebar.plain(explanation.name)}*, "
+            f"compared with {sidebar.plain(sound)} and {sidebar.plain(sight)}."
+        )
+    told = f"Both together, beyond what each does alone: {attribution.share.interaction:+.2f}."
+    if attribution.share_range is not None:
+        known = attribution.share_range
+        told += f" Over {known.baselines} baselines the audio share runs from {known.low:.0%} to {known.high:.0%}."
+    st.caption(told)
+
+
+def _over_time(explanation: Explanation) -> None:
+    attribution = explanation.attribution
+    st.markdown(
+        "**Over time.** Filled bars up speak for the detection, hatched bars down against it; "
+        "the dotted line is the second opinion, by occlusion."
+    )
+    figure = attribution_over_time(attribution, theme(), start_s=explanation.start_s, end_s=explanation.end_s)
+    chart(figure, name="attribution over time")
+    gap = attribution.gradients.gap
+    words = (
+        "The score does not differ from the baseline's."
+        if gap is None
+        else f"The bars miss {gap:.2%} of the score difference"
+    )
+    agreed = [
+        f"{name} {value:.2f}"
+        for name, value in (("sound", attribution.agreement.audio), ("sight", attribution.agreement.vision))
+        if value is not None
+    ]
+    told = f" ({attribution.gradients.steps} steps)." if gap is not None else ""
+    st.caption(f"{words}{told} Agreement of the two opinions, −1 to 1: {', '.join(agreed) or 'undefined'}.")

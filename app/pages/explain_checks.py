@@ -1,0 +1,94 @@
+"""Where explanations of a run fail, said beside them; and all checks with the class-level view."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.charts import chart, theme
+from app.context import AppContext
+from app.jobs import Job
+from app.sidebar import plain
+from app.work import offer
+from mravff_core.analysis import gates
+from mravff_core.analysis.checks import read_checks, verify_explanations
+from mravff_core.analysis.explain_run import Explanation
+from mravff_core.plots.explanation import share_distribution
+from mravff_core.workspace import RunInfo
+
+_ICONS = {True: "✓ passed", False: "✗ failed", None: "? unknown"}
+_NAMES = {
+    "audio_share": "Audio share",
+    "gate": "Gate",
+    "localisation": "Where in time",
+    "curves": "Deletion and insertion",
+    "randomisation": "Random weights, other class",
+    "planted": "Planted truth",
+    "gate_honesty": "Gate honesty",
+}
+
+
+def warn(app: AppContext, explanation: Explanation) -> None:
+    """What to doubt about this explanation, in so many words."""
+    attribution = explanation.attribution
+    doubts = []
+    if not attribution.complete and attribution.gradients.gap is not None:
+        doubts.append(f"The bars over time miss {attribution.gradients.gap:.1%} of the score difference (aim: 1 %).")
+    if attribution.agreement.audio is not None and attribution.agreement.audio < 0:
+        doubts.append("Gradients and occlusion disagree about the sound: trust neither alone.")
+    known = attribution.share_range
+    if known is not None and known.high - known.low > 0.5:
+        doubts.append(f"The audio share hangs on the baseline: {known.low:.0%} to {known.high:.0%}.")
+    checks = read_checks(app.workspace.run(explanation.question.run))
+    doubts += [one["words"] for one in (checks or {}).get("verdicts", ()) if one["passed"] is False]
+    if doubts:
+        st.warning("Do not read too much into this: " + " ".join(map(plain, doubts)), icon=":material/warning:")
+    elif checks is None and attribution.levels:
+        st.caption("The explanations of this run have not been checked yet; see the end of the page.")
+
+
+def show_checks(app: AppContext, info: RunInfo) -> None:
+    """All checks of a run, and the audio share by class."""
+    st.subheader("Can these explanations be trusted?", anchor=False)
+    if info.fusion == "none":
+        st.caption("This run never listens; the checks are about sound.")
+        return
+    checks = read_checks(app.workspace.run(info.run))
+    if checks is None:
+        st.write(
+            "The checks hold explanations to true sounds, planted detectors and random weights. They take minutes."
+        )
+
+        def work(job: Job) -> None:
+            verify_explanations(
+                app.workspace,
+                info.run,
+                detector=app.detectors.get(info.run),
+                progress=lambda share, words: job.report(share, words),
+                cancel=lambda: job.cancelled,
+            )
+
+        offer(app, "analysis", f"verify {info.run}", f"Checking {info.run}", "Check them", work)
+        return
+    rows = [
+        {"Check": _NAMES[one["check"]], "Result": _ICONS[one["passed"]], "In words": one["words"]}
+        for one in checks["verdicts"]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    st.caption(f"On {checks['segments']} true segments in {checks['clips']} clips.")
+    st.markdown("**By class:** audio share of every true segment, mean gate, and what sound is worth (ΔAP, points).")
+    chart(share_distribution(checks["classes"], _effects(app, info), theme()), name="audio share by class")
+
+
+def _effects(app: AppContext, info: RunInfo) -> dict[str, float]:
+    """AP with sound minus AP without by class, where it is known already."""
+    run = app.workspace.run(info.run)
+    if not (run.stored_files("on") and run.stored_files("off")) or not gates.has_audio_effect(app.workspace, info.run):
+        return {}
+    table = gates.audio_effect(app.workspace, info.run)
+    names = app.workspace.label_sets[info.label_set]
+    return {
+        names[int(row["label"])]: float(row["effect"])
+        for row in table.to_dict("records")
+        if row["effect"] == row["effect"]
+    }

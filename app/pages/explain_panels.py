@@ -1,0 +1,127 @@
+"""Panels of the Explain page: spectrogram, frames, listening and attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app.charts import chart, theme
+from app.context import AppContext
+from app.page_state import PageState
+from app.sidebar import plain
+from mravff_core.analysis.attention_map import attention_map
+from mravff_core.analysis.explain_run import Explanation
+from mravff_core.analysis.listening import listen
+from mravff_core.errors import MravffError
+from mravff_core.media.spectrogram import log_mel
+from mravff_core.media.thumbnails import strip
+from mravff_core.plots.explanation import attention_figure, spectrogram_figure
+
+_FRAMES = 6
+
+
+def show_spectrogram(app: AppContext, explanation: Explanation) -> None:
+    """The sound as a picture, bright where it mattered."""
+    clip = app.workspace.clip(explanation.question.clip)
+    if not clip.has_audio or not clip.path:
+        return
+    try:
+        mel = log_mel(app.workspace.video_path(clip.clip_id), hop_s=max(0.04, clip.duration_s / 4000))
+    except MravffError as error:
+        st.caption(plain(str(error)))
+        return
+    st.markdown("**The sound**, darkened where it did not matter; the curve says how much each moment did.")
+    times_s = mel.start_s + mel.hop_s * np.arange(mel.decibels.shape[1])
+    figure = spectrogram_figure(
+        mel.decibels,
+        times_s,
+        mel.frequencies_hz,
+        explanation.attribution,
+        theme(),
+        start_s=explanation.start_s,
+        end_s=explanation.end_s,
+    )
+    chart(figure, name="spectrogram by attribution")
+
+
+def show_frames(app: AppContext, explanation: Explanation) -> None:
+    """Pictures at the moments of highest visual attribution, in order of time."""
+    clip = app.workspace.clip(explanation.question.clip)
+    values, times_s = explanation.attribution.gradients.vision, explanation.attribution.times_s
+    best = [int(step) for step in np.argsort(-values, kind="stable")[:_FRAMES] if values[step] > 0]
+    if not clip.path or not best:
+        return
+    try:
+        pictures = strip(
+            app.workspace.video_path(clip.clip_id), [float(times_s[step]) for step in sorted(best)], height=150
+        )
+    except MravffError as error:
+        st.caption(plain(str(error)))
+        return
+    st.markdown("**The pictures** that spoke for it most, in order of time.")
+    for column, step, picture in zip(st.columns(_FRAMES), sorted(best), pictures, strict=False):
+        column.image(picture, caption=f"{times_s[step]:.2f} s · {values[step]:+.2f}", width="stretch")
+
+
+def show_listening(app: AppContext, explanation: Explanation) -> None:
+    """Play what mattered alone, and the clip without it next to the new score."""
+    try:
+        heard = listen(app.workspace, explanation, app.detectors.get(explanation.question.run))
+    except MravffError as error:
+        st.caption(plain(str(error)))
+        return
+    if not len(heard.moments_s):
+        return
+    total_s = float(np.diff(heard.moments_s, axis=1).sum())
+    low = max(0, int((heard.moments_s[0, 0] - 1.0) * heard.sample_rate))
+    high = int((heard.moments_s[-1, 1] + 1.0) * heard.sample_rate)
+    first, second, third = st.columns([4, 4, 4], vertical_alignment="bottom")
+    with first:
+        st.markdown(f"**Listen to what mattered:** {total_s:.1f} s of sound in {len(heard.moments_s)} moments")
+        st.audio(heard.only[low:high], sample_rate=heard.sample_rate)
+    with second:
+        st.markdown("**The same stretch without them**")
+        st.audio(heard.without[low:high], sample_rate=heard.sample_rate)
+    third.metric(
+        "Score with these moments muted",
+        f"{heard.muted_score:.2f}",
+        delta=f"{heard.muted_score - heard.score:+.2f} from {heard.score:.2f}",
+        help="The muted sound was encoded anew and scored at the same point, before suppression.",
+    )
+
+
+def show_attention(app: AppContext, state: PageState[Any], explanation: Explanation) -> None:
+    """Which sounds the level of the detection asked for."""
+    question, point = explanation.question, explanation.point
+    detector = app.detectors.get(question.run)
+    level = state.choices.level if 0 <= state.choices.level < len(detector.strides) else point.level
+    head = state.choices.head
+    if detector.fusion is None:
+        return
+    heads = detector.config.fusion.heads
+    found = attention_map(
+        app.workspace,
+        question.clip,
+        detector,
+        condition=question.audio,
+        level=level,
+        head=head if 0 <= head < heads else None,
+    )
+    if found is None:
+        return
+    words, choose_level, choose_head = st.columns([7, 2.5, 2.5], vertical_alignment="bottom")
+    with choose_level:
+        levels = {-1: f"The detection's (L{point.level})", **{number: f"L{number}" for number in range(found.levels)}}
+        state.select("level", "Level", levels)
+    with choose_head:
+        state.select("head", "Head", {-1: "Mean of all", **{number: f"Head {number}" for number in range(heads)}})
+    words.markdown(
+        "**Attention:** which sounds each step asked for. The cross marks the explained moment; "
+        "weights say nothing where the gate is nearly shut."
+    )
+    point_s = (
+        float(found.times_s[min(point.step, len(found.times_s) - 1)]) if level == point.level else explanation.start_s
+    )
+    chart(attention_figure(found, theme(), time_s=point_s), name="attention")

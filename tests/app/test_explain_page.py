@@ -1,0 +1,69 @@
+"""The Explain page says what a detection rests on, and where not to believe it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from streamlit.testing.v1 import AppTest
+
+from app.context import AppContext
+from mravff_core.analysis.checks import CHECKS_FILE
+from mravff_core.analysis.explain_run import Question, explain_detection
+
+
+def explain_page(**query: str) -> AppTest:
+    def script() -> None:
+        import streamlit as st
+
+        from app.pages import clip, explain
+
+        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
+        explain.show()
+
+    page = AppTest.from_function(script, default_timeout=60)
+    for name, value in query.items():
+        page.query_params[name] = value
+    page.run()
+    for _ in range(120):
+        if page.exception or any("sight**" in text.value for text in page.markdown):
+            break
+        time.sleep(0.25)
+        page.run()
+    assert not page.exception
+    return page
+
+
+def words_of(page: AppTest) -> str:
+    return " ".join(element.value for element in (*page.markdown, *page.caption, *page.warning))
+
+
+def test_a_detection_is_explained_and_compared_with_named_baselines(app_context: AppContext) -> None:
+    page = explain_page(run="verb_mrav", clip="clip_0", n="1", sight="frozen")
+    told = words_of(page)
+    question = Question("verb_mrav", "clip_0", 1, vision_baseline="frozen")
+    share = explain_detection(app_context.workspace, question, device="cpu").attribution.share.audio_share
+    assert share is not None and f"{share:.0%} sound" in told
+    assert "digital silence" in told and "a still picture" in told
+    assert "Attention" in told and "Agreement of the two opinions" in told
+    assert "have not been checked yet" in told or page.warning
+
+
+def test_failed_checks_are_said_beside_the_explanation(app_context: AppContext) -> None:
+    run = app_context.workspace.run("verb_mrav")
+    stored = {
+        "model_sha256": run.model_hash(),
+        "segments": 300,
+        "clips": 28,
+        "verdicts": [{"check": "gate", "passed": False, "words": "The gate tells little."}],
+        "classes": [{"label": 0, "name": "cut", "needs_sound": True, "shares": [0.2, 0.9], "gate": 0.4}],
+    }
+    (run.folder / CHECKS_FILE).write_text(json.dumps(stored), encoding="utf-8")
+    page = explain_page(run="verb_mrav", clip="clip_0")
+    (run.folder / CHECKS_FILE).unlink()
+    assert any("The gate tells little" in warning.value for warning in page.warning)
+    assert "By class" in words_of(page)
+
+
+def test_a_clip_without_sound_is_explained_by_sight_alone(app_context: AppContext) -> None:
+    assert "0% sound, 100% sight" in words_of(explain_page(run="verb_mrav", clip="clip_2"))
