@@ -250,7 +250,7 @@ def _choose_classes(state: State, table: pd.DataFrame, level_names: list[str], *
     with order:
         state.select("sort", "Sort by", orders)
     with way:
-        state.toggle("up", "Smallest first")
+        state.toggle("up", "Reverse", help="Smallest first.")
     with only:
         if has_effect:
             state.toggle(

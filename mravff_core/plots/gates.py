@@ -32,7 +32,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         chosen: name of the class to frame.
     """
     names = classes["name"].tolist()
-    figure = make_subplots(rows=1, cols=3, shared_yaxes=True, horizontal_spacing=0.015, column_widths=[0.5, 0.13, 0.37])
+    figure = make_subplots(rows=1, cols=3, shared_yaxes=True, horizontal_spacing=0.03, column_widths=[0.5, 0.13, 0.37])
     figure.add_trace(_squares(classes, level_names), row=1, col=1)
     figure.add_trace(
         go.Bar(
@@ -53,9 +53,17 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     # All ticks of a long list: Plotly leaves some out where it finds them too close.
     figure.update_yaxes(tickmode="array", tickvals=names, row=1, col=1)
     figure.update_xaxes(side="top", showgrid=False, fixedrange=True)
-    figure.update_xaxes(title_text="Mean gate × 100 by level and its step", row=1, col=1)
+    figure.update_xaxes(title_text="Mean gate × 100", row=1, col=1)
     figure.update_xaxes(title_text="Segments", nticks=3, row=1, col=2)
-    figure.update_xaxes(title_text="AP with sound − without", showgrid=True, tickformat="+.0%", nticks=5, row=1, col=3)
+    figure.update_xaxes(
+        title_text="AP with sound − without",
+        showgrid=True,
+        tickformat="+.0%",
+        nticks=5,
+        range=_effect_range(classes),
+        row=1,
+        col=3,
+    )
     figure.update_layout(margin={"t": _HEAD_PX, "b": _FOOT_PX}, bargap=0.5)
     if chosen in names:
         place = names.index(chosen)
@@ -284,6 +292,14 @@ def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatt
         customdata=names,
         hovertemplate="%{y}: %{x:+.1%}<extra></extra>",
     )
+
+
+def _effect_range(classes: pd.DataFrame) -> list[float]:
+    """From the lowest to the highest end of all intervals, with 0 and at least a few percent around it."""
+    ends = classes[["effect", "effect_low", "effect_high"]].to_numpy(np.float64).ravel()
+    ends = np.append(ends[np.isfinite(ends)], [-0.05, 0.05])
+    margin = 0.06 * (ends.max() - ends.min())
+    return [float(ends.min() - margin), float(ends.max() + margin)]
 
 
 def _sparse_names(classes: pd.DataFrame, column: str, chosen: str, most: int = 16) -> list[str]:
