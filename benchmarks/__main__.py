@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("inference", "evaluation", "training", "media", "app", "compare", "pages")
+NAMES = ("inference", "evaluation", "training", "media", "app", "compare", "pages", "explain")
 
 
 def main() -> int:
