@@ -38,7 +38,22 @@ def show() -> None:
     clip = app.workspace.clip(view.clip or "")
     predicted = view.main is not None and _detect(app, view.main, clip)
     beside = [side for side in view.others if _detect(app, side, clip)]
-    keep_view(_play(app, view, clip, predicted, beside))
+    view = _play(app, view, clip, predicted, beside)
+    keep_view(view)
+    _link_to_explanation(app, view)
+
+
+def _link_to_explanation(app: AppContext, view: View) -> None:
+    """A way from the selected detection to what it rests on."""
+    selected, page = view.selected or "", st.session_state["pages"].get("explain")
+    if page is None or view.run is None or not selected.startswith("d"):
+        return
+    if not app.workspace.run(view.run).has_detector:
+        return
+    query = {"run": view.run, "clip": view.clip or "", "n": selected[1:]}
+    if str(view.audio) != "on":
+        query["audio"] = str(view.audio)
+    st.page_link(page, label="Explain this detection", icon=":material/psychology_alt:", query_params=query)
 
 
 def _welcome() -> None:

@@ -17,6 +17,7 @@ from app.pages.explain_checks import show_checks, warn
 from app.pages.explain_panels import show_attention, show_frames, show_listening, show_spectrogram
 from app.run_choice import choose_shared_run
 from app.says_errors import says_errors
+from app.segment_table import player_link
 from app.view import clips_in_order, preferred
 from app.work import offer, result_of
 from mravff_core.analysis.explain_run import Explanation, Question, explain_detection
@@ -142,7 +143,13 @@ def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: 
         label = int(row["label"])
         name = names[label] if label < len(names) else str(label)
         words[number] = f"{name} · {row['start_s']:.2f} to {row['end_s']:.2f} s · score {row['score']:.2f}"
-    state.select("n", "Detection, best first", words)
+    choose, way = st.columns([9, 3], vertical_alignment="bottom")
+    with choose:
+        state.select("n", "Detection, best first", words)
+    chosen = state.choices
+    start_s = float(detections.iloc[chosen.n]["start_s"])
+    with way:
+        player_link(clip_id=chosen.clip, run=chosen.run, audio=chosen.audio, time_s=start_s, segment=f"d{chosen.n}")
 
 
 def _explained(app: AppContext, state: State) -> Explanation | None:
