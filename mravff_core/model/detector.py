@@ -120,6 +120,18 @@ class Detector(nn.Module):
             trace=FusionTrace(tuple(gate[..., :n] for gate, n in zip(trace.gates, lengths, strict=False))),
         )
 
+    def class_logits_at(self, batch: Batch, level: int) -> Tensor:
+        """Class logits [batch, time, classes] of one level, as `forward` gives them, without the work for the others.
+
+        Raises: FeatureError if shapes do not fit the configuration.
+        """
+        valid = self._check(batch)
+        pyramid = self.base.pyramid(batch.visual, valid)
+        if self.config.fusion.fuse_for != "boundaries":
+            pyramid, _ = self._fuse(batch, valid, pyramid)
+        alone = Pyramid(pyramid.levels[level : level + 1], pyramid.steps[level : level + 1])
+        return self.base.classify(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+
     def with_attention(self, batch: Batch) -> AttentionTrace:
         """Recompute the cross-attention weights of a batch.
 

@@ -186,3 +186,11 @@ def test_windows_cover_every_step_once(steps: int, start: float, end: float) -> 
 def test_an_unknown_quantity_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot explain 'loudness'; expected one of logit"):
         Target(0, 0, 0, "loudness")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", range(3))
+def test_one_levels_logits_are_those_of_all(level: int) -> None:
+    batch = Batch(*inputs(WIDE))
+    with torch.no_grad():
+        alone = small_detector().class_logits_at(batch, level)
+        assert torch.equal(alone, small_detector()(batch).class_logits[level])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mravff_core.analysis.attribution.target import Target
 from mravff_core.errors import CancelledError
+from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import Batch, DetectorOutput
 
 # (visual, audio) of one clip: [1, channels, time] each, audio None for no sound.
@@ -77,19 +78,28 @@ class Scorer:
 
     def output(self, visual: Tensor, audio: Tensor | None) -> DetectorOutput:
         """Everything the detector says about a batch of variants."""
+        self._begin(visual, audio)
+        return self.detector(Batch(visual, audio))
+
+    def _begin(self, visual: Tensor, audio: Tensor | None) -> None:
+        """Count a pass and stop before it where that is wanted."""
         if self._cancel is not None and self._cancel():
             raise CancelledError("the explanation was stopped; nothing of it was kept")
-        output = self.detector(Batch(visual, audio))
         self.forwards += len(visual)
         if visual.requires_grad or (audio is not None and audio.requires_grad):
             self.backwards += len(visual)
         if self._progress is not None:
             self._progress(len(visual))
-        return output
 
     def __call__(self, visual: Tensor, audio: Tensor | None = None) -> Tensor:
         """The explained number of each variant, [batch]; differentiable by all that is given."""
-        score = self.target.of(self.output(visual, audio), self.strides[self.target.level])
+        target = self.target
+        if isinstance(self.detector, Detector) and target.quantity in ("logit", "probability"):
+            self._begin(visual, audio)
+            logits = self.detector.class_logits_at(Batch(visual, audio), target.level)
+            score = target.of_logits(logits)
+        else:
+            score = target.of(self.output(visual, audio), self.strides[target.level])
         # A detector that never looks at one modality gives it a gradient of 0, not an error.
         for features in (visual, audio):
             if features is not None and features.requires_grad:

@@ -67,13 +67,17 @@ class Target:
             stride: finest steps from one step of the target's level to the next.
         """
         if self.quantity in ("logit", "probability"):
-            logit = output.class_logits[self.level][:, self.step, self.label].float()
-            return logit if self.quantity == "logit" else logit.sigmoid()
+            return self.of_logits(output.class_logits[self.level])
         offsets = output.boundary_offsets[self.level][:, self.step].float()
         side = offsets[:, self.label if offsets.shape[1] > 1 else 0]
         distance = -side[:, 0] if self.quantity == "start" else side[:, 1]
         position = (self.step + distance) * stride
         return position if self.grid is None else self.grid.to_seconds(position)
+
+    def of_logits(self, logits: Tensor) -> Tensor:
+        """The same from the class logits [batch, time, classes] of the target's level, for a logit or probability."""
+        logit = logits[:, self.step, self.label].float()
+        return logit if self.quantity == "logit" else logit.sigmoid()
 
 
 @dataclass(frozen=True)
