@@ -21,7 +21,7 @@ def to_query(choices: Any) -> dict[str, str]:
     """As query parameters; what is as usual is left out, so that equal choices have equal addresses."""
     usual = type(choices)()
     return {
-        field.name: _text(getattr(choices, field.name))
+        field.name: text_of(getattr(choices, field.name))
         for field in dataclasses.fields(choices)
         if getattr(choices, field.name) != getattr(usual, field.name)
     }
@@ -45,13 +45,14 @@ def from_query(kind: type[C], query: Mapping[str, str]) -> tuple[C, list[str]]:
     return kind(**values), complaints
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as it stands in an address."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, tuple):
-        return ",".join(_text(item).replace("%", _PERCENT).replace(",", _COMMA) for item in value)
+        return ",".join(text_of(item).replace("%", _PERCENT).replace(",", _COMMA) for item in value)
     return str(value)
 
 
@@ -63,7 +64,7 @@ def _value(kind: Any, text: str) -> Any:
         return text == "yes"
     if kind is float:
         number = float(text)
-        if math.isnan(number):
+        if not math.isfinite(number):
             raise ValueError(text)
         return number
     if typing.get_origin(kind) is tuple:

@@ -45,13 +45,19 @@ def note_input(app: AppContext, segment: MarkedSegment) -> None:
     )
 
 
-def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str) -> None:
+def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str, suggested: str = "") -> str:
     """Save segments under a name: a new one, or one that is there, which then holds these too.
 
     Args:
         name: unlike any other such input's on the page.
+        suggested: name that stands there at first; what a person chose instead gives way when it changes.
+    Returns: name of the set that was saved here last; empty before that.
     """
     marks = marks_of(app)
+    key = f"set name {name}"
+    if st.session_state.get(f"{key} suggested", "") != suggested:
+        st.session_state[f"{key} suggested"] = suggested
+        st.session_state[key] = suggested or None
     words, button = st.columns([3, 2], vertical_alignment="bottom")
     chosen = words.selectbox(
         "Save as a set",
@@ -59,7 +65,7 @@ def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str) 
         index=None,
         accept_new_options=True,
         placeholder="Name a set, or choose one",
-        key=f"set name {name}",
+        key=key,
         help="Reports can show a set's segments with pictures, films and notes.",
     )
     count = len(segments)
@@ -69,6 +75,8 @@ def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str) 
     ):
         held = marks.add_to_set(str(chosen), segments)
         st.toast(f"The set {chosen} holds {held} segment{'s' * (held != 1)} now.", icon=":material/bookmark_added:")
+        st.session_state[f"{key} saved"] = str(chosen)
+    return st.session_state.get(f"{key} saved", "")
 
 
 def _digest(text: str) -> str:

@@ -93,9 +93,7 @@ class PageState(Generic[C]):
     def select(self, name: str, label: str, options: Mapping[Any, str] | Sequence[Any], **more: Any) -> Any:
         """A select box. Args: options: values, or values with their words."""
         values, words = list(options), options if isinstance(options, Mapping) else None
-        usual = getattr(self.choices, name)
-        if usual not in values:
-            self.change(**{name: values[0]})
+        self._hold(name, values)
         return self._input(
             st.selectbox, name, label, options=values, format_func=words.__getitem__ if words else str, **more
         )
@@ -103,8 +101,7 @@ class PageState(Generic[C]):
     def segmented(self, name: str, label: str, options: Mapping[Any, str] | Sequence[Any], **more: Any) -> Any:
         """A few options side by side, one of them chosen."""
         values, words = list(options), options if isinstance(options, Mapping) else None
-        if getattr(self.choices, name) not in values:
-            self.change(**{name: values[0]})
+        self._hold(name, values)
         return self._input(
             st.segmented_control,
             name,
@@ -126,6 +123,8 @@ class PageState(Generic[C]):
         value = getattr(self.choices, name)
         held = [min(max(number, least), most) for number in (value if isinstance(value, tuple) else (value,))]
         shown = tuple(held) if isinstance(value, tuple) else held[0]
+        if shown != value:
+            self.change(**{name: shown})
         key = self.key(name)
         st.session_state.setdefault(key, shown)
         chosen = st.slider(label, least, most, step=step, key=key, **more)
@@ -149,6 +148,12 @@ class PageState(Generic[C]):
         chosen = tuple(chosen) if isinstance(value, tuple) else chosen
         self._take(name, chosen)
         return chosen
+
+    def _hold(self, name: str, values: Sequence[Any]) -> None:
+        """Put what is not offered back to what is usual, or else to the first."""
+        if getattr(self.choices, name) not in values:
+            usual = getattr(type(self.choices)(), name)
+            self.change(**{name: usual if usual in values else values[0]})
 
     def _take(self, name: str, chosen: Any) -> None:
         if chosen != getattr(self.choices, name):

@@ -47,7 +47,9 @@ def choose_run(state: PageState[Any], field: str, label: str, infos: Sequence[Ru
         state.change(**{field: infos[0].run})
     titles = {entry: _title(entry, members) for entry, members in entries.items()}
     key = state.key(field, "entry")
-    st.session_state.setdefault(key, of_run[getattr(state.choices, field)])
+    # A name may go while the page is open: a run that gets a fellow becomes a sweep.
+    if st.session_state.get(key) not in titles:
+        st.session_state[key] = of_run[getattr(state.choices, field)]
     entry = st.selectbox(label, list(titles), format_func=titles.__getitem__, key=key, **more)
     if of_run[getattr(state.choices, field)] != entry:
         state.change("entry", **{field: entries[entry][0].run})
@@ -69,7 +71,8 @@ def choose_shared_run(app: AppContext, state: PageState[Any], field: str, infos:
 def _title(entry: str, members: list[RunInfo]) -> str:
     if len(members) == 1:
         return run_title(members[0])
-    return f"{entry} · {run_title(members[0]).rpartition(' · ')[2]} · {len(members)} seeds"
+    # No count of seeds: a browser sends back the words of the option, which must not change meanwhile.
+    return f"{entry} · {run_title(members[0]).rpartition(' · ')[2]} · several seeds"
 
 
 def _seed(run: str) -> str:

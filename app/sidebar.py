@@ -147,16 +147,19 @@ def _is_of(infos: list[RunInfo], side: Side, label_set: str) -> bool:
 
 def side_title(side: Side) -> str:
     """A run with what it hears, as people read it."""
-    heard = side.audio
-    words = {
-        "on": "",
+    return side.run if side.audio.kind == "on" else f"{side.run} · {sound_title(side.audio)}"
+
+
+def sound_title(heard: AudioCondition) -> str:
+    """What a run hears, as people read it in lists."""
+    return {
+        "on": "as recorded",
         "off": "no sound",
         "silence": "silence",
         "shift": f"sound {heard.shift_s:+g} s",
         "swap": f"sound of {_heard_title(heard.clip_id)}",
         "noise": f"noise at {heard.snr_db:g} dB",
     }[heard.kind]
-    return f"{side.run} · {words}" if words else side.run
 
 
 def _choose_shown(app: AppContext, view: View) -> View:

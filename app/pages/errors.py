@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
 from app import charts, sidebar
+from app.choices import text_of
 from app.context import AppContext, context
 from app.error_marks import Mark
 from app.marks import note_input, set_input
@@ -28,6 +30,13 @@ from mravff_core.workspace import MarkedSegment, RunInfo
 _MOST_ROWS = 400
 _HOW_MANY = {"one": "The chosen one", "ten": "The first 10", "all": "All that are listed"}
 _TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
+# Tabs of charts, and the kinds of marks in them.
+_TABS = {
+    "Kinds and costs": ("kind", "band"),
+    "Misses": ("trait",),
+    "Confusions": ("pair",),
+    "Boundaries": ("start", "end"),
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,8 @@ def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
         state.select("labels", "Label set", list(info.label_sets))
     elif state.choices.labels not in ("", info.label_set):
         state.change(labels="")
-    state.select("audio", "Sound", list(info.conditions) or ["on"], help="What the detector heard.")
+    sounds = {sound: sidebar.sound_title(AudioCondition.parse(sound)) for sound in info.conditions or ("on",)}
+    state.select("audio", "Sound", sounds, help="What the detector heard.")
     return info
 
 
@@ -179,7 +189,7 @@ def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> Non
 def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
     diagnosis, theme, chosen = analysis.diagnosis, charts.theme(), state.choices
     st.caption("A click on any mark lists the segments behind it below; a second click takes the choice back.")
-    kinds, traits, pairs, edges = st.tabs(["Kinds and costs", "Misses", "Confusions", "Boundaries"])
+    kinds, traits, pairs, edges = st.tabs(list(_TABS), default=_tab_of(chosen.mark))
     with kinds:
         left, right = st.columns([6, 5])
         profile, gains = analysis.profile(chosen.tiou), analysis.gains(chosen.tiou)
@@ -208,12 +218,22 @@ def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
                 _chart(state, figure, f"{edge} errors")
 
 
+def _tab_of(mark: str) -> str:
+    """Where a mark is seen: the tab that opens with it, and stays when the mark is taken back."""
+    kind = mark.partition("=")[0]
+    known = next((tab for tab, kinds in _TABS.items() if kind in kinds), None)
+    tab = known or st.session_state.get("errors tab", next(iter(_TABS)))
+    st.session_state["errors tab"] = tab
+    return tab
+
+
 def _chart(state: State, figure, name: str) -> None:  # type: ignore[no-untyped-def]
     charts.chart(figure, name=name, state=state, field="mark", value=lambda mark: _toggled(state, mark))
 
 
-def _toggled(state: State, mark: object) -> str:
-    return "" if mark == state.choices.mark else str(mark)
+def _toggled(state: State, data: Sequence[str]) -> str:
+    """The mark that a point's data begin with; none where it was chosen already."""
+    return "" if data[0] == state.choices.mark else data[0]
 
 
 def _bucket_words(analysis: ErrorAnalysis) -> str:
@@ -295,7 +315,18 @@ def _list(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Mark, ro
     with keep:
         many = state.segmented("many", "How many", _HOW_MANY)
         listed = {"one": rows[rows["segment_id"] == state.choices.picked], "ten": rows.head(10), "all": rows}[many]
-        set_input(app, [marked(one, analysis) for _, one in listed.iterrows()], name="errors")
+        segments = [marked(one, analysis) for _, one in listed.iterrows()]
+        saved = set_input(app, segments, name="errors", suggested=mark.words if mark.text else "")
+        if saved:
+            _report_link(state, side, saved)
+
+
+def _report_link(state: State, side: Side, name: str) -> None:
+    chosen = state.choices
+    query = {"about": str(side), "sets": text_of((name,)), "tiou": text_of(chosen.tiou), "min": text_of(chosen.min)}
+    page = st.session_state["pages"]["report"]
+    label = f"Report on the set {sidebar.plain(name)}"
+    st.page_link(page, label=label, icon=":material/lab_profile:", query_params=query)
 
 
 def marked(row: pd.Series, analysis: ErrorAnalysis) -> MarkedSegment:

@@ -147,7 +147,8 @@ def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunIn
 def _segments(app: AppContext, state: State) -> tuple[pd.DataFrame, list[str]]:
     """Segments with their gates, and names of levels with their steps."""
     choices = state.choices
-    source = SegmentSource(choices.run, choices.labels, choices.audio, choices.kind, choices.tiou)  # type: ignore[arg-type]
+    tiou = choices.tiou if choices.kind == "correct" else GatesChoices.tiou
+    source = SegmentSource(choices.run, choices.labels, choices.audio, choices.kind, tiou)  # type: ignore[arg-type]
     segments = segment_gates(app.workspace, source)
     steps_s = gates.level_steps_s(app.workspace, choices.run, choices.audio)
     return segments, [f"L{level} · {step_s:.2g} s" for level, step_s in enumerate(steps_s)]
@@ -244,7 +245,7 @@ def _choose_classes(state: State, table: pd.DataFrame, level_names: list[str], *
     orders = {"gate": "Mean gate", **levels, "spread": "Spread between levels", "count": "Segments"}
     if has_effect:
         orders["effect"] = "Effect of audio"
-    search, order, way, only, rows, form = st.columns([2.2, 2.2, 1.5, 3.0, 1.5, 1.1], vertical_alignment="bottom")
+    search, order, way, only, rows, form = st.columns([2.0, 2.1, 1.9, 3.0, 1.5, 1.1], vertical_alignment="bottom")
     with search:
         words = state.text("search", "Search", placeholder="Class …", icon=":material/search:")
     with order:

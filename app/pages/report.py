@@ -146,14 +146,15 @@ def _report(app: AppContext, state: State) -> None:
 def _choose_plan(app: AppContext, state: State) -> ReportPlan:
     offered = _sides(app)
     state.text("title", "Title")
-    state.select("about", "Report on", offered, help="A run and what it heard; gates and errors are its own.")
+    titles = {side: sidebar.side_title(Side.parse(side)) for side in offered}
+    state.select("about", "Report on", titles, help="A run and what it heard; gates and errors are its own.")
     label_sets = app.workspace.run(Side.parse(state.choices.about).run).label_sets
     alike = [
         side
         for side in offered
         if side != state.choices.about and set(app.workspace.run(Side.parse(side).run).label_sets) & set(label_sets)
     ]
-    state.select("against", "Compared with", {"": "nothing", **{side: side for side in alike}})
+    state.select("against", "Compared with", {"": "nothing", **{side: titles[side] for side in alike}})
     state.multiselect("sections", "Sections", list(SECTIONS), format_func=SECTIONS.__getitem__)
     state.multiselect("classes", "Classes", list(app.workspace.label_sets[label_sets[0]]), placeholder="All classes")
     sets = marks_of(app).sets()
@@ -258,7 +259,8 @@ def _film(app: AppContext, state: State) -> None:
             st.info("No clip of this workspace has a video.", icon=":material/videocam_off:")
             return
         state.select("clip", "Clip", clips)
-        state.select("about", "Detections of", _sides(app))
+        sides = {side: sidebar.side_title(Side.parse(side)) for side in _sides(app)}
+        state.select("about", "Detections of", sides)
         duration_s = app.workspace.clip(state.choices.clip).duration_s
         one, two = st.columns(2)
         with one:

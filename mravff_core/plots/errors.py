@@ -101,6 +101,16 @@ def cost_bars(gains: pd.Series, theme: Theme, *, chosen: str = "") -> go.Figure:
             hovertemplate="without %{y}: +%{x:.2f} points<br>%{customdata[1]}<extra></extra>",
         )
     )
+    # A kind that costs nothing has a bar of no width; its number can be pointed at all the same.
+    figure.add_scatter(
+        x=figure.data[0].x,
+        y=kinds,
+        mode="markers",
+        marker={"symbol": "square", "size": 44, "color": "rgba(0, 0, 0, 0)"},
+        cliponaxis=False,
+        customdata=figure.data[0].customdata,
+        hovertemplate=figure.data[0].hovertemplate,
+    )
     figure.update_xaxes(title="mAP gained without them (points)", rangemode="tozero")
     figure.update_yaxes(showgrid=False)
     return styled(figure, theme, height=390, legend=False)

@@ -88,5 +88,17 @@ def test_a_run_without_detections_offers_to_make_them(predicted: AppContext) -> 
     assert "Detect in all clips" in [button.label for button in script.button]
 
 
+def test_nonsense_in_the_address_gives_way_to_what_is_usual(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "tiou": "0.77", "min": "7"})
+    assert not script.exception
+    # The threshold is what its slider shows.
+    assert script.query_params["min"] == "1" and "tiou" not in script.query_params
+
+
+def test_a_mark_opens_its_tab_and_names_the_set(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
+    assert script.selectbox(key="set name errors").value == "Detections of kind “background”"
+
+
 def test_an_address_that_names_no_run_shows_another(predicted: AppContext) -> None:
     assert opened({"run": "nobody"}).metric[0].label == "Normalized mAP"

@@ -57,6 +57,12 @@ def test_usual_choices_need_no_address() -> None:
     assert to_query(Choices()) == {}
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_without_an_end_are_no_choice(number: str) -> None:
+    choices, complaints = from_query(Choices, {"threshold": number})
+    assert choices == Choices() and len(complaints) == 1
+
+
 def run_info(run: str, fusion: str = "mrav") -> RunInfo:
     return RunInfo(run, "actionformer", fusion, "verb", 3, 1.0, ("on",))
 
