@@ -120,8 +120,11 @@ export class Playback {
     if (this.range && !this.video.paused && time_s + half_s >= this.range.end_s) {
       if (this.looping) this.video.currentTime = this.range.start_s;
       else {
+        const { end_s } = this.range;
         this.range = null;
         this.video.pause();
+        // A busy machine shows frames late, so the video may have run well past the end.
+        if (time_s > end_s + 3 * half_s) this.seek(end_s);
       }
     }
     this.host.onTime(!this.video.paused);
