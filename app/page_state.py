@@ -124,7 +124,7 @@ class PageState(Generic[C]):
         held = [min(max(number, least), most) for number in (value if isinstance(value, tuple) else (value,))]
         shown = tuple(held) if isinstance(value, tuple) else held[0]
         if shown != value:
-            self.change(**{name: shown})
+            self.change("page", **{name: shown})
         key = self.key(name)
         st.session_state.setdefault(key, shown)
         chosen = st.slider(label, least, most, step=step, key=key, **more)
