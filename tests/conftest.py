@@ -27,9 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(here)
         shares = path.parts[0] in FOLDERS_THAT_SHARE
         item.add_marker(pytest.mark.xdist_group(path.parts[0] if shares else str(path)))
-        if shares:
-            # A browser on a busy machine may miss a frame or a deadline once, hardly twice.
-            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session", autouse=True)
