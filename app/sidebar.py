@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import streamlit as st
@@ -156,10 +157,15 @@ def sound_title(heard: AudioCondition) -> str:
         "on": "as recorded",
         "off": "no sound",
         "silence": "silence",
-        "shift": f"sound {heard.shift_s:+g} s",
+        "shift": f"sound {abs(heard.shift_s):g} s {'late' if heard.shift_s > 0 else 'early'}",
         "swap": f"sound of {_heard_title(heard.clip_id)}",
         "noise": f"noise at {heard.snr_db:g} dB",
     }[heard.kind]
+
+
+def sound_titles(sounds: Iterable[str]) -> dict[str, str]:
+    """Sounds, as text, with what people read in lists."""
+    return {sound: sound_title(AudioCondition.parse(sound)) for sound in sounds}
 
 
 def _choose_shown(app: AppContext, view: View) -> View:

@@ -12,7 +12,7 @@ from app.comparing.choices import ANY, CompareChoices
 from app.context import AppContext
 from app.jobs import Job
 from app.page_state import PageState
-from app.sidebar import plain
+from app.sidebar import plain, side_title
 from app.work import show_progress
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.analysis.compare import Compared
@@ -32,8 +32,8 @@ def overview(
     with numbers:
         overall = scored.overall
         first, second, third = st.columns(3)
-        first.metric("mAP of A", f"{100 * overall['a']:.1f}", help=plain(str(compared.a)))
-        second.metric("mAP of B", f"{100 * overall['b']:.1f}", help=plain(str(compared.b)))
+        first.metric("mAP of A", f"{100 * overall['a']:.1f}", help=plain(side_title(compared.a)))
+        second.metric("mAP of B", f"{100 * overall['b']:.1f}", help=plain(side_title(compared.b)))
         third.metric("B minus A", f"{100 * overall['difference']:+.1f}", help="In points of mAP, tIoU 0.1 to 0.5.")
         st.markdown(_verdict(compared, scored))
         if waiting is not None:

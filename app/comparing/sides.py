@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.comparing.choices import CompareChoices
 from app.page_state import PageState
-from app.sidebar import run_title
+from app.sidebar import run_title, sound_titles
 from app.view import preferred
 from mravff_core.analysis.stress import CONDITIONS
 from mravff_core.audio_condition import AudioCondition
@@ -17,28 +17,6 @@ from mravff_core.workspace import RunInfo
 
 State = PageState[CompareChoices]
 _FIELDS = ("a", "a_sound", "b", "b_sound")
-_WORDS = {
-    "on": "As recorded",
-    "off": "Off: no fusion",
-    "silence": "Digital silence",
-    "swap:+1": "The next clip's sound",
-}
-
-
-def sound_words(text: str) -> str:
-    """An audio condition as people read it in a list."""
-    if text in _WORDS:
-        return _WORDS[text]
-    condition = AudioCondition.parse(text)
-    if condition.kind == "shift":
-        return f"{abs(condition.shift_s):g} s {'later' if condition.shift_s >= 0 else 'earlier'}"
-    if condition.kind == "noise":
-        return (
-            f"Noise, {condition.snr_db:g} dB below"
-            if condition.snr_db >= 0
-            else f"Noise, {-condition.snr_db:g} dB above"
-        )
-    return f"Sound of {condition.clip_id}"
 
 
 def choose_sides(state: State, infos: Sequence[RunInfo]) -> None:
@@ -66,14 +44,13 @@ def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]
     with sound:
         choices = sounds_of(info, getattr(state.choices, f"{field}_sound"))
         deaf = len(choices) == 1
-        words = {text: sound_words(text) for text in choices}
         help_ = (
             "This run never listens." if info.has_detector else "Imported detections cannot be made for another sound."
         )
         state.select(
             f"{field}_sound",
             "Sound",
-            words,
+            sound_titles(choices),
             disabled=deaf,
             help=help_ if deaf else "What the detector hears.",
         )

@@ -13,10 +13,11 @@ from app.comparing.choices import CompareChoices
 from app.context import AppContext
 from app.jobs import Job
 from app.page_state import PageState
-from app.sidebar import plain, run_title
+from app.sidebar import plain, run_title, sound_title
 from app.view import preferred
 from app.work import offer, show_progress
 from mravff_core.analysis.stress import Lacking, compute, lacking, stored_table, stress_table
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.stress import MEASURES, stress_curves
 from mravff_core.workspace import RunInfo
 
@@ -67,7 +68,7 @@ def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:
 
 
 def _offer(app: AppContext, missing: Sequence[Lacking], runs: Sequence[str]) -> None:
-    conditions = sorted({str(piece.condition) for piece in missing})
+    conditions = dict.fromkeys(sound_title(piece.condition) for piece in missing)
     clips = sum(len(piece.clip_ids) for piece in missing)
     st.info(
         f"Not computed yet: {len(missing)} curve points ({plain(', '.join(conditions))}), {clips:,} clips to listen "
@@ -109,6 +110,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": table["run"],
+            "sound": [sound_title(AudioCondition.parse(condition)) for condition in table["condition"]],
             "hears": table["condition"],
             "map": 100 * table["map"],
             "map_low": 100 * table["map_low"],
@@ -125,7 +127,8 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 _COLUMNS = {
     "run": st.column_config.TextColumn("Run", pinned=True),
-    "hears": st.column_config.TextColumn("Hears"),
+    "sound": st.column_config.TextColumn("Hears"),
+    "hears": st.column_config.TextColumn("In commands", help="What `--audio` and `--conditions` call it"),
     "map": st.column_config.NumberColumn("mAP", format="%.1f"),
     "map_low": st.column_config.NumberColumn("from", format="%.1f"),
     "map_high": st.column_config.NumberColumn("to", format="%.1f"),

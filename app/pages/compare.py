@@ -105,7 +105,7 @@ def _thresholds(state: State) -> None:
 def _offer_missing(app: AppContext, compared: Compared) -> None:
     """Say what is not computed yet, and offer to compute it."""
     sides = ((compared.a, compared.missing_a), (compared.b, compared.missing_b))
-    todo = {str(side): clips for side, clips in sides if clips}
+    todo = {sidebar.side_title(side): clips for side, clips in sides if clips}
     if not todo:
         return
     possible = all(app.workspace.run(side.run).has_detector for side, clips in sides if clips)

@@ -105,8 +105,7 @@ def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
         state.select("labels", "Label set", list(info.label_sets))
     elif state.choices.labels not in ("", info.label_set):
         state.change(labels="")
-    sounds = {sound: sidebar.sound_title(AudioCondition.parse(sound)) for sound in info.conditions or ("on",)}
-    state.select("audio", "Sound", sounds, help="What the detector heard.")
+    state.select("audio", "Sound", sidebar.sound_titles(info.conditions or ("on",)), help="What the detector heard.")
     return info
 
 
@@ -119,7 +118,8 @@ def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
 
 def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
     st.subheader("Nothing detected yet", anchor=False)
-    st.write(f"`{info.run}` has not been run on this workspace's clips with audio {audio}.")
+    heard = sidebar.sound_title(AudioCondition.parse(audio))
+    st.write(f"`{info.run}` has not been run on this workspace's clips ({heard}).")
     if not info.has_detector:
         return
 

@@ -93,7 +93,7 @@ def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunIn
         state.select("labels", "Classes", list(info.label_sets))
     elif state.choices.labels:
         state.change(labels="")
-    state.select("audio", "Sound", list(info.conditions) or ["on"], help="What the detector heard.")
+    state.select("audio", "Sound", sidebar.sound_titles(info.conditions or ("on",)), help="What the detector heard.")
     state.select("what", "Explain", _QUANTITIES, help="Which number of the detection.")
     state.select("sound", "Compare sound with", _SOUNDS)
     state.select("sight", "Compare sight with", _SIGHTS)

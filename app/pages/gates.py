@@ -23,6 +23,7 @@ from app.work import offer, show_progress
 from mravff_core.analysis import gates
 from mravff_core.analysis.gates import EFFECT_COLUMNS
 from mravff_core.analysis.segment_gates import SegmentSource, level_columns, segment_gates
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.gates import NO_PROOF, gate_against_effect, gate_matrix
 from mravff_core.workspace import RunInfo
 
@@ -116,7 +117,8 @@ def _no_gates() -> None:
 
 def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
     st.subheader("Nothing detected yet", anchor=False)
-    st.write(f"`{info.run}` has not been run on this workspace's clips with audio {audio}.")
+    heard = sidebar.sound_title(AudioCondition.parse(audio))
+    st.write(f"`{info.run}` has not been run on this workspace's clips ({heard}).")
     offer(
         app,
         "predict",
@@ -137,7 +139,7 @@ def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunIn
         state.change(labels="")
     sounds = [condition for condition in info.conditions if condition != "off"] or ["on"]
     if len(sounds) > 1 or state.choices.audio not in sounds:
-        state.select("audio", "Sound", sounds, help="What the detector heard.")
+        state.select("audio", "Sound", sidebar.sound_titles(sounds), help="What the detector heard.")
     state.select("kind", "Segments", _KINDS, help="In which segments the gates are averaged.")
     if state.choices.kind == "correct":
         state.slider("tiou", "Overlap of a correct detection (tIoU)", 0.05, 0.95, 0.05)

@@ -120,6 +120,10 @@ def _report(app: AppContext, state: State) -> None:
     with left:
         plan = _choose_plan(app, state)
         state.keep()
+    if plan is None:
+        right.info("Choose at least one section; a report of none shows nothing.", icon=":material/checklist:")
+        return
+    with left:
         about = (plan, *sources_of(app, [side.run for side in plan.parsed]))
         names = {
             "html": export_name("report", *about, ending="html"),
@@ -143,7 +147,8 @@ def _report(app: AppContext, state: State) -> None:
             )
 
 
-def _choose_plan(app: AppContext, state: State) -> ReportPlan:
+def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
+    """What was chosen; None while there is no section."""
     offered = _sides(app)
     state.text("title", "Title")
     titles = {side: sidebar.side_title(Side.parse(side)) for side in offered}
@@ -165,6 +170,8 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan:
         state.slider("tiou", "Right from tIoU", 0.1, 0.5, 0.1)
         state.slider("min", "Score threshold", 0.0, 1.0, 0.01, help="Least score of detections in lists.")
     chosen = state.choices
+    if not chosen.sections:
+        return None
     sides = (chosen.against, chosen.about) if chosen.against else (chosen.about,)
     plan = ReportPlan(
         sides=sides,

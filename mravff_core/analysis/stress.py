@@ -15,7 +15,7 @@ from mravff_core.analysis.gate_means import gate_interval
 from mravff_core.analysis.side import Side, detections_of
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.errors import CancelledError, ConfigError, WorkspaceError
 from mravff_core.evaluation import bootstrap
 from mravff_core.inference.run_predict import predict, unpredicted_clips
 from mravff_core.workspace import Workspace
@@ -76,10 +76,16 @@ def stress(
         device: where missing predictions are made.
         progress: called with the share done, 0 to 1, and what is being done.
         cancel: asked between clips and tables; True stops.
-    Raises: ConfigError, WorkspaceError, what `predict` raises, CancelledError.
+    Raises: ConfigError for an unknown condition or a run without a detector, WorkspaceError, what
+        `predict` raises, CancelledError.
     """
     conditions = with_on(conditions)
     for run in runs:
+        if not workspace.run(run).has_detector:
+            raise ConfigError(
+                f"{workspace.run(run).folder}: holds imported detections and no detector, so it cannot be asked what "
+                "it would find with another sound; stress runs that were trained or imported as a checkpoint"
+            )
         scored_clips(workspace, run, clip_ids)
     compute(workspace, lacking(workspace, runs, conditions, clip_ids), device=device, progress=progress, cancel=cancel)
     return stress_table(

@@ -18,6 +18,8 @@ from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.media.sound import iter_channels
 
 Pixels = NDArray[np.uint8]
+# What is shorter has too few samples of sound to be written.
+_SHORTEST_S = 0.1
 _FASTEST = 30.0
 _AUDIO_RATE = 44100
 
@@ -29,15 +31,18 @@ class VideoStretch:
         video: file.
         start_s, end_s: stretch; None ends with the video.
         fit: width and height in pixels that pictures are scaled to fit in.
-    Raises: MediaError for a file that cannot be read or a stretch outside it.
+    Raises: MediaError for a file that cannot be read or a stretch outside it or too short to see.
     """
 
     def __init__(self, video: Path, start_s: float, end_s: float | None, *, fit: tuple[int, int]) -> None:
         info = probe(video)
         last_s = info.duration_s if end_s is None else min(end_s, info.duration_s)
-        if not 0 <= start_s < last_s:
+        if not (start_s >= 0 and last_s - start_s >= _SHORTEST_S):
+            asked = "the end" if end_s is None else f"{end_s:g} s"
             raise MediaError(
-                f"{video}: the stretch from {start_s:g} to {last_s:g} s holds nothing of its {info.duration_s:.1f} s"
+                f"{video}: the stretch from {start_s:g} to {asked} holds nothing of its {info.duration_s:.1f} s; "
+                f"expected a start from 0 to {max(0.0, info.duration_s - _SHORTEST_S):.1f} s and an end at least "
+                f"{_SHORTEST_S:g} s after it"
             )
         self.video, self.start_s, self.end_s, self.has_audio = video, start_s, last_s, info.has_audio
         self.rate = min(info.frames_per_second or _FASTEST, _FASTEST)

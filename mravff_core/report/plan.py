@@ -55,11 +55,13 @@ class ReportPlan:
     def checked(self, workspace: Workspace) -> ReportPlan:
         """The plan with its label set filled in.
 
-        Raises: ConfigError for a section, class or set that is not there, or no side; WorkspaceError
+        Raises: ConfigError for a section, class or set that is not there, or no side or section; WorkspaceError
             for a run that is not there.
         """
         if not self.sides:
             raise ConfigError("a report needs at least one run; found none")
+        if not self.sections:
+            raise ConfigError(f"a report needs at least one section; found none, choose among {', '.join(SECTIONS)}")
         known = [workspace.run(side.run).label_sets for side in self.parsed]
         common = [name for name in known[0] if all(name in other for other in known)]
         if not common or (self.label_set and self.label_set not in common):

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mravff_core import AudioCondition, Workspace
@@ -15,6 +16,7 @@ from mravff_core.analysis.stress import CONDITIONS, compute, lacking, stored_tab
 from mravff_core.cli import main
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.workspace.import_detections import import_detections
 
 SOUNDS = ("off", "shift:-1", "shift:+1", "noise:0", "swap:+1")
 RUNS = ("verb_mrav", "verb_visual")
@@ -45,7 +47,7 @@ def test_each_row_is_what_evaluate_says(stressed: Workspace) -> None:
 
 def test_a_run_that_never_listens_is_flat_and_asked_once(stressed: Workspace) -> None:
     table = stress_table(stressed, ["verb_visual"], conditions=SOUNDS, resamples=30)
-    assert table["map"].nunique() == 1 and table["gate"].isna().all()
+    assert len(set(table["map"])) == 1 and table["gate"].isna().all()
     assert (table[["change", "change_low", "change_high"]] == 0).all(axis=None)
     assert [str(condition) for condition in stressed.run("verb_visual").conditions()] == ["on"]
 
@@ -92,3 +94,16 @@ def test_the_command_prints_the_table(stressed: Workspace, capsys: pytest.Captur
     assert main([*words, "--conditions", "loud"]) == 2
     with pytest.raises(ConfigError, match="audio condition 'loud'"):
         stress_table(stressed, RUNS, conditions=["loud"])
+
+
+def test_imported_detections_cannot_be_stressed_and_say_so(
+    predicted: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(predicted.folder, tmp_path / "ws")
+    workspace = Workspace(tmp_path / "ws")
+    table = pd.DataFrame({"clip_id": ["clip_0"], "start_s": [0.1], "end_s": [0.9], "label": ["cut"], "score": [0.5]})
+    table.to_csv(tmp_path / "found.csv", index=False)
+    import_detections(workspace, tmp_path / "found.csv", "theirs")
+    assert main(["stress", "--workspace", str(workspace.folder), "--runs", "theirs", "--json"]) == 2
+    printed = capsys.readouterr()
+    assert "holds imported detections and no detector" in printed.err and printed.out == ""

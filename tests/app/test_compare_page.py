@@ -126,7 +126,8 @@ def test_stress_shows_what_is_there_and_offers_the_rest(app_context: AppContext)
     page = open_page(section="stress", runs="verb_mrav,verb_visual")
     finished(app_context, "intervals")
     page.run()
-    assert any("Not computed yet" in info.value for info in page.info)
+    (notice,) = [info.value for info in page.info if "Not computed yet" in info.value]
+    assert "3 s late" in notice and "shift:" not in notice
     table = page.dataframe[0].value
     assert set(table["hears"]) >= {"on", "off"} and set(table["run"]) == {"verb_mrav", "verb_visual"}
 

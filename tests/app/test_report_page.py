@@ -56,6 +56,13 @@ def test_a_report_is_made_shown_and_saved(app_context: AppContext) -> None:
     assert "--title 'Kitchen & co'" in script.code[0].value
 
 
+def test_a_report_needs_a_section(app_context: AppContext) -> None:
+    script = opened({"title": "Nothing"})
+    script.multiselect[0].set_value([]).run()
+    assert "Choose at least one section" in script.info[0].value
+    assert not script.button
+
+
 def test_a_film_is_made(app_context: AppContext) -> None:
     script = opened({"part": "film", "clip": "clip_0", "end": "0.5", "about": "verb_mrav"})
     press(script, "Make the film")

@@ -63,6 +63,9 @@ def test_nothing_is_left_of_a_film_that_is_stopped_or_refused(workspace: Workspa
         write_film(workspace, FilmPlan("clip_0"), tmp_path / "film.mp4", cancel=lambda: True)
     with pytest.raises(MravffError, match=r"the stretch from 30 to .* holds nothing of its 2\.0 s"):
         write_film(workspace, FilmPlan("clip_0", start_s=30.0), tmp_path / "film.mp4")
+    for start_s, end_s in ((1.99, None), (1.5, 1.2), (float("nan"), None)):
+        with pytest.raises(MravffError, match=r"expected a start from 0 to 1\.9 s and an end at least 0\.1 s after it"):
+            write_film(workspace, FilmPlan("clip_0", start_s=start_s, end_s=end_s), tmp_path / "film.mp4")
     with pytest.raises(MravffError, match="has no run 'nobody'"):
         write_film(workspace, FilmPlan("clip_0", "nobody"), tmp_path / "film.mp4")
     assert list(tmp_path.iterdir()) == []

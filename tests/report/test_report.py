@@ -96,6 +96,7 @@ def test_the_usual_report_is_about_what_sound_adds(workspace: Workspace) -> None
     ("changes", "sentence"),
     [
         ({"sides": ()}, "at least one run"),
+        ({"sections": ()}, "at least one section; found none, choose among overview"),
         ({"sides": ("nobody",)}, "has no run 'nobody'"),
         ({"sections": ("poems",)}, "asks for the section 'poems', which is not there; there are overview"),
         ({"classes": ("juggle",)}, "asks for the verb class 'juggle'"),
