@@ -16,7 +16,7 @@ export class Tour {
     choice.id = id;
     playback.range = playback.looping && segment ? this.range(segment) : null;
     if (!segment) playback.looping = false;
-    this.player.showChosen();
+    this.player.showing.showChosen();
     reporter.tell();
   }
 
@@ -59,7 +59,7 @@ export class Tour {
     playback.around = around;
     playback.range = null;
     if (playback.looping) this.play();
-    this.player.showChosen();
+    this.player.showing.showChosen();
   }
 
   /** Show the selected segment with some room around it. */
