@@ -86,6 +86,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         "server.headless": True,
         "server.fileWatcherType": "none",
         "server.runOnSave": False,
+        # It would hold up every answer of a page, which is not sent before it is through.
+        "runner.postScriptGC": False,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "viewer",
         "client.showErrorDetails": "none",

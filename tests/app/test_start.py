@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import pytest
 
-from app.__main__ import main
+from app.__main__ import _parser, _settings, main
+from app.context import set_libraries_aside
 from mravff_core import Workspace
 from mravff_core.workspace import Clip
 from tests.small_workspace import VERBS
@@ -37,6 +40,30 @@ def test_options_that_make_no_sense(arguments: list[str], capsys: pytest.Capture
         main(arguments)
     assert stopped.value.code == 2
     assert "expected" in capsys.readouterr().err
+
+
+class Ring:
+    """Garbage that only the collector can find once nobody holds it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_the_collector_looks_at_no_library_but_still_finds_garbage() -> None:
+    before = weakref.ref(Ring())
+    try:
+        set_libraries_aside()
+        assert before() is None, "garbage is not kept for ever"
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 100
+        after = weakref.ref(Ring())
+        gc.collect()
+        assert after() is None
+    finally:
+        gc.unfreeze()
+
+
+def test_no_answer_waits_for_the_collector() -> None:
+    assert _settings(_parser().parse_args([]))["runner.postScriptGC"] is False
 
 
 def test_it_stops_although_a_browser_holds_a_video_open(tmp_path: Path) -> None:
