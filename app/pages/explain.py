@@ -20,15 +20,24 @@ from app.says_errors import says_errors
 from app.segment_table import player_link
 from app.view import clips_in_order, preferred
 from app.work import offer, result_of
+from mravff_core.analysis.baselines import further_clips
 from mravff_core.analysis.explain_run import Explanation, Question, explain_detection
 from mravff_core.audio_condition import AudioCondition
+from mravff_core.inference.predictor import Predictor
 from mravff_core.plots.explanation import attribution_over_time, baseline_words, level_bars, modality_bars
 from mravff_core.workspace import RunInfo
 
-_QUANTITIES = {"logit": "Class score (logit)", "probability": "Probability", "start": "Start", "end": "End"}
+_QUANTITIES = {
+    "logit": "Class score (logit)",
+    "contrast": "This class, not others",
+    "probability": "Probability",
+    "start": "Start",
+    "end": "End",
+}
 _SOUNDS = {"silence": "Digital silence", "mean": "Mean of the clip"}
 _SIGHTS = {"mean": "Mean of the clip", "frozen": "A still picture"}
 _MOST_LISTED = 50
+_OTHER_CLIPS = 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def show() -> None:
         st.write("Explanations need clips and a detector: make the demo kitchen with `python -m mravff_core demo`.")
         return
     with st.sidebar:
-        info = _choose_source(app, state, infos)
+        info = _choose_source(app, state, infos, clips)
     state.keep()
     detections = _detections(app, state, info, clips)
     state.keep()
@@ -86,7 +95,7 @@ def show() -> None:
     state.keep()
 
 
-def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunInfo:
+def _choose_source(app: AppContext, state: State, infos: list[RunInfo], clips: list[str]) -> RunInfo:
     by_name = {info.run: info for info in infos}
     info = by_name[choose_shared_run(app, state, "run", infos)]
     if len(info.label_sets) > 1:
@@ -94,10 +103,25 @@ def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunIn
     elif state.choices.labels:
         state.change(labels="")
     state.select("audio", "Sound", sidebar.sound_titles(info.conditions or ("on",)), help="What the detector heard.")
-    state.select("what", "Explain", _QUANTITIES, help="Which number of the detection.")
-    state.select("sound", "Compare sound with", _SOUNDS)
-    state.select("sight", "Compare sight with", _SIGHTS)
+    state.select(
+        "what",
+        "Explain",
+        _QUANTITIES,
+        help="Which number of the detection. A class's own score also rises with what any action looks and "
+        "sounds like; *this class, not others* leaves that out.",
+    )
+    others = _other_clips(app, state, info, clips)
+    state.select("sound", "Compare sound with", _SOUNDS | others)
+    state.select("sight", "Compare sight with", _SIGHTS | others)
     return info
+
+
+def _other_clips(app: AppContext, state: State, info: RunInfo, clips: list[str]) -> dict[str, str]:
+    """Clips whose sound or sight this one can be compared with."""
+    clip = state.choices.clip if state.choices.clip in clips else clips[0]
+    titles = dict(zip(app.workspace.clips["clip_id"], app.workspace.clips["title"], strict=True))
+    found = further_clips(app.workspace, clip, Predictor(app.detectors.get(info.run)), most=_OTHER_CLIPS)
+    return {f"clip:{other}": f"Another clip: {titles[other]}" for other in found}
 
 
 def _detections(app: AppContext, state: State, info: RunInfo, clips: list[str]) -> pd.DataFrame | None:
@@ -210,8 +234,9 @@ def _share(explanation: Explanation) -> None:
     if share is None:
         st.markdown("**Neither sound nor sight** moves this number away from the baseline.")
     else:
+        rather = " rather than any other class" if attribution.quantity == "contrast" else ""
         st.markdown(
-            f"**{share:.0%} sound, {1 - share:.0%} sight** for *{sidebar.plain(explanation.name)}*, "
+            f"**{share:.0%} sound, {1 - share:.0%} sight** for *{sidebar.plain(explanation.name)}*{rather}, "
             f"compared with {sidebar.plain(sound)} and {sidebar.plain(sight)}."
         )
     told = f"Both together, beyond what each does alone: {attribution.share.interaction:+.2f}."

@@ -54,7 +54,7 @@ class Question:
         detection: its number in the clip, 0 for the best score, as the app and `predict` count.
         label_set: of a joint detector; None for its first.
         audio: what the detector heard.
-        quantity: logit, probability, start or end.
+        quantity: logit, contrast, probability, start or end; see `Target`.
         audio_baseline, vision_baseline: see `mravff_core.analysis.baselines`.
     """
 
@@ -164,7 +164,15 @@ def explain_detection(
         grid=grid,
         duration_s=duration_s,
     )
-    target = Target(point.level, point.step, point.label, question.quantity, grid)  # type: ignore[arg-type]
+    rivals = detector.config.label_slices[label_set]
+    target = Target(
+        level=point.level,
+        step=point.step,
+        label=point.label,
+        quantity=question.quantity,  # type: ignore[arg-type]
+        grid=grid,
+        rivals=(rivals.start, rivals.stop),
+    )
     inputs = (batch.visual, batch.audio)
     names = (question.audio_baseline, question.vision_baseline)
     baseline, further = _baselines(workspace, predictor, question, inputs, grid, point.start_s)

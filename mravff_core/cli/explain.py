@@ -11,7 +11,7 @@ from mravff_core.errors import ConfigError
 if TYPE_CHECKING:
     from mravff_core.analysis.explain_run import Explanation
 
-_QUANTITIES = ("logit", "probability", "start", "end")
+_QUANTITIES = ("logit", "contrast", "probability", "start", "end")
 
 
 def register(commands: common.Commands) -> None:
@@ -28,7 +28,11 @@ def register(commands: common.Commands) -> None:
     )
     parser.add_argument("--labels", metavar="SET", help="label set of a joint detector, such as noun")
     parser.add_argument(
-        "--quantity", default="logit", choices=_QUANTITIES, help="what to explain (default: the class's logit)"
+        "--quantity",
+        "--of",
+        default="logit",
+        choices=_QUANTITIES,
+        help="what to explain (default: the class's logit); contrast: its logit minus the mean of the other classes'",
     )
     parser.add_argument(
         "--audio-baseline",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_attributions_add_up_to_the_difference_they_explain(explained: Attributi
     assert explained.complete and explained.gradients.gap <= 0.01
 
 
-@pytest.mark.parametrize("quantity", ["logit", "probability", "start", "end"])
+@pytest.mark.parametrize("quantity", ["logit", "contrast", "probability", "start", "end"])
 def test_every_quantity_adds_up(quantity: Any) -> None:
     given = inputs(WIDE, seed=3)
     found = attribute(small_detector(), given, noise(given), Target(0, 17, 1, quantity, GRID), grid=GRID)
@@ -181,6 +182,38 @@ def test_windows_cover_every_step_once(steps: int, start: float, end: float) -> 
     edges = windows(steps, start, end)
     assert edges[0] == 0 and edges[-1] == steps
     assert (np.diff(edges) > 0).all() and len(edges) <= 36
+
+
+def test_a_contrast_explains_what_this_class_has_over_the_others() -> None:
+    given, detector = inputs(WIDE, seed=3), small_detector()
+
+    def of(target: Target) -> Attribution:  # by the same points on the path
+        return attribute(detector, given, noise(given), target, grid=GRID, options=Options(steps=16, most_steps=16))
+
+    own, other = (of(Target(1, 6, label)).gradients for label in (0, 1))
+    rivals = of(Target(1, 6, 0, "contrast", rivals=(0, 2)))
+    np.testing.assert_allclose(rivals.gradients.audio, own.audio - other.audio, atol=1e-5)
+    with torch.no_grad():
+        logits = detector(Batch(*given)).class_logits[1][0, 6]
+    assert rivals.score == pytest.approx(float(logits[0] - logits[1]), abs=1e-5)
+    everyone = Scorer(detector, Target(1, 6, 0, "contrast")).scores([given])
+    assert float(everyone) == pytest.approx(float(logits[0] - logits[1:].mean()), abs=1e-5)
+
+
+def test_what_every_class_shares_cancels_in_a_contrast() -> None:
+    given, detector = inputs(WIDE), small_detector()
+    scores = Scorer(detector, Target(0, 9, 1, "contrast")).scores([given, noise(given)])
+
+    class Louder(torch.nn.Module):
+        strides = detector.strides
+
+        def forward(self, batch: Batch) -> Any:
+            output = detector(batch)
+            shift = batch.audio.sum(dim=(1, 2))[:, None, None]  # type: ignore[union-attr]
+            return dataclasses.replace(output, class_logits=tuple(part + shift for part in output.class_logits))
+
+    shared = Scorer(Louder(), Target(0, 9, 1, "contrast")).scores([given, noise(given)])
+    torch.testing.assert_close(shared, scores, atol=1e-4, rtol=0)
 
 
 def test_an_unknown_quantity_is_refused() -> None:

@@ -49,6 +49,15 @@ def test_a_detection_is_explained_and_compared_with_named_baselines(app_context:
     assert "have not been checked yet" in told or page.warning
 
 
+def test_a_class_is_contrasted_with_the_others_against_another_clip(app_context: AppContext) -> None:
+    page = explain_page(run="verb_mrav", clip="clip_0", what="contrast", sound="clip:clip_1", sight="clip:clip_1")
+    assert r"rather than any other class, compared with clip clip\_1 and clip clip\_1" in words_of(page)
+    offered = {box.label: list(box.options) for box in page.selectbox}
+    assert "This class, not others" in offered["Explain"]
+    for words in ("Compare sound with", "Compare sight with"):
+        assert any(option.startswith("Another clip") for option in offered[words])
+
+
 def test_failed_checks_are_said_beside_the_explanation(app_context: AppContext) -> None:
     run = app_context.workspace.run("verb_mrav")
     stored = {

@@ -94,7 +94,7 @@ class Scorer:
     def __call__(self, visual: Tensor, audio: Tensor | None = None) -> Tensor:
         """The explained number of each variant, [batch]; differentiable by all that is given."""
         target = self.target
-        if isinstance(self.detector, Detector) and target.quantity in ("logit", "probability"):
+        if isinstance(self.detector, Detector) and target.of_classes:
             self._begin(visual, audio)
             logits = self.detector.class_logits_at(Batch(visual, audio), target.level)
             score = target.of_logits(logits)

@@ -6,6 +6,12 @@ detection's (soft suppression only ever lowers scores) and whose segment is the 
 qualify; the best score wins. Where suppression moves segments too (voting), no segment is the
 same any more; then the point with the largest product of score and temporal overlap is taken
 and the trace is marked as not exact.
+
+A class's logit rises with all that looks like an action at all, which every class shares. The
+contrast asks why this class rather than the others: its logit minus the mean of theirs at the
+same point, so that what all classes share cancels. Attributions of logits subtract alike.
+
+Reference: Wang, Wang, "Why Not Other Classes?", NeurIPS 2022 (explanations against other classes).
 """
 
 from __future__ import annotations
@@ -23,8 +29,10 @@ from mravff_core.model.outputs import DetectorOutput
 from mravff_core.segments import temporal_iou
 from mravff_core.time_grid import TimeGrid
 
-Quantity = Literal["logit", "probability", "start", "end"]
-QUANTITIES: tuple[Quantity, ...] = ("logit", "probability", "start", "end")
+Quantity = Literal["logit", "contrast", "probability", "start", "end"]
+QUANTITIES: tuple[Quantity, ...] = ("logit", "contrast", "probability", "start", "end")
+# Those that class logits alone decide.
+_OF_CLASSES = ("logit", "contrast", "probability")
 # Seconds by which two segments of one point may differ after a journey through files.
 _SAME_S = 2e-3
 _SAME_SCORE = 1e-4
@@ -37,9 +45,12 @@ class Target:
     Attributes:
         level, step: the point, level 0 the finest.
         label: index on the axis of classes.
-        quantity: the class's logit or probability, or where the point puts start or end, in
-            seconds of `grid` or, without one, in finest steps.
+        quantity: the class's logit or probability, the contrast of its logit with the mean of the
+            other classes', or where the point puts start or end, in seconds of `grid` or, without
+            one, in finest steps.
         grid: time stamps of the finest steps.
+        rivals: first and last-but-one place of the classes that it is contrasted with, its own
+            label set; None for all classes.
     """
 
     level: int
@@ -47,15 +58,21 @@ class Target:
     label: int
     quantity: Quantity = "logit"
     grid: TimeGrid | None = None
+    rivals: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.quantity not in QUANTITIES:
             raise ConfigError(f"cannot explain {self.quantity!r}; expected one of {', '.join(QUANTITIES)}")
 
     @property
+    def of_classes(self) -> bool:
+        """Whether class logits alone decide the number."""
+        return self.quantity in _OF_CLASSES
+
+    @property
     def unit(self) -> str:
-        """Of the number: none for a logit or probability."""
-        if self.quantity in ("logit", "probability"):
+        """Of the number: none for what class logits decide."""
+        if self.of_classes:
             return ""
         return "s" if self.grid is not None else "steps"
 
@@ -66,7 +83,7 @@ class Target:
             output: of any detector that answers level by level.
             stride: finest steps from one step of the target's level to the next.
         """
-        if self.quantity in ("logit", "probability"):
+        if self.of_classes:
             return self.of_logits(output.class_logits[self.level])
         offsets = output.boundary_offsets[self.level][:, self.step].float()
         side = offsets[:, self.label if offsets.shape[1] > 1 else 0]
@@ -75,9 +92,14 @@ class Target:
         return position if self.grid is None else self.grid.to_seconds(position)
 
     def of_logits(self, logits: Tensor) -> Tensor:
-        """The same from the class logits [batch, time, classes] of the target's level, for a logit or probability."""
-        logit = logits[:, self.step, self.label].float()
-        return logit if self.quantity == "logit" else logit.sigmoid()
+        """The same from the class logits [batch, time, classes] of the target's level, where they alone decide it."""
+        point = logits[:, self.step].float()
+        logit = point[:, self.label]
+        if self.quantity != "contrast":
+            return logit if self.quantity == "logit" else logit.sigmoid()
+        first, end = self.rivals or (0, point.shape[1])
+        others = max(1, end - first - 1)
+        return logit - (point[:, first:end].sum(dim=1) - logit) / others
 
 
 @dataclass(frozen=True)
