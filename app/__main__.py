@@ -45,8 +45,10 @@ def serve(args: argparse.Namespace) -> int:
 
     _check_port(args.host, args.port)
     context.start(args.workspace, device=args.device, upload_limit_bytes=int(args.upload_limit_gb * (1 << 30)))
+    from starlette.middleware import Middleware
     from streamlit import App
 
+    from app.preload import Preloading
     from app.routes import routes
     from app.shutdown import stop_promptly
 
@@ -54,7 +56,8 @@ def serve(args: argparse.Namespace) -> int:
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
     script = Path(__file__).parent / "entry" / "main.py"
-    App(script, routes=routes(), lifespan=_warmed_up).run(config=_settings(args))
+    middleware = [Middleware(Preloading)]
+    App(script, routes=routes(), lifespan=_warmed_up, middleware=middleware).run(config=_settings(args))
     return 0
 
 

@@ -39,12 +39,8 @@ def chart(
     if state is None:
         st.plotly_chart(figure, theme=None, width="stretch", config=config, key=f"chart {name}")
         return
-    # What is chosen is drawn by the figure itself, so a click must not make the rest pale.
-    figure.update_traces(
-        {"unselected": {"marker": {"opacity": 1}}, "selected": {"marker": {"opacity": 1}}},
-        selector=lambda trace: trace.type in ("scatter", "scattergl", "bar"),
-    )
-    figure.update_layout(clickmode="event+select", dragmode=figure.layout.dragmode or False)
+    if figure.layout.clickmode != "event+select":
+        _let_choose(figure)
     key = state.key(field, f"chart {name}")
 
     def picked() -> None:
@@ -57,6 +53,15 @@ def chart(
     st.plotly_chart(
         figure, theme=None, width="stretch", config=config, key=key, on_select=picked, selection_mode="points"
     )
+
+
+def _let_choose(figure: go.Figure) -> None:
+    """Let clicks choose. What is chosen is drawn by the figure itself, so a click must not make the rest pale."""
+    figure.update_traces(
+        {"unselected": {"marker": {"opacity": 1}}, "selected": {"marker": {"opacity": 1}}},
+        selector=lambda trace: trace.type in ("scatter", "scattergl", "bar"),
+    )
+    figure.update_layout(clickmode="event+select", dragmode=figure.layout.dragmode or False)
 
 
 def add_image_buttons() -> None:

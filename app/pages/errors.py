@@ -12,6 +12,7 @@ from app import charts, sidebar
 from app.choices import text_of
 from app.context import AppContext, context
 from app.error_marks import Mark
+from app.kept import kept
 from app.marks import note_input, set_input
 from app.page_state import PageState, open_page
 from app.run_choice import choose_run
@@ -37,6 +38,7 @@ _TABS = {
     "Confusions": ("pair",),
     "Boundaries": ("start", "end"),
 }
+_TAB_KEY = "errors tab"
 
 
 @dataclass(frozen=True)
@@ -187,44 +189,63 @@ def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> Non
 
 
 def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
-    diagnosis, theme, chosen = analysis.diagnosis, charts.theme(), state.choices
     st.caption("A click on any mark lists the segments behind it below; a second click takes the choice back.")
-    kinds, traits, pairs, edges = st.tabs(list(_TABS), default=_tab_of(chosen.mark))
-    with kinds:
-        left, right = st.columns([6, 5])
-        profile, gains = analysis.profile(chosen.tiou), analysis.gains(chosen.tiou)
-        with left:
-            _chart(state, plots.kinds_by_band(profile, theme, chosen=chosen.mark), "error kinds by band")
-        with right:
-            _chart(state, plots.cost_bars(gains, theme, chosen=chosen.mark), "cost of error kinds")
-    with traits:
-        figure = plots.trait_bars(diagnosis.missed, diagnosis.sensitivity, theme, chosen=chosen.mark)
-        _chart(state, figure, "misses")
-        st.caption(_bucket_words(analysis))
-    with pairs:
-        table = confusions(shown)
-        if table.empty:
-            st.info("No detection of this score stands where another class is true.", icon=":material/check:")
-        else:
-            left, right = st.columns([7, 4])
-            with left:
-                _chart(state, plots.confusion_matrix(table, theme, chosen=chosen.mark), "confusions")
-            with right:
-                _pair_table(state, table)
-    with edges:
-        for column, edge in zip(st.columns(2), EDGES, strict=True):
-            with column:
-                figure = plots.boundary_histogram(boundary_errors(shown, edge), edge, theme, chosen=chosen.mark)
-                _chart(state, figure, f"{edge} errors")
+    # What is drawn in a tab that is not looked at would be waited for all the same.
+    _open_tab(state.choices.mark)
+    tabs = st.tabs(list(_TABS), key=_TAB_KEY, on_change="rerun")
+    for tab, draw in zip(tabs, (_kinds, _misses, _confusions, _boundaries), strict=True):
+        if tab.open:
+            with tab:
+                draw(state, analysis, shown)
 
 
-def _tab_of(mark: str) -> str:
-    """Where a mark is seen: the tab that opens with it, and stays when the mark is taken back."""
-    kind = mark.partition("=")[0]
-    known = next((tab for tab, kinds in _TABS.items() if kind in kinds), None)
-    tab = known or st.session_state.get("errors tab", next(iter(_TABS)))
-    st.session_state["errors tab"] = tab
-    return tab
+def _kinds(state: State, analysis: ErrorAnalysis, _shown: pd.DataFrame) -> None:
+    chosen, theme = state.choices, charts.theme()
+    left, right = st.columns([6, 5])
+    with left:
+        profile = analysis.profile(chosen.tiou)
+        _chart(state, kept(plots.kinds_by_band, profile, theme, chosen=chosen.mark), "error kinds by band")
+    with right:
+        gains = analysis.gains(chosen.tiou)
+        _chart(state, kept(plots.cost_bars, gains, theme, chosen=chosen.mark), "cost of error kinds")
+
+
+def _misses(state: State, analysis: ErrorAnalysis, _shown: pd.DataFrame) -> None:
+    diagnosis, mark = analysis.diagnosis, state.choices.mark
+    figure = kept(plots.trait_bars, diagnosis.missed, diagnosis.sensitivity, charts.theme(), chosen=mark)
+    _chart(state, figure, "misses")
+    st.caption(_bucket_words(analysis))
+
+
+def _confusions(state: State, _analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
+    table = confusions(shown)
+    if table.empty:
+        st.info("No detection of this score stands where another class is true.", icon=":material/check:")
+        return
+    left, right = st.columns([7, 4])
+    with left:
+        figure = kept(plots.confusion_matrix, table, charts.theme(), chosen=state.choices.mark)
+        _chart(state, figure, "confusions")
+    with right:
+        _pair_table(state, table)
+
+
+def _boundaries(state: State, _analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
+    for column, edge in zip(st.columns(2), EDGES, strict=True):
+        with column:
+            errors_s = boundary_errors(shown, edge)
+            figure = kept(plots.boundary_histogram, errors_s, edge, charts.theme(), chosen=state.choices.mark)
+            _chart(state, figure, f"{edge} errors")
+
+
+def _open_tab(mark: str) -> None:
+    """Open the tab of a mark that is new; a tab that a person opens stays, also when the mark is taken back."""
+    known = next((tab for tab, kinds in _TABS.items() if mark.partition("=")[0] in kinds), None)
+    fresh = mark != st.session_state.get("errors tab of") or _TAB_KEY not in st.session_state
+    if known is not None and fresh:
+        st.session_state[_TAB_KEY] = known
+    st.session_state["errors tab of"] = mark
+    st.session_state.setdefault(_TAB_KEY, next(iter(_TABS)))
 
 
 def _chart(state: State, figure, name: str) -> None:  # type: ignore[no-untyped-def]

@@ -14,6 +14,7 @@ from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
 from app.jobs import Job
+from app.kept import kept
 from app.page_state import PageState, open_page
 from app.pages.gates_class import show_class, show_pairs
 from app.run_choice import choose_shared_run
@@ -185,7 +186,7 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
     if counted.empty:
         st.info("No segment passes the filters; widen them at the left.", icon=":material/filter_alt_off:")
         return
-    classes = gates.class_gates(counted, names, min_count=state.choices.least)
+    classes = kept(gates.class_gates, counted[_counted_columns(counted)], names, min_count=state.choices.least)
     effect = _effect(app, state, info, label_set)
     table = gates.with_effect(classes, effect)
     _show_classes(state, table, level_names, has_effect=effect is not None)
@@ -193,6 +194,11 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
         row = table[table["name"] == state.choices.name].iloc[0]
         show_class(app, state, row, counted[counted["label"] == row["label"]], level_names)
     show_pairs(app, state, info)
+
+
+def _counted_columns(segments: pd.DataFrame) -> list[str]:
+    """What the means of classes rest on."""
+    return ["clip_id", "label", "gate", *level_columns(segments)]
 
 
 def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, has_effect: bool) -> None:
@@ -205,12 +211,12 @@ def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, 
             st.caption("No class fits.")
         else:
             with st.container(height=_MATRIX_PX, border=False):
-                figure = gate_matrix(shown, level_names, theme(), chosen=state.choices.name)
+                figure = kept(gate_matrix, shown, level_names, theme(), chosen=state.choices.name)
                 chart(figure, name="gates by class and level", state=state, field="name")
     with right:
         if has_effect:
             _correlation(state, table, level_names)
-            figure = gate_against_effect(table, theme(), column=state.choices.level, chosen=state.choices.name)
+            figure = kept(gate_against_effect, table, theme(), column=state.choices.level, chosen=state.choices.name)
             chart(figure, name="gate against effect of audio", state=state, field="name")
 
 
@@ -279,7 +285,8 @@ def _correlation(state: State, table: pd.DataFrame, level_names: list[str]) -> N
         **dict(zip(level_columns(table), [name.split(" ")[0] for name in level_names], strict=True)),
     }
     state.segmented("level", "Gates of", columns)
-    found = gates.gate_effect_correlation(table, column=state.choices.level)
+    column = state.choices.level
+    found = kept(gates.gate_effect_correlation, table[[column, "effect"]], column=column)
     if math.isnan(found.value):
         st.markdown(f"{NO_PROOF} There are too few classes for a correlation.")
         return

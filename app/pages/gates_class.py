@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.charts import chart, theme
 from app.context import AppContext
+from app.kept import kept
 from app.page_state import PageState
 from app.segment_table import segment_table
 from app.sidebar import plain
@@ -37,11 +38,11 @@ def show_class(
         st.rerun()
     left, right = st.columns(2)
     with left:
-        chart(gate_distribution(segments, level_names, theme()), name=f"gates of {row['name']}")
+        chart(kept(gate_distribution, segments, level_names, theme()), name=f"gates of {row['name']}")
     with right:
         found = gates_of(app.workspace.run(state.choices.run), state.choices.audio)
         profile = gates.gate_profile(found, segments)
-        chart(gate_profile_lines(profile, level_names, theme()), name=f"gates along {row['name']}")
+        chart(kept(gate_profile_lines, profile, level_names, theme()), name=f"gates along {row['name']}")
     state.segmented("end", "Segments", {"most": "Most gated", "least": "Least gated"}, label_visibility="collapsed")
     ordered = segments.sort_values(
         [state.choices.level, "segment_id"], ascending=[state.choices.end == "least", True]
@@ -67,7 +68,7 @@ def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
     note = f"; the {_MOST_PAIRS} commonest of {len(pairs)} pairs" if len(shown) < len(pairs) else ""
     st.caption(f"Mean gate of `{plain(info.run)}` inside true segments of each pair{note}.")
     chart(
-        pair_matrix(shown, ("Verb", "Noun"), theme()),
+        kept(pair_matrix, shown, ("Verb", "Noun"), theme()),
         name="gates by verb and noun",
         state=state,
         field="pair",
