@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mravff_core.plots.theme import Theme, styled
+from mravff_core.plots.theme import Theme, room_for, set_margins, styled
 
 KIND_WORDS = {
     "gained": "only B finds it",
@@ -17,7 +17,7 @@ KIND_WORDS = {
     "renamed": "both, other class",
     "same": "both alike",
 }
-_ROW_PX, _KIND_PX = 21, 30
+_ROW_PX, _KIND_PX, _HEAD_PX = 21, 30, 84
 _CLEAR_GAIN, _CLEAR_LOSS, _UNCLEAR = "clear gain", "clear loss", "interval holds 0"
 
 
@@ -73,6 +73,7 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         showgrid=False, categoryorder="array", categoryarray=rows["name"], range=[-0.5, max(len(rows), 1) - 0.5]
     )
     figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96)
+    set_margins(figure, left=room_for(rows["name"]), top=_HEAD_PX, bottom=12)
     figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
     return figure
 
@@ -127,7 +128,8 @@ def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Fig
     figure.update_xaxes(range=[0, most], showgrid=False, showticklabels=False, zeroline=False)
     words = [f"<b>{kind}</b>  {KIND_WORDS[kind]}" for kind in kinds]
     figure.update_yaxes(autorange="reversed", tickvals=kinds, ticktext=words, showgrid=False)
-    return styled(figure, theme, height=_KIND_PX * len(kinds) + 46, legend=False)
+    styled(figure, theme, height=_KIND_PX * len(kinds) + 46, legend=False)
+    return set_margins(figure, left=room_for(words), bottom=8)
 
 
 def _tint(theme: Theme, chosen: bool) -> str:

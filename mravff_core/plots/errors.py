@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
-from mravff_core.plots.theme import Theme, styled
+from mravff_core.plots.theme import Theme, room_for, set_margins, styled
 
 KIND_HELP = {
     "true positive": "finds a true segment of its class",
@@ -68,7 +68,7 @@ def kinds_by_band(profile: pd.DataFrame, theme: Theme, *, chosen: str = "") -> g
     words = "band of rank: N best detections of each class with N true segments, the next N, …"
     figure.update_xaxes(title=words, type="category")
     figure.update_yaxes(title="share of detections (%)", range=[0, 100])
-    return styled(figure, theme, height=390, legend=True)
+    return set_margins(styled(figure, theme, height=390, legend=True), left=58)
 
 
 def cost_bars(gains: pd.Series, theme: Theme, *, chosen: str = "") -> go.Figure:
@@ -113,7 +113,7 @@ def cost_bars(gains: pd.Series, theme: Theme, *, chosen: str = "") -> go.Figure:
     )
     figure.update_xaxes(title="mAP gained without them (points)", rangemode="tozero")
     figure.update_yaxes(showgrid=False)
-    return styled(figure, theme, height=390, legend=False)
+    return set_margins(styled(figure, theme, height=390, legend=False), left=room_for(kinds), right=40)
 
 
 def trait_bars(missed: pd.DataFrame, sensitivity: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from mravff_core.plots.theme import GATE_SCALE, Theme, styled
+from mravff_core.plots.theme import GATE_SCALE, Theme, room_for, set_margins, styled
 
 _ROW_PX, _HEAD_PX, _FOOT_PX = 25, 74, 12
 _PAIRS_PX = 22
@@ -64,7 +64,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         row=1,
         col=3,
     )
-    figure.update_layout(margin={"t": _HEAD_PX, "b": _FOOT_PX}, bargap=0.5)
+    set_margins(figure, left=room_for(names), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
     if chosen in names:
         place = names.index(chosen)
         figure.add_shape(
@@ -123,7 +123,7 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
     styled(figure, theme, height=430, legend=False)
     figure.update_xaxes(title_text="Mean gate inside segments")
     figure.update_yaxes(title_text="AP with sound − without", tickformat="+.0%")
-    return figure
+    return set_margins(figure, left=70)
 
 
 def gate_distribution(segments: pd.DataFrame, level_names: Sequence[str], theme: Theme) -> go.Figure:

@@ -102,3 +102,12 @@ def test_a_mark_opens_its_tab_and_names_the_set(predicted: AppContext) -> None:
 
 def test_an_address_that_names_no_run_shows_another(predicted: AppContext) -> None:
     assert opened({"run": "nobody"}).metric[0].label == "Normalized mAP"
+
+
+def test_only_the_tab_that_is_open_is_drawn_and_a_mark_opens_its_own(predicted: AppContext) -> None:
+    def charts(query: dict[str, str]) -> int:
+        script = opened({"run": "verb_visual", "min": "0", **query})
+        return len(script.get("plotly_chart"))
+
+    assert charts({}) == 2, "kinds by band and what they cost"
+    assert charts({"mark": "trait=length:XS"}) == 1, "misses alone"
