@@ -16,7 +16,9 @@ from starlette.routing import BaseRoute, Route
 
 from app import player, uploader, urls
 from app.context import AppContext, context
+from app.explaining import begin, job_name, known, question_of
 from app.exports import export_path
+from app.jobs import Job
 from app.tracks.container import MEDIA_TYPE
 from app.tracks.gates import gates
 from app.tracks.segments import segments
@@ -41,6 +43,7 @@ def routes() -> list[BaseRoute]:
         Route(f"{base}/poster/{{clip_id}}", _answer(_poster), methods=["GET"]),
         Route(f"{base}/frame/{{clip_id}}", _answer(_frame), methods=["GET"]),
         Route(f"{base}/tracks/{{clip_id}}/{{kind}}", _answer(_tracks), methods=["GET"]),
+        Route(f"{base}/tracks/{{clip_id}}/attribution", _answer(_explain), methods=["PUT", "DELETE"]),
         Route(f"{base}/export/{{name}}", _answer(_export), methods=["GET"]),
         Route(f"{base}/player/{{version}}/{{name}}", _answer(_module(player.asset)), methods=["GET"]),
         Route(f"{base}/uploader/{{version}}/{{name}}", _answer(_module(uploader.asset)), methods=["GET"]),
@@ -133,7 +136,43 @@ def _tracks(app: AppContext, request: Request) -> Response:
         detector = app.detectors.get(run)
         data_ = attention(app.workspace, clip_id, detector=detector, condition=condition, level=level)
         return _tagged(request, data_, MEDIA_TYPE)
+    if kind == "attribution":
+        return _attribution(app, request)
     return _refusal(f"there is no track data of kind {kind!r}", 404)
+
+
+def _attribution(app: AppContext, request: Request) -> Response:
+    """Of a detection that has been explained; how far that is while it is being explained, 404 where nobody asked."""
+    question = question_of(request.path_params["clip_id"], request.query_params)
+    job = app.jobs.find(job_name(app, question))
+    if job is not None and not job.ended:
+        return _told(job)
+    found = known(app, question) if job is None or job.state != "done" else job.result
+    if found is None:
+        failed = job.error if job is not None else ""
+        return _refusal(failed or "this detection has not been explained yet", 404)
+    from app.tracks.attribution import attribution
+
+    return _tagged(request, attribution(found), MEDIA_TYPE)
+
+
+def _explain(app: AppContext, request: Request) -> Response:
+    """Have a detection explained, or no longer."""
+    if not _same_origin(request):
+        return _refusal("explanations are begun and stopped by pages of this server only", 403)
+    question = question_of(request.path_params["clip_id"], request.query_params)
+    if request.method == "PUT":
+        return _told(begin(app, question))
+    job = app.jobs.find(job_name(app, question))
+    if job is None:
+        return _refusal("this detection is not being explained", 404)
+    job.cancel()
+    return _told(job)
+
+
+def _told(job: Job) -> Response:
+    told = {"state": job.state, "share": job.share, "stage": job.stage}
+    return JSONResponse(told, status_code=202, headers={"Cache-Control": "no-store"})
 
 
 def _export(app: AppContext, request: Request) -> Response:

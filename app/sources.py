@@ -20,7 +20,7 @@ _ATTENDS = ("mrav", "cross_attention")
 
 
 def sources(workspace: Workspace, view: View, info: RunInfo | None, *, predicted: bool) -> dict[str, str | None]:
-    """Addresses of segments, signal, gates and attention; None where there is nothing to fetch.
+    """Addresses of segments, signal, gates, attention and attribution; None where there is nothing to fetch.
 
     Args:
         info: of the view's run.
@@ -40,6 +40,7 @@ def sources(workspace: Workspace, view: View, info: RunInfo | None, *, predicted
         "signal": urls.tracks(view.clip, "signal", v=video_version(workspace, view.clip)) if clip.path else None,
         "gates": urls.tracks(view.clip, "gates", v=made, **chosen) if gated else None,
         "attention": urls.tracks(view.clip, "attention", v=made, **chosen) if attends else None,
+        "attribution": attribution_source(workspace, view.clip, view.label_set, main),
     }
 
 
@@ -76,6 +77,21 @@ def _stored(workspace: Workspace, view: View, side: Side) -> bool:
 def segments_source(workspace: Workspace, clip_id: str, label_set: str, side: Side | None) -> str:
     """Address of a clip's true segments with a side's detections, without any where there is no side."""
     return _segments(workspace, clip_id, label_set, side, predictions_version(workspace, clip_id, side))
+
+
+def attribution_source(
+    workspace: Workspace, clip_id: str, label_set: str, side: Side | None, **asked: str
+) -> str | None:
+    """Address of what a side's detections rest on; the player adds which one as `&n=`. None without a detector.
+
+    Args:
+        asked: `what`, `sound` and `sight`, where they are not the usual ones.
+    """
+    if side is None or not workspace.run(side.run).has_detector:
+        return None
+    made = predictions_version(workspace, clip_id, side)
+    where = {"run": side.run, "audio": str(side.audio), "labels": label_set}
+    return urls.tracks(clip_id, "attribution", v=made, **where, **asked)
 
 
 def _segments(workspace: Workspace, clip_id: str, label_set: str, side: Side | None, made: str) -> str:

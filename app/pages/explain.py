@@ -11,6 +11,7 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
+from app.explaining import KIND, job_name, work
 from app.jobs import Job
 from app.page_state import PageState, open_page
 from app.pages.explain_checks import show_checks, warn
@@ -20,11 +21,11 @@ from app.says_errors import says_errors
 from app.segment_table import player_link
 from app.view import clips_in_order, preferred
 from app.work import offer, result_of
-from mravff_core.analysis.baselines import further_clips
-from mravff_core.analysis.explain_run import Explanation, Question, explain_detection
+from mravff_core.analysis.baselines import baseline_words, further_clips
+from mravff_core.analysis.explain_run import Explanation, Question
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.inference.predictor import Predictor
-from mravff_core.plots.explanation import attribution_over_time, baseline_words, level_bars, modality_bars
+from mravff_core.plots.explanation import attribution_over_time, level_bars, modality_bars
 from mravff_core.workspace import RunInfo
 
 _QUANTITIES = {
@@ -189,18 +190,7 @@ def _explained(app: AppContext, state: State) -> Explanation | None:
         vision_baseline=chosen.sight,
     )
 
-    def work(job: Job) -> Explanation:
-        job.report(0.0, "Loading the detector")
-        return explain_detection(
-            app.workspace,
-            question,
-            detector=app.detectors.get(chosen.run),
-            progress=lambda share: job.report(share, "Asking the detector"),
-            cancel=lambda: job.cancelled,
-        )
-
-    made = app.workspace.run(chosen.run).model_hash()[:12]
-    return result_of(app, "explain", f"explain {question} {made}", "Explaining", work)
+    return result_of(app, KIND, job_name(app, question), "Explaining", work(app, question))
 
 
 def _show(app: AppContext, state: State, explanation: Explanation) -> None:

@@ -37,6 +37,16 @@ DEFAULT_AUDIO, DEFAULT_VISION = "silence", "mean"
 _CLIP = "clip:"
 # Frames of one picture that are enough for a step of our encoder.
 _STILL_FRAMES = 8
+_WORDS = {
+    "silence": "digital silence",
+    "mean": "the clip's mean features",
+    "frozen": "a still picture",
+}
+
+
+def baseline_words(name: str) -> str:
+    """A baseline as people read it."""
+    return _WORDS.get(name) or (f"clip {name.removeprefix(_CLIP)}" if name.startswith(_CLIP) else name)
 
 
 def check_baseline(name: str, modality: Modality) -> None:

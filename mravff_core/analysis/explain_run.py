@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import json
 from collections.abc import Callable
@@ -34,6 +35,7 @@ from mravff_core.inference.predictor import Predictor
 from mravff_core.inference.run_predict import prepare_clip
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector
+from mravff_core.model.outputs import Batch
 from mravff_core.segments import temporal_iou
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import Workspace
@@ -139,6 +141,82 @@ def explain_detection(
         baseline; FeatureError, CheckpointError, CancelledError.
     """
     options = options or Options()
+    asked = _prepare(workspace, question, detector, device, options)
+    found, detector, batch, grid, point = asked.found, asked.detector, asked.batch, asked.grid, asked.point
+    if use_cache and (known := _read(asked.path)) is not None:
+        return dataclasses.replace(known, question=question)
+    label_set = question.label_set or detector.config.label_set
+    attribution = attribute(
+        detector,
+        asked.inputs,
+        asked.baseline,
+        asked.target,
+        grid=grid,
+        segment=(float(grid.from_seconds(point.start_s)), float(grid.from_seconds(point.end_s))),
+        baseline_names=(question.audio_baseline, question.vision_baseline),
+        further_baselines=asked.further,
+        options=options,
+        redetect=_redetect(batch, grid, asked.duration_s, found, label_set),
+        progress=progress,
+        cancel=cancel,
+    )
+    label = int(found["label"])
+    explanation = Explanation(
+        question=question,
+        start_s=float(found["start_s"]),
+        end_s=float(found["end_s"]),
+        label=label,
+        name=detector.config.label_sets[label_set][label],
+        score=float(found["score"]),
+        point=point,
+        attribution=attribution,
+    )
+    if use_cache:
+        write_json(asked.path, explanation.to_mapping())
+    return explanation
+
+
+def known_explanation(
+    workspace: Workspace, question: Question, *, detector: Callable[[], Detector], options: Options | None = None
+) -> Explanation | None:
+    """What `explain_detection` would read from the cache; None where it would have to compute.
+
+    Args:
+        workspace, question, options: as there.
+        detector: gives the run's detector; not called where the clip has never been explained.
+    Raises: as `explain_detection`.
+    """
+    workspace.clip(question.clip)
+    workspace.run(question.run)
+    if not any(_cache_folder(workspace, question).glob(f"{glob.escape(question.clip)}.*.json")):
+        return None
+    known = _read(_prepare(workspace, question, detector(), "auto", options or Options()).path)
+    return None if known is None else dataclasses.replace(known, question=question)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question with all that its answer is computed from, and where the cache keeps it."""
+
+    found: dict[str, Any]
+    detector: Detector
+    batch: Batch
+    grid: TimeGrid
+    duration_s: float
+    point: TracedPoint
+    target: Target
+    baseline: Inputs
+    further: list[Inputs]
+    path: Path
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.batch.visual, self.batch.audio
+
+
+def _prepare(
+    workspace: Workspace, question: Question, detector: Detector | None, device: str, options: Options
+) -> _Asked:
     check_baseline(question.audio_baseline, "audio")
     check_baseline(question.vision_baseline, "vision")
     run = workspace.run(question.run)
@@ -177,37 +255,18 @@ def explain_detection(
     names = (question.audio_baseline, question.vision_baseline)
     baseline, further = _baselines(workspace, predictor, question, inputs, grid, point.start_s)
     key = _key(run.model_hash(), target, [inputs, baseline, *further], names, options, found)
-    path = _cache_path(workspace, question, key)
-    if use_cache and (known := _read(path)) is not None:
-        return dataclasses.replace(known, question=question)
-    attribution = attribute(
-        detector,
-        inputs,
-        baseline,
-        target,
+    return _Asked(
+        found=found,
+        detector=detector,
+        batch=batch,
         grid=grid,
-        segment=(float(grid.from_seconds(point.start_s)), float(grid.from_seconds(point.end_s))),
-        baseline_names=names,
-        further_baselines=further,
-        options=options,
-        redetect=_redetect(batch, grid, duration_s, found, label_set),
-        progress=progress,
-        cancel=cancel,
-    )
-    label = int(found["label"])
-    explanation = Explanation(
-        question=question,
-        start_s=float(found["start_s"]),
-        end_s=float(found["end_s"]),
-        label=label,
-        name=detector.config.label_sets[label_set][label],
-        score=float(found["score"]),
+        duration_s=duration_s,
         point=point,
-        attribution=attribution,
+        target=target,
+        baseline=baseline,
+        further=further,
+        path=_cache_folder(workspace, question) / f"{question.clip}.{key}.json",
     )
-    if use_cache:
-        write_json(path, explanation.to_mapping())
-    return explanation
 
 
 def _stored_detection(workspace: Workspace, question: Question) -> dict[str, Any]:
@@ -255,7 +314,7 @@ def _baselines(
 
 
 def _redetect(
-    batch: Any, grid: TimeGrid, duration_s: float, found: dict[str, Any], label_set: str
+    batch: Batch, grid: TimeGrid, duration_s: float, found: dict[str, Any], label_set: str
 ) -> Callable[[nn.Module], Redetected | None]:
     own = np.array([[found["start_s"], found["end_s"]]], np.float64)
 
@@ -300,8 +359,8 @@ def _bytes(part: Tensor) -> bytes:
     return part.detach().cpu().contiguous().numpy().tobytes()
 
 
-def _cache_path(workspace: Workspace, question: Question, key: str) -> Path:
-    return workspace.cache_folder / "explanations" / question.run / f"{question.clip}.{key}.json"
+def _cache_folder(workspace: Workspace, question: Question) -> Path:
+    return workspace.cache_folder / "explanations" / question.run
 
 
 def _read(path: Path) -> Explanation | None:

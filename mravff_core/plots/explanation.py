@@ -15,19 +15,10 @@ from plotly.subplots import make_subplots
 
 from mravff_core.analysis.attention_map import AttentionMap
 from mravff_core.analysis.attribution import Attribution
+from mravff_core.analysis.baselines import baseline_words
 from mravff_core.plots.theme import Theme, styled
 
 _AUDIO, _VISION = 1, 0  # places in a theme's colours
-_BASELINES = {
-    "silence": "digital silence",
-    "mean": "the clip's mean features",
-    "frozen": "a still picture",
-}
-
-
-def baseline_words(name: str) -> str:
-    """A baseline as people read it."""
-    return _BASELINES.get(name) or (f"clip {name.removeprefix('clip:')}" if name.startswith("clip:") else name)
 
 
 def modality_bars(attribution: Attribution, theme: Theme) -> go.Figure:

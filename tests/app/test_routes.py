@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from app import player
 from app.context import AppContext
 from app.routes import routes
 from app.tracks.container import MEDIA_TYPE, decode
+from mravff_core.errors import CancelledError
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,47 @@ def test_track_data_is_tagged_and_not_sent_twice(client: TestClient, kind: str) 
     assert again.status_code == 304 and again.content == b""
 
 
+def test_a_detection_is_explained_when_asked_and_only_then(client: TestClient, app_context: AppContext) -> None:
+    url = "/av/tracks/clip_1/attribution?run=verb_mrav&audio=on&labels=verb&n=0"
+    cache = app_context.workspace.cache_folder / "explanations"
+    before = client.get(url)
+    assert before.status_code == 404 and "has not been explained yet" in before.json()["error"]
+    assert not list(cache.rglob("clip_1.*")), "asking alone computes nothing"
+    begun = client.put(url)
+    assert begun.status_code == 202 and begun.json()["state"] in ("waiting", "running", "done")
+    while (answer := client.get(url)).status_code == 202:
+        assert 0 <= answer.json()["share"] <= 1 and answer.headers["cache-control"] == "no-store"
+        time.sleep(0.05)
+    assert answer.status_code == 200 and answer.headers["content-type"] == MEDIA_TYPE
+    assert decode(answer.content)[1]["name"]
+    assert client.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    # Another question about the same clip is another explanation; a cached one needs no job.
+    assert client.get(url.replace("n=0", "n=1")).status_code == 404
+    app_context.jobs.forget(app_context.jobs.of("explain")[0])
+    assert client.get(url).content == answer.content
+
+
+def test_explaining_can_be_stopped_and_is_not_begun_from_elsewhere(
+    client: TestClient, app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/av/tracks/clip_1/attribution?run=verb_mrav&labels=verb&n=2"
+    assert client.put(url, headers={"Origin": "http://elsewhere.example"}).status_code == 403
+    assert client.delete(url).status_code == 404
+
+    def endless(*_args: object, cancel: Callable[[], bool], **_more: object) -> None:
+        while not cancel():
+            time.sleep(0.01)
+        raise CancelledError("stopped")
+
+    monkeypatch.setattr("mravff_core.analysis.explain_run.explain_detection", endless)
+    client.put(url)
+    assert client.get(url).status_code == 202
+    assert client.delete(url).status_code == 202
+    while (answer := client.get(url)).status_code == 202:
+        time.sleep(0.01)
+    assert answer.status_code == 404
+
+
 def test_browsers_keep_what_has_a_version_and_ask_again_for_the_rest(client: TestClient) -> None:
     for path in ("tracks/clip_0/signal", "tracks/clip_0/segments", "poster/clip_0"):
         assert "immutable" in client.get(f"/av/{path}?v=1").headers["cache-control"]
@@ -81,6 +124,9 @@ def test_segments_come_as_json(client: TestClient) -> None:
         ("/av/tracks/clip_0/segments?audio=loud", 400, "audio condition 'loud' is not known"),
         ("/av/tracks/clip_0/attention?run=verb_mrav&level=9", 404, "level 9"),
         ("/av/tracks/clip_0/attention?run=verb_mrav&level=x", 400, "level 'x'"),
+        ("/av/tracks/clip_0/attribution?run=verb_mrav&n=first", 400, "detection 'first'"),
+        ("/av/tracks/clip_0/attribution?run=nope&n=0", 404, "no run 'nope'"),
+        ("/av/tracks/nope/attribution?run=verb_mrav&n=0", 404, "no clip 'nope'"),
         ("/av/tracks/clip_0/smell", 404, "kind 'smell'"),
         ("/av/player/x/__init__.py", 404, "no such module"),
         ("/av/player/x/..%2Fmain.py", 404, ""),

@@ -13,12 +13,14 @@ from hypothesis.extra import numpy as numpy_strategies
 from app.context import AppContext
 from app.sources import sources
 from app.tracks.attention import attention
+from app.tracks.attribution import attribution
 from app.tracks.container import decode, encode
 from app.tracks.gates import gates
 from app.tracks.segments import segments
 from app.tracks.signal import prepare_signals, signal
 from app.view import View
 from mravff_core import AudioCondition
+from mravff_core.analysis.explain_run import Question, explain_detection
 from mravff_core.errors import WorkspaceError
 from mravff_core.segments import temporal_iou
 from mravff_core.workspace import Clip
@@ -140,3 +142,31 @@ def test_a_clip_of_features_alone_asks_for_no_video_and_no_sound(app_context: Ap
         assert sources(workspace, View(clip="clip_0", label_set="verb"), None, predicted=False)["signal"]
     finally:
         workspace.remove_clip("bare")
+
+
+def test_attribution_adds_up_to_the_score_and_names_what_it_is_compared_with(app_context: AppContext) -> None:
+    question = Question("verb_mrav", "clip_0", 0, vision_baseline="frozen")
+    found = explain_detection(app_context.workspace, question, device="cpu")
+    read, meta = decode(attribution(found))
+    np.testing.assert_allclose(read["audio"], found.attribution.gradients.audio, rtol=1e-6)
+    total = float(read["audio"].sum() + read["vision"].sum())
+    difference = meta["score"] - meta["baseline_score"]
+    assert abs(total - difference) == pytest.approx(meta["gap"] * abs(difference), abs=1e-4)
+    assert meta["audio_value"] + meta["vision_value"] == pytest.approx(difference, abs=1e-4)
+    assert meta["first_s"] + 3 * meta["step_s"] == pytest.approx(found.attribution.times_s[3])
+    assert len(read["edges_s"]) == len(read["audio_occlusion"]) + 1
+    assert (meta["audio_baseline"], meta["vision_baseline"]) == ("digital silence", "a still picture")
+    low, high = meta["share_range"]
+    assert 0 <= low <= meta["audio_share"] <= high <= 1 and meta["baselines"] > 2
+
+
+def test_sums_of_several_steps_keep_total_and_middle(app_context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = explain_detection(app_context.workspace, Question("verb_mrav", "clip_0", 0), device="cpu")
+    fine, fine_meta = decode(attribution(found))
+    monkeypatch.setattr("app.tracks.attribution._MOST_STEPS", 5)
+    coarse, meta = decode(attribution(found))
+    assert len(coarse["vision"]) <= 5
+    assert coarse["vision"].sum() == pytest.approx(fine["vision"].sum(), rel=1e-4)
+    pool = round(meta["step_s"] / fine_meta["step_s"])
+    middle_s = fine_meta["first_s"] + fine_meta["step_s"] * np.arange(pool).mean()
+    assert meta["first_s"] == pytest.approx(middle_s)
