@@ -151,9 +151,10 @@ def _attribution(app: AppContext, request: Request) -> Response:
     if found is None:
         failed = job.error if job is not None else ""
         return _refusal(failed or "this detection has not been explained yet", 404)
+    from app.doubts import doubts
     from app.tracks.attribution import attribution
 
-    return _tagged(request, attribution(found), MEDIA_TYPE)
+    return _tagged(request, attribution(found, doubts(app, found)), MEDIA_TYPE)
 
 
 def _explain(app: AppContext, request: Request) -> Response:

@@ -16,7 +16,7 @@ from app.player import player
 from app.says_errors import says_errors
 from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
 from app.sides import Side, usual_side
-from app.sources import likely_next, segments_source, sources, video_version
+from app.sources import attribution_source, likely_next, segments_source, sources, video_version
 from app.view import View, clips_in_order, preferred
 from mravff_core.workspace import Clip
 
@@ -204,6 +204,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 {
                     "name": sidebar.side_title(side),
                     "segments_url": segments_source(app.workspace, clip.clip_id, view.label_set, side),
+                    "attribution_url": attribution_source(app.workspace, clip.clip_id, view.label_set, side),
                 }
                 for side in beside
             ],

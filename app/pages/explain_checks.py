@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.charts import chart, theme
 from app.context import AppContext
+from app.doubts import doubts
 from app.jobs import Job
 from app.sidebar import plain
 from app.work import offer
@@ -30,20 +31,10 @@ _NAMES = {
 
 def warn(app: AppContext, explanation: Explanation) -> None:
     """What to doubt about this explanation, in so many words."""
-    attribution = explanation.attribution
-    doubts = []
-    if not attribution.complete and attribution.gradients.gap is not None:
-        doubts.append(f"The bars over time miss {attribution.gradients.gap:.1%} of the score difference (aim: 1 %).")
-    if attribution.agreement.audio is not None and attribution.agreement.audio < 0:
-        doubts.append("Gradients and occlusion disagree about the sound: trust neither alone.")
-    known = attribution.share_range
-    if known is not None and known.high - known.low > 0.5:
-        doubts.append(f"The audio share hangs on the baseline: {known.low:.0%} to {known.high:.0%}.")
-    checks = read_checks(app.workspace.run(explanation.question.run))
-    doubts += [one["words"] for one in (checks or {}).get("verdicts", ()) if one["passed"] is False]
-    if doubts:
-        st.warning("Do not read too much into this: " + " ".join(map(plain, doubts)), icon=":material/warning:")
-    elif checks is None and attribution.levels:
+    found = doubts(app, explanation)
+    if found:
+        st.warning("Do not read too much into this: " + " ".join(map(plain, found)), icon=":material/warning:")
+    elif explanation.attribution.levels and read_checks(app.workspace.run(explanation.question.run)) is None:
         st.caption("The explanations of this run have not been checked yet; see the end of the page.")
 
 

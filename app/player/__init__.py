@@ -76,6 +76,7 @@ class OtherRow(TypedDict):
 
     name: str
     segments_url: str
+    attribution_url: NotRequired[str | None]
 
 
 class LikelyClip(TypedDict):

@@ -24,6 +24,7 @@ export class Arrival {
     this.dropForeign(newClip, data);
     this.pointOthers(data);
     player.feeds.point(data.sources);
+    player.explaining.from(data);
     player.prefetch.point((data.next ?? []).flatMap((clip) => this.addressesOf(clip)));
     player.prefetch.go();
     if (newClip || data.view.jump !== this.jump) this.follow(data.view);
@@ -33,7 +34,7 @@ export class Arrival {
 
   /** What a clip will be fetched by, the quickest first. */
   addressesOf({ sources, others, poster_url, video_url }) {
-    const { attention, ...simple } = sources;
+    const { attention, attribution, ...simple } = sources;
     const urls = [...Object.values(simple), this.player.feeds.attentionAt(attention), ...others, poster_url];
     return [...urls.map((url) => ({ url, partly: false })), { url: video_url, partly: true }];
   }

@@ -123,7 +123,7 @@ export class Details {
     const facts = [...row("Score", el("b", {}, segment.score.toFixed(3))), ...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
     if (truth) facts.push(...row("Best true", this.link(truth)), ...row("tIoU", el("b", {}, segment.best_tiou.toFixed(2)), this.shift(segment, truth)));
     else if (this.data.truth.length) facts.push(...row("Best true", "none overlaps it"));
-    return this.about(segment, facts, false, segment.error);
+    return [...this.about(segment, facts, false, segment.error), this.player.explaining.panel.root];
   }
 
   aboutTrue(segment) {

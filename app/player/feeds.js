@@ -26,7 +26,7 @@ export class Feeds {
   }
 
   /** Fetch what has another address than before. @param {Object<string, string|null>} urls by kind */
-  point({ attention, ...others }) {
+  point({ attention, attribution, ...others }) {
     for (const [name, url] of Object.entries(others)) this.sources[name].point(url);
     if (attention !== this.attentionUrl) this.fellBack = false;
     this.attentionUrl = attention;

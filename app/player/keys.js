@@ -35,6 +35,10 @@ export const KEYS = {
     { keys: ["d"], shown: "D", words: "next difference; with Shift the previous one", run: (p) => p.tour.go("differences", 1) },
     { keys: ["D"], run: (p) => p.tour.go("differences", -1) },
   ],
+  Explaining: [
+    { keys: ["i"], shown: "I", words: "explain the selected detection", run: (p) => p.explaining.begin() },
+    { keys: ["a"], shown: "A", words: "shade the spectrum by what mattered, or no longer", run: (p) => p.melTrack.toggleShade() },
+  ],
   Timeline: [
     { keys: ["+", "="], shown: "+ −", words: "zoom in or out", run: (p) => p.zoom(1.6) },
     { keys: ["-", "_"], run: (p) => p.zoom(1 / 1.6) },

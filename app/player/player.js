@@ -5,6 +5,7 @@ import { Choice, placeOf } from "./choice.js";
 import { watchTheme } from "./colours.js";
 import { Details } from "./details.js";
 import { el } from "./dom.js";
+import { Explaining } from "./explaining.js";
 import { Feeds } from "./feeds.js";
 import { Help } from "./help.js";
 import { listenToKeys } from "./keys.js";
@@ -31,6 +32,7 @@ export class Player {
     this.playback = new Playback(this);
     this.tour = new Tour(this);
     this.transport = new Transport(this);
+    this.explaining = new Explaining(this);
     this.details = new Details(this);
     this.help = new Help();
     this.others = new Others(this, () => this.showing.onFeed("others"));
@@ -263,6 +265,7 @@ export class Player {
     this.reporter.close();
     for (const close of this.closers) close();
     this.feeds.close();
+    this.explaining.close();
     this.others.close();
     this.prefetch.close();
     this.stage.close();

@@ -21,6 +21,7 @@ export class Showing {
     transport.showDifferences(choice);
     details.show(choice.data, choice.shown);
     this.showLoop();
+    this.player.explaining.follow();
     stage.arrange();
   }
 
@@ -31,6 +32,7 @@ export class Showing {
 
   /** Another segment is selected, or it plays in another way. */
   showChosen() {
+    this.player.explaining.follow();
     this.player.details.fillCard();
     this.showLoop();
     this.player.stage.invalidate();

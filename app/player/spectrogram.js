@@ -1,17 +1,29 @@
 // Mel spectrogram with frequency ticks.
 
 import { lookupTable } from "./colours.js";
+import { button } from "./dom.js";
 import { TilePyramid } from "./tiles.js";
 import { Track, gutterLabel } from "./track.js";
 
 const TICKS_HZ = [100, 250, 500, 1000, 2000, 4000, 8000, 16000];
 const MAGMA = lookupTable("magma");
+const DARKEST = 0.75; // where sound did not matter at all
+// Black that lets the more through the larger the value.
+const VEIL = Uint32Array.from({ length: 256 }, (_, value) => (Math.round((255 - value) * DARKEST) << 24) >>> 0);
 
 const formatHertz = (hertz) => (hertz < 1000 ? `${Math.round(hertz)} Hz` : `${+(hertz / 1000).toFixed(1)} kHz`);
 
 export class SpectrogramTrack extends Track {
   constructor(player) {
     super("spectrogram", "Spectrum", "mel spectrogram: sound energy per mel frequency band; brighter is louder", player);
+    this.shading = button("shade", "Darken the spectrum where it did not matter for the explained detection (A)",
+      () => this.toggleShade(), "Shaded");
+    this.shading.classList.add("mv-small");
+    this.shading.hidden = true;
+    this.shaded = true;
+    this.veil = null;
+    this.extras.append(this.shading);
+    this.showShade();
   }
 
   get fullHeight() {
@@ -34,6 +46,28 @@ export class SpectrogramTrack extends Track {
     this.pyramid = new TilePyramid(this.values, bands, columns, MAGMA);
   }
 
+  /** Darken by the sound's part of an explanation. @param {Object|null} found of the attribution track */
+  shadeBy(found) {
+    this.veil = null;
+    this.shading.hidden = !found;
+    if (!found) return;
+    const { audio } = found.values;
+    const most = audio.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
+    const bytes = Uint8Array.from(audio, (value) => (most ? Math.round((255 * Math.abs(value)) / most) : 255));
+    const { first_s, step_s } = found.meta;
+    this.veil = { pyramid: new TilePyramid(bytes, 1, bytes.length, VEIL), first_s: first_s - step_s / 2, step_s };
+  }
+
+  toggleShade() {
+    this.shaded = !this.shaded;
+    this.showShade();
+    this.player.stage.invalidate();
+  }
+
+  showShade() {
+    this.shading.setAttribute("aria-pressed", String(this.shaded));
+  }
+
   /** Time of the left edge of the first column; the stored times are of column centres. */
   get first_s() {
     return this.meta.mel_start_s - this.meta.mel_hop_s / 2;
@@ -43,6 +77,9 @@ export class SpectrogramTrack extends Track {
     context.save();
     context.clip(frame.clip);
     this.pyramid.draw(context, frame, this.first_s, this.meta.mel_hop_s, 2, frame.height - 4, true);
+    if (this.veil && this.shaded) {
+      this.veil.pyramid.draw(context, frame, this.veil.first_s, this.veil.step_s, 2, frame.height - 4, true);
+    }
     context.restore();
     let below = Infinity;
     for (const hertz of TICKS_HZ) {

@@ -22,7 +22,8 @@ export function makeTracks(player) {
 /** All tracks of a player, those of rows beside included, folded and ordered as a person has left them. */
 export function tracksInOrder(player) {
   const { settings, others } = player;
-  const usual = [player.trueTrack, player.foundTrack, ...others.tracks, player.gateTrack, player.attentionTrack,
+  const explained = player.explaining.track.present ? [player.explaining.track] : [];
+  const usual = [player.trueTrack, player.foundTrack, ...others.tracks, ...explained, player.gateTrack, player.attentionTrack,
     player.melTrack, player.waveTrack];
   for (const track of usual) track.setFolded(settings.folded.includes(track.name));
   return arranged(usual, settings.order);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from mravff_core.analysis.explain_run import Explanation
 _MOST_STEPS = 20_000
 
 
-def attribution(explanation: Explanation) -> bytes:
+def attribution(explanation: Explanation, doubts: Sequence[str] = ()) -> bytes:
     """Container with `audio` and `vision` [steps], `audio_occlusion`, `vision_occlusion` and `edges_s` of its windows.
 
     Attributions are in units of the score and add up, over both modalities and all steps, to the
     difference of the scores but for the gap. Long clips come in sums over several steps.
+
+    Args:
+        doubts: what speaks against believing it, in sentences.
     """
     found = explanation.attribution
     first_s, step_s = _axis(found.times_s)
@@ -38,6 +42,7 @@ def attribution(explanation: Explanation) -> bytes:
         **_of_detection(explanation),
         **_of_share(explanation),
         "agreement": {"audio": found.agreement.audio, "vision": found.agreement.vision},
+        "doubts": list(doubts),
     }
     return encode(arrays, meta)
 

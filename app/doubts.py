@@ -1,0 +1,24 @@
+"""What to doubt about an explanation, in so many words, for all who show one."""
+
+from __future__ import annotations
+
+from app.context import AppContext
+from mravff_core.analysis.checks import read_checks
+from mravff_core.analysis.explain_run import Explanation
+
+_WIDE = 0.5
+
+
+def doubts(app: AppContext, explanation: Explanation) -> list[str]:
+    """Sentences; none where nothing speaks against believing it."""
+    attribution = explanation.attribution
+    found = []
+    if not attribution.complete and attribution.gradients.gap is not None:
+        found.append(f"The bars over time miss {attribution.gradients.gap:.1%} of the score difference (aim: 1 %).")
+    if attribution.agreement.audio is not None and attribution.agreement.audio < 0:
+        found.append("Gradients and occlusion disagree about the sound: trust neither alone.")
+    known = attribution.share_range
+    if known is not None and known.high - known.low > _WIDE:
+        found.append(f"The audio share hangs on the baseline: {known.low:.0%} to {known.high:.0%}.")
+    checks = read_checks(app.workspace.run(explanation.question.run))
+    return found + [str(one["words"]) for one in (checks or {}).get("verdicts", ()) if one["passed"] is False]
