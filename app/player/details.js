@@ -123,7 +123,7 @@ export class Details {
     const facts = [...row("Score", el("b", {}, segment.score.toFixed(3))), ...row("Time", seconds(segment)), ...row("Lasts", lasting(segment))];
     if (truth) facts.push(...row("Best true", this.link(truth)), ...row("tIoU", el("b", {}, segment.best_tiou.toFixed(2)), this.shift(segment, truth)));
     else if (this.data.truth.length) facts.push(...row("Best true", "none overlaps it"));
-    return [...this.about(segment, facts, false, segment.error), this.player.explaining.panel.root];
+    return this.about(segment, facts, false, segment.error, this.player.explaining.panel.root);
   }
 
   aboutTrue(segment) {
@@ -141,10 +141,10 @@ export class Details {
     return this.about(segment, facts, true, missed ? segment.error : "");
   }
 
-  about(segment, facts, isTrue, error) {
+  about(segment, facts, isTrue, error, explained = null) {
     const flag = error ? this.flag(error) : null;
     const left = el("div", {}, this.hiddenNote(segment), el("dl", { class: "mv-facts" }, ...facts), flag);
-    return [this.head(segment, isTrue), el("div", { class: "mv-body" }, left, this.gates(segment))];
+    return [this.head(segment, isTrue), el("div", { class: "mv-body" }, left, this.gates(segment), explained)];
   }
 
   link(segment, text = this.name(segment)) {
