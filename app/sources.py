@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app import urls
-from app.player import LikelyClip
+from app.player import LikelyClip, PlayerClip
 from app.sides import Side
 from app.view import View, clips_in_order
 from mravff_core.errors import WorkspaceError
@@ -41,6 +41,20 @@ def sources(workspace: Workspace, view: View, info: RunInfo | None, *, predicted
         "gates": urls.tracks(view.clip, "gates", v=made, **chosen) if gated else None,
         "attention": urls.tracks(view.clip, "attention", v=made, **chosen) if attends else None,
         "attribution": attribution_source(workspace, view.clip, view.label_set, main),
+    }
+
+
+def shown_clip(workspace: Workspace, clip_id: str) -> PlayerClip:
+    """A clip as the player takes it. Raises: WorkspaceError for an unknown one."""
+    clip = workspace.clip(clip_id)
+    return {
+        "id": clip.clip_id,
+        "title": clip.title,
+        "duration_s": clip.duration_s,
+        "frames_per_second": clip.frames_per_second,
+        "has_audio": clip.has_audio,
+        "video_url": urls.video(clip_id) if clip.path else None,
+        "poster_url": urls.poster(clip_id, video_version(workspace, clip_id)) if clip.path else None,
     }
 
 

@@ -9,14 +9,14 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import sidebar, urls
+from app import sidebar
 from app.context import AppContext, context
 from app.jobs import Job
 from app.player import player
 from app.says_errors import says_errors
 from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
 from app.sides import Side, usual_side
-from app.sources import attribution_source, likely_next, segments_source, sources, video_version
+from app.sources import attribution_source, likely_next, segments_source, shown_clip, sources
 from app.view import View, clips_in_order, preferred
 from mravff_core.workspace import Clip
 
@@ -177,17 +177,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
     sent = jump()
     state = player(
         {
-            "clip": {
-                "id": clip.clip_id,
-                "title": clip.title,
-                "duration_s": clip.duration_s,
-                "frames_per_second": clip.frames_per_second,
-                "has_audio": clip.has_audio,
-                "video_url": urls.video(clip.clip_id) if clip.path else None,
-                "poster_url": urls.poster(clip.clip_id, video_version(app.workspace, clip.clip_id))
-                if clip.path
-                else None,
-            },
+            "clip": shown_clip(app.workspace, clip.clip_id),
             "sources": sources(app.workspace, view, info, predicted=predicted),
             "view": {
                 "threshold": view.threshold,

@@ -11,11 +11,12 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
-from app.explaining import KIND, job_name, work
+from app.explaining import KIND, begin, job_name, work
 from app.jobs import Job
 from app.page_state import PageState, open_page
 from app.pages.explain_checks import show_checks, warn
-from app.pages.explain_panels import show_attention, show_frames, show_listening, show_spectrogram
+from app.pages.explain_panels import show_attention, show_frames, show_listening
+from app.pages.explain_player import show_player
 from app.run_choice import choose_shared_run
 from app.says_errors import says_errors
 from app.segment_table import player_link
@@ -25,7 +26,7 @@ from mravff_core.analysis.baselines import baseline_words, further_clips
 from mravff_core.analysis.explain_run import Explanation, Question
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.inference.predictor import Predictor
-from mravff_core.plots.explanation import attribution_over_time, level_bars, modality_bars
+from mravff_core.plots.explanation import level_bars, modality_bars
 from mravff_core.workspace import RunInfo
 
 _QUANTITIES = {
@@ -89,7 +90,12 @@ def show() -> None:
         return
     _choose_detection(state, info, app, detections)
     state.keep()
-    explanation = _explained(app, state)
+    question = _question(state, info)
+    # Begun before the player asks for it.
+    if app.jobs.find(job_name(app, question)) is None:
+        begin(app, question)
+    show_player(app, state, info, detections)
+    explanation = result_of(app, KIND, job_name(app, question), "Explaining", work(app, question))
     if explanation is not None:
         _show(app, state, explanation)
     show_checks(app, info)
@@ -177,20 +183,18 @@ def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: 
         player_link(clip_id=chosen.clip, run=chosen.run, audio=chosen.audio, time_s=start_s, segment=f"d{chosen.n}")
 
 
-def _explained(app: AppContext, state: State) -> Explanation | None:
+def _question(state: State, info: RunInfo) -> Question:
     chosen = state.choices
-    question = Question(
+    return Question(
         run=chosen.run,
         clip=chosen.clip,
         detection=chosen.n,
-        label_set=chosen.labels or None,
+        label_set=chosen.labels or info.label_set,
         audio=AudioCondition.parse(chosen.audio),
         quantity=chosen.what,
         audio_baseline=chosen.sound,
         vision_baseline=chosen.sight,
     )
-
-    return result_of(app, KIND, job_name(app, question), "Explaining", work(app, question))
 
 
 def _show(app: AppContext, state: State, explanation: Explanation) -> None:
@@ -211,7 +215,6 @@ def _show(app: AppContext, state: State, explanation: Explanation) -> None:
         else:
             st.caption("This detector has no fusion, or the clip has no sound.")
     _over_time(explanation)
-    show_spectrogram(app, explanation)
     show_frames(app, explanation)
     show_listening(app, explanation)
     show_attention(app, state, explanation)
@@ -239,11 +242,9 @@ def _share(explanation: Explanation) -> None:
 def _over_time(explanation: Explanation) -> None:
     attribution = explanation.attribution
     st.markdown(
-        "**Over time.** Filled bars up speak for the detection, hatched bars down against it; "
-        "the dotted line is the second opinion, by occlusion."
+        "**Over time.** In the player above, filled bars up speak for the detection, hatched bars down against it; "
+        "the dotted line is the second opinion, by occlusion. The spectrum is darkened where sound did not matter."
     )
-    figure = attribution_over_time(attribution, theme(), start_s=explanation.start_s, end_s=explanation.end_s)
-    chart(figure, name="attribution over time")
     gap = attribution.gradients.gap
     words = (
         "The score does not differ from the baseline's."

@@ -1,4 +1,4 @@
-"""Panels of the Explain page: spectrogram, frames, listening and attention."""
+"""Panels of the Explain page: frames, listening and attention."""
 
 from __future__ import annotations
 
@@ -15,35 +15,10 @@ from mravff_core.analysis.attention_map import attention_map
 from mravff_core.analysis.explain_run import Explanation
 from mravff_core.analysis.listening import listen
 from mravff_core.errors import MravffError
-from mravff_core.media.spectrogram import log_mel
 from mravff_core.media.thumbnails import strip
-from mravff_core.plots.explanation import attention_figure, spectrogram_figure
+from mravff_core.plots.explanation import attention_figure
 
 _FRAMES = 6
-
-
-def show_spectrogram(app: AppContext, explanation: Explanation) -> None:
-    """The sound as a picture, bright where it mattered."""
-    clip = app.workspace.clip(explanation.question.clip)
-    if not clip.has_audio or not clip.path:
-        return
-    try:
-        mel = log_mel(app.workspace.video_path(clip.clip_id), hop_s=max(0.04, clip.duration_s / 4000))
-    except MravffError as error:
-        st.caption(plain(str(error)))
-        return
-    st.markdown("**The sound**, darkened where it did not matter; the curve says how much each moment did.")
-    times_s = mel.start_s + mel.hop_s * np.arange(mel.decibels.shape[1])
-    figure = spectrogram_figure(
-        mel.decibels,
-        times_s,
-        mel.frequencies_hz,
-        explanation.attribution,
-        theme(),
-        start_s=explanation.start_s,
-        end_s=explanation.end_s,
-    )
-    chart(figure, name="spectrogram by attribution")
 
 
 def show_frames(app: AppContext, explanation: Explanation) -> None:

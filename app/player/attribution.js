@@ -9,7 +9,7 @@ const ROW = 42;
 const LEAST = 7; // pixels on either side of zero
 const ROWS = [["audio", "sound"], ["vision", "sight"]];
 const COLOURS = { audio: ["#2f7fbf", "#6fb3e8"], vision: ["#b45309", "#f0ae1f"] };
-const UNITS = { logit: "logit", probability: "probability", start: "s of start", end: "s of end" };
+const UNITS = { logit: "logit", contrast: "logit", probability: "probability", start: "s of start", end: "s of end" };
 
 /** A number with its sign and three digits that matter. */
 export const signed = (value) => {
