@@ -56,7 +56,7 @@ export class ExplanationPanel {
     return [
       el("div", { class: "mv-bars-head" }, `Rests on (${meta.quantity}, level ${meta.level})`),
       ...bars.flat(),
-      el("p", { class: "mv-hint mv-compared" }, `compared with ${meta.audio_baseline} and ${meta.vision_baseline}`,
+      el("p", { class: "mv-hint mv-compared" }, `against ${meta.audio_baseline} and ${meta.vision_baseline}`,
         meta.share_range ? `; the line spans ${meta.baselines} baselines` : ""),
       doubts ? el("p", { class: "mv-hint mv-doubt", title: doubts }, `⚠ Do not read too much into this: ${doubts}`) : null,
     ].filter(Boolean);
