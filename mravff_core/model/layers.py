@@ -44,6 +44,13 @@ class StepMask:
         assert self.repeats is None, "steps that stand for several cannot be skipped evenly"
         return StepMask(self.valid[..., ::stride], None if self.present is None else self.present[..., ::stride])
 
+    def between(self, first: int, last: int) -> StepMask:
+        """Masks of steps `first` to `last`, the last excluded."""
+        present, repeats = (
+            None if counts is None else counts[..., first:last] for counts in (self.present, self.repeats)
+        )
+        return StepMask(self.valid[..., first:last], present, repeats)
+
     def keep_valid(self, features: Tensor) -> Tensor:
         """`features` [batch, channels, time] with steps that are not valid set to 0."""
         return features * self.valid.to(features.dtype)
@@ -175,6 +182,12 @@ class ScaledDropPath(nn.Module):
         keep = 1 - self.rate
         survives = draw_by_clip(self.clip_draws, len(branch), branch.device) < keep
         return scaled * survives[:, None, None] / keep
+
+
+def fitted(features: Tensor, width: int) -> Tensor:
+    """`features` [batch, channels, time] cut or padded with 0 to a width; no copy where nothing is added."""
+    missing = width - features.shape[-1]
+    return nn.functional.pad(features, (0, missing)) if missing > 0 else features[..., :width]
 
 
 def at_least_single(features: Tensor) -> Tensor:

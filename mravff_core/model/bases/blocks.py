@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, join_heads, split_heads
 from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask, drop_path
+from mravff_core.model.pieces import in_pieces
 
 
 class ConvNormRelu(nn.Module):
@@ -106,6 +107,17 @@ class TransformerBlock(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that are not valid."""
+        window = self.attention.window
+        return in_pieces(
+            self._mix,
+            [features],
+            steps,
+            reach=self.stride * (window // 2 + 1),
+            whole=self.training or window < 0,
+            stride=self.stride,
+        )
+
+    def _mix(self, features: Tensor, steps: StepMask) -> Tensor:
         kept = steps.every(self.stride)
         attended = self.attention(self.attention_norm(features), steps)
         out = self.pool(features, steps) + self.attention_path(attended)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.sgp import reach
@@ -110,8 +109,3 @@ def _level(lengths: Sequence[int], extents: Sequence[int], starts: Sequence[int]
     folds = [start + 1 + end + 1 < extent for start, extent in zip(starts, extents, strict=True)]
     heads = [start + 1 if fold else extent for fold, start, extent in zip(folds, starts, extents, strict=True)]
     return CompactLevel(tuple(lengths), tuple(extents), tuple(heads), tuple((end + 1) * fold for fold in folds))
-
-
-def fitted(features: Tensor, width: int) -> Tensor:
-    """`features` [batch, channels, time] cut or padded with 0 to a width."""
-    return functional.pad(features, (0, max(0, width - features.shape[-1])))[..., :width]

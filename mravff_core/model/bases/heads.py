@@ -12,6 +12,7 @@ from mravff_core.config import BaseConfig
 from mravff_core.model.bases.base import Pyramid
 from mravff_core.model.bases.blocks import ConvNormRelu
 from mravff_core.model.layers import MaskedConv1d, StepMask, at_least_single
+from mravff_core.model.pieces import in_pieces
 
 _EMPTY_CLASS_PROBABILITY = 1e-6
 
@@ -27,8 +28,12 @@ class _Tower(nn.Module):
             [ConvNormRelu(widths[i], widths[i + 1], kernel, norm=config.head_norm) for i in range(hidden)]
         )
         self.out = MaskedConv1d(widths[-1], outputs, kernel)
+        self.reach = config.head_layers * (kernel // 2)
 
     def forward(self, level: Tensor, steps: StepMask) -> Tensor:
+        return in_pieces(self._apply_layers, [level], steps, reach=self.reach, whole=self.training)
+
+    def _apply_layers(self, level: Tensor, steps: StepMask) -> Tensor:
         for layer in self.layers:
             level = layer(level, steps)
         # What is said last is not rounded, lest many scores come out equal.

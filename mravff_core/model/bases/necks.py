@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepMask
+from mravff_core.model.pieces import in_pieces
 
 
 def _norms(channels: int, levels: int, norm: bool) -> nn.ModuleList:
@@ -23,7 +24,10 @@ class IdentityNeck(nn.Module):
 
     def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
         """Same shapes, [batch, channels, time] per level."""
-        return tuple(norm(level) for norm, level in zip(self.norms, levels, strict=True))
+        return tuple(
+            in_pieces(lambda piece, _, norm=norm: norm(piece), [level], here, reach=0, whole=self.training)
+            for norm, level, here in zip(self.norms, levels, steps, strict=True)
+        )
 
 
 class TopDownNeck(nn.Module):

@@ -22,7 +22,8 @@ from mravff_core.model.bases.necks import IdentityNeck, TopDownNeck
 from mravff_core.model.bases.padding import PaddingRule, encoder_strides, windows
 from mravff_core.model.bases.sgp import sgp_block
 from mravff_core.model.bases.trident import TridentHead
-from mravff_core.model.layers import MaskedConv1d, StepMask
+from mravff_core.model.layers import MaskedConv1d, StepMask, fitted
+from mravff_core.model.pieces import in_pieces
 
 
 class PyramidBase(Base):
@@ -114,7 +115,7 @@ class PyramidBase(Base):
         steps = StepMask.of_lengths(
             torch.tensor(lengths, device=visual.device), torch.tensor(extents, device=visual.device), total
         )
-        features = self._embed(functional.pad(visual, (0, total - visual.shape[-1])), steps, extents)
+        features = self._embed(fitted(visual, total), steps, extents)
         for block in self.stem:
             features = block(features, steps)
         levels, level_steps = [features], [steps]
@@ -131,7 +132,8 @@ class PyramidBase(Base):
             projected = [project(group, steps) for project, group in zip(self.projections, groups, strict=True)]
             features = torch.cat(projected, dim=1)
         for layer in self.embed:
-            features = layer(features, steps)
+            reach = self.config.embed_kernel // 2
+            features = in_pieces(layer, [features], steps, reach=reach, whole=self.training)
         if self.config.absolute_position:
             features = features + steps.keep_valid(self._position(extents, features.shape[-1]))
         return features

@@ -14,6 +14,7 @@ from mravff_core.config import BaseConfig
 from mravff_core.model.bases.blocks import pointwise
 from mravff_core.model.bases.padding import sgp_windows
 from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, at_least_single, drop_path
+from mravff_core.model.pieces import in_pieces
 
 
 class StepGroupNorm(nn.Module):
@@ -28,10 +29,21 @@ class StepGroupNorm(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """Same shape, [batch, channels, time], at least single precision."""
+        return self.scaled(features, *self.centre_and_scale(features, steps))
+
+    def centre_and_scale(self, features: Tensor, steps: StepMask) -> tuple[Tensor, Tensor]:
+        """What is subtracted from each channel, and what it is then multiplied with, [batch, channels, 1] each."""
         features = at_least_single(features)
-        centred = features - self._group_mean(features, steps)
-        spread = torch.rsqrt(self._group_mean(centred.square(), steps) + self.epsilon)
-        return torch.addcmul(self.bias[:, None], centred, spread * self.weight[:, None])
+        centre = self._group_mean(features, steps)
+        squares = in_pieces(
+            lambda piece, _: (piece - centre).square(), [features], steps, reach=0, whole=self.training
+        )
+        spread = torch.rsqrt(self._group_mean(squares, steps) + self.epsilon)
+        return centre, spread * self.weight[:, None]
+
+    def scaled(self, features: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
+        """Some steps of the result, [batch, channels, time]."""
+        return torch.addcmul(self.bias[:, None], at_least_single(features) - centre, scale)
 
     def _group_mean(self, features: Tensor, steps: StepMask) -> Tensor:
         """Mean of each channel's group, [batch, channels, 1]."""
@@ -88,12 +100,26 @@ class SGPBlock(nn.Module):
 
     def mix(self, features: Tensor, steps: StepMask) -> Tensor:
         """Same shape; 0 at steps that do not exist."""
-        normed = steps.keep_present(self.norm(features))
+
+        def norm(features: Tensor, steps: StepMask) -> Tensor:
+            return steps.keep_present(self.norm(features))
+
+        def mix(features: Tensor, normed: Tensor, steps: StepMask) -> Tensor:
+            near = (self.narrow(normed) + self.wide(normed)) * self.window_gate(normed)
+            mixed = self.instant(normed) * overall + near + normed
+            return steps.keep_valid(features) + self.mix_path(mixed)
+
+        def feed_forward(mixed: Tensor, steps: StepMask) -> Tensor:
+            fed = self.mlp(self.group_norm.scaled(mixed, centre, scale))
+            return steps.keep_present(mixed + self.mlp_path(fed))
+
+        # The means over all steps stand between what can be done piece by piece.
+        normed = in_pieces(norm, [features], steps, reach=0, whole=self.training)
         overall = torch.relu(self.instant_gate(steps.mean(normed)))
-        near = (self.narrow(normed) + self.wide(normed)) * self.window_gate(normed)
-        mixed = self.instant(normed) * overall + near + normed
-        out = steps.keep_valid(features) + self.mix_path(mixed)
-        return steps.keep_present(out + self.mlp_path(self.mlp(self.group_norm(out, steps))))
+        reach = self.wide.kernel_size[0] // 2
+        mixed = in_pieces(mix, [features, normed], steps, reach=reach, whole=self.training)
+        centre, scale = self.group_norm.centre_and_scale(mixed, steps)
+        return in_pieces(feed_forward, [mixed], steps, reach=0, whole=self.training)
 
 
 class AveragePool(nn.Module):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mravff_core.model.bases.compact import CompactLevel, compact_levels, fitted
+from mravff_core.model.bases.compact import CompactLevel, compact_levels
 from mravff_core.model.bases.heads import BoundaryHead
 from mravff_core.model.bases.padding import encoder_strides
 from mravff_core.model.bases.pyramid import PyramidBase
 from mravff_core.model.bases.sgp import SGPBlock
 from mravff_core.model.bases.trident import TridentHead
-from mravff_core.model.layers import StepMask
+from mravff_core.model.layers import StepMask, fitted
 
 
 class TriDet(PyramidBase):

@@ -1,0 +1,53 @@
+"""Long sequences piece by piece, so that what one piece leaves behind stays in the processor's cache.
+
+A layer over 9,216 steps at once makes several tensors of 19 MB, each fetched from memory again and
+returned to the system soon after; over a thousand steps it works in memory that is still at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from mravff_core.model.layers import StepMask
+
+PIECE = 1024
+
+
+def in_pieces(
+    layer: Callable[..., Tensor],
+    features: Sequence[Tensor],
+    steps: StepMask,
+    *,
+    reach: int,
+    whole: bool,
+    stride: int = 1,
+) -> Tensor:
+    """What `layer(*features, steps)` gives, computed for some steps at a time.
+
+    Only on the CPU and without gradients; otherwise, and where it is short, the sequence passes whole.
+
+    Args:
+        features: [batch, channels, time] each; the layer makes [batch, other channels, time / stride] of them.
+        steps: which of their steps are real.
+        reach: steps of the input to either side that any step of the output depends on.
+        whole: pass it whole all the same, as while layers draw lots.
+        stride: the layer keeps every `stride`-th step; the input's length is a multiple of it.
+    """
+    time = features[0].shape[-1]
+    if whole or torch.is_grad_enabled() or features[0].device.type != "cpu" or time < 2 * PIECE:
+        return layer(*features, steps)
+    size, reach = -(-PIECE // stride) * stride, -(-reach // stride) * stride
+    out: Tensor | None = None
+    for start in range(0, time, size):
+        stop = min(time, start + size)
+        first, last = max(0, start - reach), min(time, stop + reach)
+        piece = layer(*(tensor[..., first:last] for tensor in features), steps.between(first, last))
+        if out is None:
+            out = piece.new_empty(*piece.shape[:2], time // stride)
+        skipped, kept = (start - first) // stride, (stop - start) // stride
+        out[..., start // stride : stop // stride] = piece[..., skipped : skipped + kept]
+    assert out is not None
+    return out
