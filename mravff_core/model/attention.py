@@ -32,12 +32,12 @@ def attend(
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
     time = query.shape[2]
-    near = _neighbourhoods(value, _chunk(window), window // 2).transpose(-1, -2)
+    near = _neighbourhoods(value, _chunk(window), window // 2)
     heads = [
-        (weights @ near[:, head]).flatten(1, 2).transpose(1, 2)
+        (near[:, head] @ weights.transpose(-1, -2)).transpose(1, 2)
         for head, weights in enumerate(_chunk_weights(query, key, key_mask, window, bias))
     ]
-    return torch.stack(heads, dim=1)[..., :time].transpose(2, 3)
+    return torch.stack(heads, dim=1).flatten(3, 4)[..., :time].transpose(2, 3)
 
 
 def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: int) -> Tensor:
@@ -71,14 +71,18 @@ def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bi
     offset = torch.arange(chunk + 2 * radius, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
     near_keys = _neighbourhoods(key_mask[:, None, :, None], chunk, radius)[:, 0]
     allowed = near_keys & (offset >= 0) & (offset < window)
+    # Added up rather than filled in, the mask is made once for all heads; half the range leaves room for scores.
+    barred = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
+    barred = barred.masked_fill_(~allowed, torch.finfo(query.dtype).min / 2)
+    answered = allowed.any(dim=-1, keepdim=True).to(query.dtype)
     more = -query.shape[2] % chunk
     query = (functional.pad(query, (0, 0, 0, more)) if more else query).unflatten(2, (-1, chunk))
     near = _neighbourhoods(key, chunk, radius)
     for head in range(query.shape[1]):
-        scores = (query[:, head] @ near[:, head]) * query.shape[-1] ** -0.5
+        scores = (query[:, head] @ near[:, head]).mul_(query.shape[-1] ** -0.5).add_(barred)
         if bias is not None:
             scores = scores + bias[head, offset.clamp(0, window - 1)]
-        yield _softmax(scores, allowed)
+        yield scores.softmax(dim=-1) * answered
 
 
 def _chunk(window: int) -> int:

@@ -30,6 +30,7 @@ from mravff_core.config import BaseConfig, FusionConfig, LabelSet, TestConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.bases import Pyramid, build_base
 from mravff_core.model.fusion import MRAVFusion
+from mravff_core.model.layers import fitted
 from mravff_core.model.outputs import AttentionTrace, Batch, DetectorOutput, FusionTrace
 
 
@@ -160,7 +161,7 @@ class Detector(nn.Module):
         audio, present = batch.audio, batch.audio_present
         missing = pyramid.levels[0].shape[-1] * self.strides[0] - valid.shape[-1]
         if audio is not None and (present is None or bool(present.any())):
-            audio = functional.pad(audio, (0, missing))
+            audio = fitted(audio, audio.shape[-1] + missing)
         else:
             audio = None
         return {

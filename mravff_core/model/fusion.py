@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
-from mravff_core.model.layers import ClipDraws, draw_by_clip
+from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
 from mravff_core.model.level_fusion import AudioPyramid, FusionKind, GateKind, GateSource, LevelFusion, Mix
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
 
@@ -137,9 +137,14 @@ class MRAVFusion(nn.Module):
         if audio is None:
             return tuple(visual_levels), FusionTrace(self._shut_gates(visual_levels))
         audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
+        whole = heard is None and bool(torch.stack([valid.all() for valid in level_masks]).all())
         fused_levels, gates = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             fused, gate = fusion(visual, sound, valid, opening=self.gate_opening)
+            if whole:
+                fused_levels.append(fused)
+                gates.extend([] if gate is None else [gate])
+                continue
             changed = valid if heard is None else valid & heard[:, None, None]
             fused_levels.append(torch.where(changed, fused, visual))
             if gate is not None:
@@ -203,7 +208,7 @@ class MRAVFusion(nn.Module):
                 "on the finest visual grid; bring them there by time stamps first"
             )
         if missing:
-            audio = functional.pad(audio, (0, missing))
+            audio = fitted(audio, steps)
             audio_mask = None if audio_mask is None else functional.pad(audio_mask, (0, missing))
         if audio_mask is None:
             audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)

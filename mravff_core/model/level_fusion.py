@@ -36,8 +36,10 @@ class AudioPyramid(nn.Module):
 
     def forward(self, audio: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
         """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] per level."""
-        steps = StepMask(valid, valid)
-        features = steps.keep_valid(self.norm(self.conv(audio.masked_fill(~valid, 0.0), steps)))
+        whole = bool(valid.all())
+        steps = StepMask(valid, None if whole else valid, all_valid=whole)
+        audio = audio if whole else audio.masked_fill(~valid, 0.0)
+        features = steps.keep_valid(self.norm(self.conv(audio, steps)))
         levels = []
         for pool in self.pools:
             assert isinstance(pool, MaskedMaxPool)
@@ -67,16 +69,16 @@ class CrossAttention(nn.Module):
     def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""
         query, key, value = (
-            split_heads(project(features), self.heads)
+            split_heads(pointwise(project, features), self.heads)
             for project, features in ((self.query, visual), (self.key, audio), (self.value, audio))
         )
         attended = attend(query, key, value, valid[:, 0], window=self.window)
-        return self.dropout(self.out(join_heads(attended)))
+        return self.dropout(pointwise(self.out, join_heads(attended)))
 
     def weights(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """Attention weights as `AttentionTrace` describes them."""
-        query = split_heads(self.query(visual), self.heads)
-        key = split_heads(self.key(audio), self.heads)
+        query = split_heads(pointwise(self.query, visual), self.heads)
+        key = split_heads(pointwise(self.key, audio), self.heads)
         weights = attention_weights(query, key, valid[:, 0], window=self.window)
         return weights * valid[:, :, :, None].to(weights.dtype)
 
@@ -106,7 +108,7 @@ class Gate(nn.Module):
             features = torch.cat([visual, audio], dim=1)
         else:
             features = visual if self.source == "visual" else audio
-        scores = self.score(features)
+        scores = pointwise(self.score, features)
         return scores.softmax(dim=1)[:, 1:] if self.kind == "softmax" else scores.sigmoid()
 
 
@@ -146,7 +148,7 @@ class LevelFusion(nn.Module):
         `opening` is the share of the gate that is let through.
         """
         if self.merge is not None:
-            return self.merge(torch.cat([visual, audio], dim=1)), None
+            return pointwise(self.merge, torch.cat([visual, audio], dim=1)), None
         heard = audio if self.attention is None else self.attention(visual, audio, valid)
         if self.gate is None:
             return visual + heard, None
@@ -156,3 +158,13 @@ class LevelFusion(nn.Module):
         if self.mix == "residual":
             return torch.addcmul(visual, gate, heard), gate
         return torch.lerp(visual, heard, gate), gate
+
+
+def pointwise(project: nn.Conv1d, features: Tensor) -> Tensor:
+    """What a convolution of width 1 gives, [batch, channels, time], as the product of matrices that it is.
+
+    On a CPU that is up to half as fast again as a convolution, which first lays features out anew.
+    """
+    assert project.bias is not None
+    weight = project.weight[:, :, 0].expand(len(features), -1, -1)
+    return torch.baddbmm(project.bias[:, None], weight, features)

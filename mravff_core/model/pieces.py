@@ -1,7 +1,7 @@
 """Long sequences piece by piece, so that what one piece leaves behind stays in the processor's cache.
 
 A layer over 9,216 steps at once makes several tensors of 19 MB, each fetched from memory again and
-returned to the system soon after; over a thousand steps it works in memory that is still at hand.
+returned to the system soon after; over some hundred steps it works in memory that is still at hand.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mravff_core.model.layers import StepMask
 
-PIECE = 1024
+PIECE = 1536
 
 
 def in_pieces(
@@ -39,7 +39,8 @@ def in_pieces(
     time = features[0].shape[-1]
     if whole or torch.is_grad_enabled() or features[0].device.type != "cpu" or time < 2 * PIECE:
         return layer(*features, steps)
-    size, reach = -(-PIECE // stride) * stride, -(-reach // stride) * stride
+    pieces = round(time / PIECE)
+    size, reach = -(-time // (pieces * stride)) * stride, -(-reach // stride) * stride
     out: Tensor | None = None
     for start in range(0, time, size):
         stop = min(time, start + size)

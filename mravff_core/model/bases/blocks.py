@@ -20,7 +20,7 @@ class ConvNormRelu(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, out_channels, time]."""
-        return torch.relu(self.norm(self.conv(features, steps)))
+        return torch.relu_(self.norm(self.conv(features, steps)))
 
 
 class ConvAttention(nn.Module):

@@ -51,7 +51,12 @@ class CompactLevel:
         repeats = present + ((column == head - 1) * (extent - used))[:, None]
         alike, unfolded = bool((used == self.width).all()), bool((used == extent).all())
         valid = (column < length)[:, None]
-        return StepMask(valid, None if alike else present, repeats.float() if counted and not unfolded else None)
+        return StepMask(
+            valid,
+            None if alike else present,
+            repeats.float() if counted and not unfolded else None,
+            all_valid=bool(valid.all()),
+        )
 
     def finer(self, stride: int) -> CompactLevel:
         """The level below, laid out so that halving it by `stride` gives this layout."""

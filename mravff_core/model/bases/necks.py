@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,6 +15,11 @@ def _norms(channels: int, levels: int, norm: bool) -> nn.ModuleList:
     return nn.ModuleList([ChannelNorm(channels) if norm else nn.Identity() for _ in range(levels)])
 
 
+def _alone(norm: nn.Module) -> Callable[[Tensor, StepMask], Tensor]:
+    """A norm that takes steps too, and has no use for them."""
+    return lambda features, _: norm(features)
+
+
 class IdentityNeck(nn.Module):
     """Each level on its own, normed if asked."""
 
@@ -25,7 +30,7 @@ class IdentityNeck(nn.Module):
     def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
         """Same shapes, [batch, channels, time] per level."""
         return tuple(
-            in_pieces(lambda piece, _, norm=norm: norm(piece), [level], here, reach=0, whole=self.training)
+            in_pieces(_alone(norm), [level], here, reach=0, whole=self.training)
             for norm, level, here in zip(self.norms, levels, steps, strict=True)
         )
 

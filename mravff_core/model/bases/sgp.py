@@ -35,15 +35,13 @@ class StepGroupNorm(nn.Module):
         """What is subtracted from each channel, and what it is then multiplied with, [batch, channels, 1] each."""
         features = at_least_single(features)
         centre = self._group_mean(features, steps)
-        squares = in_pieces(
-            lambda piece, _: (piece - centre).square(), [features], steps, reach=0, whole=self.training
-        )
+        squares = in_pieces(lambda piece, _: (piece - centre).square(), [features], steps, reach=0, whole=self.training)
         spread = torch.rsqrt(self._group_mean(squares, steps) + self.epsilon)
         return centre, spread * self.weight[:, None]
 
     def scaled(self, features: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         """Some steps of the result, [batch, channels, time]."""
-        return torch.addcmul(self.bias[:, None], at_least_single(features) - centre, scale)
+        return ((at_least_single(features) - centre) * scale).add_(self.bias[:, None])
 
     def _group_mean(self, features: Tensor, steps: StepMask) -> Tensor:
         """Mean of each channel's group, [batch, channels, 1]."""
