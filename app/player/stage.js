@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { listenToPointers } from "./gestures.js";
 import { Overlay } from "./overlay.js";
-import { Overview, Ruler } from "./ruler.js";
+import { Overview, RULER_HEIGHT, Ruler } from "./ruler.js";
 import { SegmentTrack } from "./segments.js";
 import { GUTTER } from "./track.js";
 
@@ -26,7 +26,7 @@ export class Stage {
     this.scene = el("div", { class: "mv-scene" }, this.ruler.row, this.rows, this.overlay.canvas);
     this.root = el("div", { class: "mv-stage", "data-testid": "stage" }, this.overview.row, this.scene);
     this.stopListening = listenToPointers(this.root, this);
-    this.resizes = new ResizeObserver(() => this.root.clientWidth !== this.wide && host.onArranged());
+    this.resizes = new ResizeObserver(() => this.measure());
     this.resizes.observe(this.root);
   }
 
@@ -45,6 +45,14 @@ export class Stage {
   }
 
   // --- arrangement --------------------------------------------------------------
+
+  /** Take the width there is; asked for while drawing, it would have the whole page laid out first. */
+  measure() {
+    const wide = this.root.clientWidth;
+    if (wide === this.wide) return;
+    this.wide = wide;
+    this.host.onArranged();
+  }
 
   /** Give every row the height its track wants. */
   arrange() {
@@ -110,7 +118,6 @@ export class Stage {
 
   draw() {
     const began = performance.now();
-    this.wide = this.root.clientWidth;
     const { theme } = this.host;
     if (!this.wide || !theme) return;
     const width = this.frameWidth;
@@ -118,7 +125,7 @@ export class Stage {
     this.frame = { view, left: GUTTER, width, right: RIGHT, theme, x: (time_s) => GUTTER + view.toX(time_s, width) };
     this.overview.draw(this.frame);
     this.ruler.draw(this.frame);
-    let top = this.ruler.row.offsetHeight;
+    let top = RULER_HEIGHT;
     this.places = [];
     for (const track of this.tracks) {
       const { height } = track;

@@ -5,6 +5,9 @@ const TILE = 2048; // columns of a bitmap; far below the 8192 that browsers acce
 const POOL = 4; // columns that become one at the next coarser resolution
 const KEEP = 96; // bitmaps held at once
 
+// A bitmap takes its pixels when it is first drawn from: here, so that no redraw has to wait for it.
+const scratch = document.createElement("canvas").getContext("2d");
+
 const whenIdle = window.requestIdleCallback?.bind(window) ??
   ((work) => setTimeout(() => work({ timeRemaining: () => 5 }), 50));
 
@@ -67,6 +70,7 @@ export class TilePyramid {
       for (let column = 0; column < width; column += 1) pixels[to + column] = this.table[values[from + column]];
     }
     bitmap.getContext("2d").putImageData(image, 0, 0);
+    scratch.drawImage(bitmap, 0, 0, 1, 1);
     if (this.tiles.size >= KEEP) this.tiles.delete(this.tiles.keys().next().value);
     this.tiles.set(key, bitmap);
     return bitmap;

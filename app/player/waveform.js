@@ -2,7 +2,7 @@
 
 import { Track, gutterLabel } from "./track.js";
 
-const POOL = 4;
+const POOL = 2; // bins that become one at the next coarser resolution: at most as many to a pixel
 
 function coarser({ low, high, hop_s }) {
   const count = Math.ceil(low.length / POOL);
