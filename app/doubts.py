@@ -21,4 +21,7 @@ def doubts(app: AppContext, explanation: Explanation) -> list[str]:
     if known is not None and known.high - known.low > _WIDE:
         found.append(f"The audio share hangs on the baseline: {known.low:.0%} to {known.high:.0%}.")
     checks = read_checks(app.workspace.run(explanation.question.run))
-    return found + [str(one["words"]) for one in (checks or {}).get("verdicts", ()) if one["passed"] is False]
+    failed = [one for one in (checks or {}).get("verdicts", ()) if one["passed"] is False]
+    return found + [
+        str(one["words"]) for one in failed if attribution.quantity in (one.get("of") or (attribution.quantity,))
+    ]

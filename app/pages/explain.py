@@ -22,6 +22,7 @@ from app.says_errors import says_errors
 from app.segment_table import player_link
 from app.view import clips_in_order, preferred
 from app.work import offer, result_of
+from mravff_core.analysis.attribution.target import DEFAULT_QUANTITY
 from mravff_core.analysis.baselines import baseline_words, further_clips
 from mravff_core.analysis.explain_run import Explanation, Question
 from mravff_core.audio_condition import AudioCondition
@@ -30,9 +31,9 @@ from mravff_core.plots.explanation import level_bars, modality_bars
 from mravff_core.workspace import RunInfo
 
 _QUANTITIES = {
-    "logit": "Class score (logit)",
-    "contrast": "This class, not others",
     "probability": "Probability",
+    "contrast": "This class, not others",
+    "logit": "Logit",
     "start": "Start",
     "end": "End",
 }
@@ -58,7 +59,7 @@ class ExplainChoices:
     labels: str = ""
     clip: str = ""
     n: int = 0
-    what: str = "logit"
+    what: str = DEFAULT_QUANTITY
     sound: str = "silence"
     sight: str = "mean"
     level: int = -1

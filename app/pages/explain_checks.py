@@ -23,7 +23,9 @@ _NAMES = {
     "gate": "Gate",
     "localisation": "Where in time",
     "curves": "Deletion and insertion",
-    "randomisation": "Random weights, other class",
+    "randomisation": "Random weights",
+    "other_class": "Labels swapped",
+    "contrast": "Labels swapped, contrast",
     "planted": "Planted truth",
     "gate_honesty": "Gate honesty",
 }

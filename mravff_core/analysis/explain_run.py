@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from mravff_core.analysis.attribution import Attribution, Options, Target, TracedPoint, attribute, trace_detection
 from mravff_core.analysis.attribution.levels import Redetected
 from mravff_core.analysis.attribution.scorer import Inputs
+from mravff_core.analysis.attribution.target import DEFAULT_QUANTITY
 from mravff_core.analysis.baselines import (
     AUDIO_BASELINES,
     DEFAULT_AUDIO,
@@ -65,7 +66,7 @@ class Question:
     detection: int
     label_set: str | None = None
     audio: AudioCondition = dataclasses.field(default_factory=AudioCondition)
-    quantity: str = "logit"
+    quantity: str = DEFAULT_QUANTITY
     audio_baseline: str = DEFAULT_AUDIO
     vision_baseline: str = DEFAULT_VISION
 

@@ -30,9 +30,9 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--quantity",
         "--of",
-        default="logit",
+        default="probability",
         choices=_QUANTITIES,
-        help="what to explain (default: the class's logit); contrast: its logit minus the mean of the other classes'",
+        help="what to explain (default: the class's probability); contrast: its logit less the mean of the others'",
     )
     parser.add_argument(
         "--audio-baseline",

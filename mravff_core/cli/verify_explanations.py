@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> None:
     """Check one run, or every run that listens where none is named."""
     from mravff_core.analysis.checks import verify_explanations
     from mravff_core.analysis.checks.page import write_page
+    from mravff_core.analysis.checks.verify import FEW, ORDERED, OVER_TIME
     from mravff_core.errors import WorkspaceError
     from mravff_core.files import write_text
 
@@ -46,8 +47,9 @@ def run(args: argparse.Namespace) -> None:
                     workspace,
                     name,
                     segments=1 if args.quick else args.segments,
-                    over_time=16 if args.quick else 300,
-                    few=6 if args.quick else 40,
+                    over_time=16 if args.quick else OVER_TIME,
+                    ordered=6 if args.quick else ORDERED,
+                    few=6 if args.quick else FEW,
                     device=args.device,
                     progress=lambda share, _words: progress(share),
                 )

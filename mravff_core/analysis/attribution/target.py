@@ -31,6 +31,8 @@ from mravff_core.time_grid import TimeGrid
 
 Quantity = Literal["logit", "contrast", "probability", "start", "end"]
 QUANTITIES: tuple[Quantity, ...] = ("logit", "contrast", "probability", "start", "end")
+# The score that people see; behind it a logit also counts changes far below any detection.
+DEFAULT_QUANTITY: Quantity = "probability"
 # Those that class logits alone decide.
 _OF_CLASSES = ("logit", "contrast", "probability")
 # Seconds by which two segments of one point may differ after a journey through files.
@@ -56,7 +58,7 @@ class Target:
     level: int
     step: int
     label: int
-    quantity: Quantity = "logit"
+    quantity: Quantity = DEFAULT_QUANTITY
     grid: TimeGrid | None = None
     rivals: tuple[int, int] | None = None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mravff_core.analysis.attribution.scorer import Inputs
 from mravff_core.analysis.attribution.shapley import ModalityShare, shapley_of_scores
-from mravff_core.analysis.attribution.target import Target, points_of_class
+from mravff_core.analysis.attribution.target import DEFAULT_QUANTITY, Quantity, Target, points_of_class
 from mravff_core.analysis.baselines import DEFAULT_AUDIO, DEFAULT_VISION, audio_baseline, vision_baseline
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import CancelledError
@@ -23,6 +23,8 @@ from mravff_core.segments import temporal_iou
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import Workspace
 
+# Numbers of a point whose audio share is held to the truth.
+SHARES_OF: tuple[Quantity, ...] = ("logit", "probability", "contrast")
 _NEEDS_SOUND = {"verb": "needs_sound", "noun": "noun_needs_sound"}
 
 
@@ -33,10 +35,10 @@ class Case:
     Attributes:
         clip_id, segment_id, start_s, end_s, label: the segment; `label` in its label set.
         needs_sound: whether sight cannot tell its class; None where nobody knows.
-        target: logit of its class at the point with the largest product of score and overlap.
+        target: its class at the point with the largest product of score and overlap, as explained by default.
         inputs, baseline: of its clip.
         grid: time stamps of the feature steps.
-        share: Shapley values of the target.
+        shares: Shapley values by quantity of the target, those of `SHARES_OF`.
         gate: at the target's point, mean over channels.
         gates: [steps] of the target's level.
         stride: finest steps from one step of the level to the next.
@@ -53,11 +55,16 @@ class Case:
     inputs: Inputs
     baseline: Inputs
     grid: TimeGrid
-    share: ModalityShare
+    shares: Mapping[str, ModalityShare]
     gate: float
     gates: np.ndarray
     stride: int
     heard_s: np.ndarray | None
+
+    @property
+    def share(self) -> ModalityShare:
+        """Of the target as explained by default."""
+        return self.shares[self.target.quantity]
 
 
 def gather(
@@ -100,16 +107,17 @@ def _of_clip(
         trace=output.trace,
     )
     truth = workspace.truth(label_set, [clip_id])
-    offset = detector.config.label_slices[label_set].start
+    rivals = detector.config.label_slices[label_set]
     duration_s = workspace.clip(clip_id).duration_s
     needs = _NEEDS_SOUND.get(label_set, "")
     cases = []
     for row in truth.to_dict("records"):
-        label = offset + int(row["label"])
+        label = rivals.start + int(row["label"])
         places, segments, scores = points_of_class(alone, detector.strides, label, grid, duration_s)
         overlap = temporal_iou(segments, np.array([[row["start_s"], row["end_s"]]]))[:, 0]
         level, step = (int(value) for value in places[np.argmax(scores * overlap)])
-        four = output.class_logits[level][:, step, label].double().tolist()
+        target = Target(level, step, label, DEFAULT_QUANTITY, grid, (rivals.start, rivals.stop))
+        fours = {one: replace(target, quantity=one).of(output, detector.strides[level]).tolist() for one in SHARES_OF}
         gates = output.trace.gates[level][0].float().mean(dim=0).cpu().numpy() if output.trace.gates else np.zeros(0)
         cases.append(
             Case(
@@ -119,11 +127,11 @@ def _of_clip(
                 end_s=float(row["end_s"]),
                 label=int(row["label"]),
                 needs_sound=bool(row[needs]) if needs in row else None,
-                target=Target(level, step, label, "logit", grid),
+                target=target,
                 inputs=inputs,
                 baseline=(still, silent),
                 grid=grid,
-                share=shapley_of_scores(*four),
+                shares={one: shapley_of_scores(*four) for one, four in fours.items()},
                 gate=float(gates[step]) if len(gates) else 0.0,
                 gates=gates,
                 stride=detector.strides[level],

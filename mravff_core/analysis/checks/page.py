@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+_AIM = "1; aim 0.9"
 _HEAD = """# Explanations, and when to believe them
 
 Written by `python -m mravff_core verify-explanations --page docs/explanations.md`; do not edit it by hand.
 
 An explanation here answers one question about one detection: what does its score rest on?
-Detections are traced to the point (level and step) of the pyramid that gave them; its logit is explained.
+Detections are traced to the point (level and step) of the pyramid that gave them; its class's probability is explained
+unless another number is chosen: the logit, the contrast (this class rather than the others), start or end.
 
 {table}
 
 Baselines: digital silence for sound, the clip's mean features for sight, unless others are chosen. An
 attribution always means *compared with the baseline*; another baseline is another question.
+
+How to read the figures below:
+
+- **Audio share.** A logit also falls where no detection would be left to lose: from unlikely to very
+  unlikely. That blurs its audio share. The probability counts what the detection's score loses.
+- **Deletion and insertion.** Steps of sound are taken away (or given back) in the order of their
+  attribution, in the order of the gate, and at random; all orders hold the same steps, those that the
+  point reads. The figure is how much lower (higher) the score lies on the way, averaged over
+  segments and divided once by the mean size of what sound does to them. A segment where sound does
+  nothing therefore counts for little, and is never divided by its own effect.
+- **Labels swapped.** The same detector, with another class's output in this class's place; it is not
+  trained again on swapped labels. Classes share what makes any action likely (a moving hand, a start after
+  rest), so explanations of a class's own score are alike to that degree, more so for sight than for
+  sound. The contrast leaves out what all classes share. Contrasts of all classes add up to 0, so two of
+  them lie a little below 0 by construction; therefore the contrast is held against another class's own
+  score too.
 """
 
 _MEANINGS = (
@@ -37,6 +55,11 @@ _MEANINGS = (
             "(Integrated Gradients)"
         ),
         "the completeness gap is above 1 %; it disagrees with occlusion",
+    ),
+    (
+        "This class, not others",
+        "The same for the class's logit minus the mean of the other classes': what speaks for it rather than them",
+        "the question is whether anything happens at all: that is what it leaves out",
     ),
     (
         "Occlusion",
@@ -70,19 +93,27 @@ def write_page(documents: Sequence[dict[str, Any]]) -> str:
 
 def _section(document: dict[str, Any]) -> str:
     audible, place, curves = document["audibility"], document["localisation"], document["curves"]
+    alike, unlike = document["randomisation"], curves["attribution_against_random"]
     rows = [
-        ("AUC of the audio share for segments that need sound", audible["audio_share"], "1; aim 0.9"),
+        ("AUC of the probability's audio share for segments that need sound", audible["audio_share_probability"], _AIM),
+        ("AUC of the logit's audio share for the same", audible["audio_share_logit"], _AIM),
+        ("AUC of the contrast's audio share for the same", audible["audio_share_contrast"], _AIM),
         ("AUC of the gate for the same", audible["gate"], "1"),
         ("AUC of attribution mass on true sounds for the same", place["mass_auc"], "1"),
         ("Pointing game: peak of audio attribution in a true sound", place["pointing"], "1"),
         ("Mass of positive audio attribution in true sounds", place["mass"], "1"),
         ("The same by chance", place["chance"], ""),
-        ("Deletion, attribution minus random order", curves["attribution_against_random"]["deletion"], "below 0"),
-        ("Insertion, attribution minus random order", curves["attribution_against_random"]["insertion"], "above 0"),
+        ("Deletion, attribution minus random order", unlike["deletion"], "below 0"),
+        ("Insertion, attribution minus random order", unlike["insertion"], "above 0"),
         ("Deletion, attribution minus gate order", curves["attribution_against_gate"]["deletion"], "below 0"),
         ("Insertion, attribution minus gate order", curves["attribution_against_gate"]["insertion"], "above 0"),
-        ("Likeness to a detector with random weights", document["randomisation"]["random_weights"], "0"),
-        ("Likeness to the explanation of another class", document["randomisation"]["other_class"], "0"),
+        ("What sound does to the probability of those segments, mean size", curves["effect"], ""),
+        ("Likeness to a detector with random weights", alike["random_weights"], "0"),
+        ("Labels swapped: likeness to another class's explanation", alike["other_class"], "0"),
+        ("The same, sound only", alike["other_class_audio"], "0"),
+        ("The same, sight only", alike["other_class_vision"], "0"),
+        ("Contrast: likeness to another class's contrast", alike["contrast"], "0"),
+        ("Contrast: likeness to another class's explanation", alike["contrast_to_score"], "0"),
         ("Gate against effect of sound, over classes", document["gate_honesty"], "above 0"),
     ]
     lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -63,6 +64,7 @@ def check_planted(modality: Literal["audio", "vision"], level: int) -> Planted:
     return Planted(modality, level, share, inside, float(np.abs(other).sum()), moved, gap, bool(right))
 
 
-def check_all_planted() -> list[Planted]:
-    """Every modality at every level."""
-    return [check_planted(modality, level) for modality in ("audio", "vision") for level in range(LEVELS)]
+@lru_cache(maxsize=1)
+def check_all_planted() -> tuple[Planted, ...]:
+    """Every modality at every level; the same for every run."""
+    return tuple(check_planted(modality, level) for modality in ("audio", "vision") for level in range(LEVELS))

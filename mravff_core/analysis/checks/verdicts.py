@@ -1,0 +1,109 @@
+"""What the figures of the checks mean, one sentence each, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+AIM = 0.9
+NEAR_ZERO = 0.2
+_NUMBERS = {"probability": "probability", "logit": "logit", "contrast": "contrast with other classes"}
+
+
+def verdicts(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """One sentence a check: whether it passed and what to do where it did not.
+
+    Returns: `check`, `passed` (None where it could not be made), `words`, and `of`: the quantities
+        whose explanations it is about, empty for all.
+    """
+    found = [_shares(document["audibility"], of) for of in _NUMBERS]
+    found += [_gate(document["audibility"]["gate"]), _localisation(document["localisation"])]
+    better = document["curves"]["attribution_against_random"]
+    if better["deletion"]["value"] is not None:
+        found.append(_curves(better))
+    found += _randomisation(document["randomisation"])
+    planted = document["planted"]
+    right = sum(one["passed"] for one in planted)
+    found.append(
+        _said("planted", right == len(planted), f"{right} of {len(planted)} planted truths were found exactly.")
+    )
+    found.append(_gate_honesty(document["gate_honesty"]))
+    return found
+
+
+def _said(check: str, passed: bool | None, words: str, of: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"check": check, "passed": passed, "words": words, "of": list(of)}
+
+
+def _shares(audible: dict[str, Any], of: str) -> dict[str, Any]:
+    value = audible[f"audio_share_{of}"]["value"]
+    if value is None:
+        return _said("audio_share", None, _UNKNOWN.format(f"The audio share of the {_NUMBERS[of]}"), (of,))
+    told = f"The audio share of the {_NUMBERS[of]} {_TELLS} {value:.2f}."
+    return _said("audio_share", value >= AIM, told if value >= AIM else told + _HINT, (of,))
+
+
+def _gate(estimate: dict[str, Any]) -> dict[str, Any]:
+    value = estimate["value"]
+    if value is None:
+        return _said("gate", None, _UNKNOWN.format("The gate"))
+    told = f"The gate {_TELLS} {value:.2f}."
+    return _said("gate", value >= AIM, told if value >= AIM else told + _HINT)
+
+
+_TELLS = "tells segments that need sound from those that do not with an AUC of"
+_UNKNOWN = "{} cannot be checked here: nobody knows which segments need sound."
+_HINT = f" Below {AIM}: take it as a hint only."
+
+
+def _localisation(place: dict[str, Any]) -> dict[str, Any]:
+    hit, chance = place["pointing"], place["chance"]["value"]
+    if hit["value"] is None:
+        words = "Where attribution over time points cannot be checked: the true sounds are unknown."
+        return _said("localisation", None, words)
+    told = f"Its peak lies in a true sound in {hit['value']:.0%} of segments (chance {chance:.0%})."
+    good = hit["low"] > chance
+    return _said("localisation", good, told if good else f"{told} No better than chance: do not trust where it points.")
+
+
+def _curves(better: dict[str, Any]) -> dict[str, Any]:
+    good = better["deletion"]["high"] < 0 and better["insertion"]["low"] > 0
+    told = (
+        "Taking sound away in the order of attribution, the score lies lower on the way than in random order by "
+        f"{-better['deletion']['value']:.0%} of what sound does; giving it back, higher by "
+        f"{better['insertion']['value']:.0%}."
+    )
+    return _said("curves", good, told if good else f"{told} That may be chance: do not trust the order of steps.")
+
+
+def _randomisation(alike: dict[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    value = alike["random_weights"]["value"]
+    if value is not None:
+        told = f"Explanations of a detector with random weights resemble its own by {value:.2f} (rank correlation)."
+        found.append(_said("randomisation", abs(value) < NEAR_ZERO, told))
+    value = alike["other_class"]["value"]
+    if value is not None:
+        told = f"With labels swapped, the explanation of a class's own score resembles another class's by {value:.2f}"
+        told += f" (sound {alike['other_class_audio']['value']:.2f}, sight {alike['other_class_vision']['value']:.2f})."
+        good = abs(value) < NEAR_ZERO
+        doubt = " Part of it shows what makes any action likely: to see what speaks for this class, ask why not others."
+        found.append(_said("other_class", good, told if good else told + doubt, ("probability", "logit")))
+    against = alike["contrast_to_score"]["value"]
+    if against is not None:
+        told = (
+            f"The contrast with other classes resembles another class's contrast by {alike['contrast']['value']:.2f} "
+            f"and another class's own score by {against:.2f}."
+        )
+        good = max(abs(against), abs(alike["contrast"]["value"])) < NEAR_ZERO
+        found.append(_said("contrast", good, told, ("contrast",)))
+    return found
+
+
+def _gate_honesty(honest: dict[str, Any]) -> dict[str, Any]:
+    if honest["value"] is None:
+        words = "Detections with audio off are missing, so gates cannot be held against its effect."
+        return _said("gate_honesty", None, words)
+    told = f"Over {honest['count']} classes, gates and what sound is worth correlate by {honest['value']:.2f}"
+    told += f" ({honest['low']:.2f} to {honest['high']:.2f})."
+    clear = honest["low"] > 0
+    return _said("gate_honesty", clear, told if clear else f"{told} A large gate is no sign that sound helped.")
