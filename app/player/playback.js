@@ -48,7 +48,7 @@ export class Playback {
     this.listeners = {
       play: () => this.onPlayState(),
       pause: () => this.onPlayState(),
-      ended: () => this.onPlayState(),
+      ended: () => this.onEnded(),
       emptied: () => host.onPlaying(this.playing),
       volumechange: () => host.onSound(),
       loadedmetadata: () => this.onMetadata(),
@@ -117,17 +117,28 @@ export class Playback {
     this.wanted_s = null;
     this.shown_s = time_s;
     const half_s = 0.5 / (this.host.clip?.frames_per_second || 30);
-    if (this.range && !this.video.paused && time_s + half_s >= this.range.end_s) {
-      if (this.looping) this.video.currentTime = this.range.start_s;
-      else {
-        const { end_s } = this.range;
-        this.range = null;
-        this.video.pause();
-        // A busy machine shows frames late, so the video may have run well past the end.
-        if (time_s > end_s + 3 * half_s) this.seek(end_s);
-      }
-    }
+    if (this.range && !this.video.paused && time_s + half_s >= this.range.end_s) this.leaveRange(time_s);
     this.host.onTime(!this.video.paused);
+  }
+
+  /** The segment that was to be played is over: begin it again or stop. */
+  leaveRange(time_s) {
+    const { start_s, end_s } = this.range;
+    if (this.looping) return void (this.video.currentTime = start_s);
+    const frame_s = 1 / (this.host.clip?.frames_per_second || 30);
+    this.range = null;
+    this.video.pause();
+    // A busy machine shows frames late, so the video may have run well past the end.
+    if (time_s > end_s + 1.5 * frame_s) this.seek(end_s);
+  }
+
+  /** The end of the video may come before any frame that tells of the end of the segment. */
+  onEnded() {
+    if (this.range) {
+      this.leaveRange(this.video.currentTime);
+      if (this.looping) this.play();
+    }
+    this.onPlayState();
   }
 
   onPlayState() {

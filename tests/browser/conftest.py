@@ -26,10 +26,18 @@ PLAYER = '[data-testid="player"][data-painted="true"]'
 
 @dataclass
 class Server:
-    """A running app: its address and workspace."""
+    """A running app: its address, workspace and process."""
 
     url: str
     workspace: Workspace
+    process: subprocess.Popen[bytes]
+
+    def wait_until_stored(self, run: str, condition: str, clip_id: str) -> None:
+        """Until the server has made detections; the first ones wait for PyTorch, on a busy machine for long."""
+        deadline = time.monotonic() + 120
+        while not self.workspace.run(run).has(condition, clip_id):
+            assert self.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 @dataclass
@@ -98,7 +106,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for_server(url, process, workspace.folder / "server.log")
-        yield Server(url, workspace)
+        yield Server(url, workspace, process)
     finally:
         process.terminate()
         process.wait(20)

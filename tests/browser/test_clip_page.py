@@ -138,9 +138,10 @@ def test_streamlits_own_keys_do_not_fire(clip_page: Watched) -> None:
 def test_a_segment_plays_and_stops_at_its_end_or_repeats(clip_page: Watched) -> None:
     clip_page.page.keyboard.press("}")
     clip_page.wait("p.selected === 't0'")
+    clip_page.state("p.video.addEventListener('playing', () => window.__played = true)")
     clip_page.page.keyboard.press("Enter")
-    clip_page.wait("!p.video.paused")
-    clip_page.wait("p.video.paused && !p.video.seeking")
+    # On a busy machine the segment may be over before anyone sees it play.
+    clip_page.wait("window.__played && !p.playback.range && p.video.paused && !p.video.seeking")
     assert clip_page.state("p.time_s") == pytest.approx(0.9, abs=0.12)
     clip_page.page.keyboard.press("r")
     clip_page.wait("p.looping && !p.video.paused")
@@ -222,8 +223,8 @@ def test_a_silent_clip_says_so_where_sound_would_be(watched: Watched, server: Se
 
 def test_sound_off_is_computed_on_the_spot_and_shows_no_gates(watched: Watched, server: Server) -> None:
     watched.open(f"{server.url}/?clip=clip_1&run=verb_mrav&audio=off")
-    watched.wait("p.data.detections.length > 0", 20_000)
-    assert server.workspace.run("verb_mrav").has("off", "clip_1")
+    server.wait_until_stored("verb_mrav", "off", "clip_1")
+    watched.wait("p.data.detections.length > 0")
     assert "no gates" in watched.page.get_by_test_id("track-gates").inner_text()
 
 
@@ -301,7 +302,8 @@ def test_leaving_the_page_closes_the_player_and_coming_back_makes_one(clip_page:
 
 def test_a_key_puts_the_same_without_sound_beside_and_the_address_keeps_it(clip_page: Watched, server: Server) -> None:
     clip_page.page.keyboard.press("b")
-    clip_page.wait("p.others.rows[0]?.value && p.tracks[2].segments.length > 0", 20_000)
+    server.wait_until_stored("verb_mrav", "off", "clip_0")
+    clip_page.wait("p.others.rows[0]?.value && p.tracks[2].segments.length > 0")
     assert "with=verb_mrav%40off" in clip_page.page.url
     assert clip_page.page.get_by_test_id("track-other-1").inner_text().split()[-2:] == ["no", "sound"]
     clip_page.page.keyboard.press(")")
