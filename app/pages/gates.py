@@ -182,6 +182,9 @@ def _filtered(state: State, segments: pd.DataFrame) -> pd.DataFrame:
 def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, level_names: list[str]) -> None:
     label_set = state.choices.labels or info.label_set
     names = app.workspace.label_sets[label_set]
+    if segments.empty:
+        _no_segments(state, info, label_set)
+        return
     counted = _filtered(state, segments)
     if counted.empty:
         st.info("No segment passes the filters; widen them at the left.", icon=":material/filter_alt_off:")
@@ -199,6 +202,19 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
 def _counted_columns(segments: pd.DataFrame) -> list[str]:
     """What the means of classes rest on."""
     return ["clip_id", "label", "gate", *level_columns(segments)]
+
+
+def _no_segments(state: State, info: RunInfo, label_set: str) -> None:
+    """Say why there is no segment at all, which no filter can help."""
+    words = {
+        "true": f"No clip that `{info.run}` was run on has true {label_set} segments. Choose detected segments at the "
+        "left, or import true ones with `python -m mravff_core import --annotations FILE`.",
+        "detected": f"`{info.run}` found nothing in any clip. Choose true segments at the left.",
+        "correct": f"No detection of `{info.run}` is correct at tIoU {state.choices.tiou:g}. Lower it, or choose "
+        "another kind of segments at the left.",
+    }
+    st.subheader("No segments", anchor=False)
+    st.write(words[state.choices.kind])
 
 
 def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, has_effect: bool) -> None:

@@ -161,7 +161,7 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
     ]
     state.select("against", "Compared with", {"": "nothing", **{side: titles[side] for side in alike}})
     state.multiselect("sections", "Sections", list(SECTIONS), format_func=SECTIONS.__getitem__)
-    state.multiselect("classes", "Classes", list(app.workspace.label_sets[label_sets[0]]), placeholder="All classes")
+    state.multiselect("classes", "Classes", app.workspace.class_names(label_sets[0]), placeholder="All classes")
     sets = marks_of(app).sets()
     state.multiselect("sets", "Saved sets", list(sets), placeholder="None" if sets else "Save one on the Errors page")
     state.toggle("notes", "Segments with notes", help="Besides those of the saved sets.")

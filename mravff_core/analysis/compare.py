@@ -126,7 +126,8 @@ def sides_of(
     with_truth = sorted(truth["clip_id"].unique())
     if not with_truth:
         raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {common[0]} segments to compare against"
+            f"{workspace.folder}: none of the chosen clips has true {common[0]} segments to compare against; "
+            "import some with 'python -m mravff_core import --annotations FILE'"
         )
     missing = [unpredicted_clips(workspace, side.run, side.audio, with_truth) for side in (a, b)]
     lacking = set(missing[0]) | set(missing[1])

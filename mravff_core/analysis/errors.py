@@ -129,10 +129,17 @@ def analyse_errors(
     run = workspace.run(side.run)
     label_set = label_set or run.info.label_set
     truth = workspace.truth(label_set)
-    clip_ids = sorted(set(truth["clip_id"]) & run.predicted_clips(side.audio))
+    true_clips = set(truth["clip_id"]) & set(workspace.clip_ids())
+    clip_ids = sorted(true_clips & run.predicted_clips(side.audio))
+    if not true_clips:
+        raise WorkspaceError(
+            f"{workspace.folder}: no clip has true {label_set} segments to tell errors by; "
+            "import them with 'python -m mravff_core import --annotations FILE'"
+        )
     if not clip_ids:
         raise WorkspaceError(
-            f"{workspace.folder}: {side} has no detections in clips with true {label_set} segments; predict first"
+            f"{workspace.folder}: {side} has no detections in the {len(true_clips)} clips with true {label_set} "
+            "segments; predict first"
         )
     truth = truth[truth["clip_id"].isin(clip_ids)].reset_index(drop=True)
     found = detections_of(workspace, side, label_set, clip_ids).reset_index(drop=True)

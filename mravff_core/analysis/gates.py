@@ -112,6 +112,11 @@ def audio_effect(
 
     def make() -> pd.DataFrame:
         truth = workspace.truth(label_set)
+        if truth.empty:
+            raise WorkspaceError(
+                f"{workspace.folder}: no clip has true {label_set} segments, so nobody knows what sound is worth; "
+                "import some with 'python -m mravff_core import --annotations FILE'"
+            )
         clips = run.predicted_clips(audio) & run.predicted_clips("off") & set(truth["clip_id"])
         on, off = (run.detections(condition, sorted(clips), label_set=label_set) for condition in (audio, "off"))
         if not clips or on is None or off is None:

@@ -191,7 +191,8 @@ def _segments(
     found["player_segment"] = "d" + place
     # A detection is as audible as the true segment of its class that it finds, however loosely.
     finds = _found_rows(truth, found, _LOOSE_TIOU)
-    found["audibility"] = np.where(finds >= 0, truth["audibility"].to_numpy()[finds], np.nan)
+    known = np.append(truth["audibility"].to_numpy(np.float64), np.nan)
+    found["audibility"] = known[finds]
     if source.kind == "detected":
         return found
     return found[_found_rows(truth, found, source.tiou) >= 0].reset_index(drop=True)

@@ -223,7 +223,8 @@ def scored_clips(workspace: Workspace, run: str, clip_ids: Sequence[str] | None 
     clips = sorted(workspace.truth(label_set, clip_ids)["clip_id"].unique())
     if not clips:
         raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {label_set} segments to score against"
+            f"{workspace.folder}: none of the chosen clips has true {label_set} segments to score against; "
+            "import some with 'python -m mravff_core import --annotations FILE'"
         )
     return clips
 

@@ -59,7 +59,13 @@ def run(args: argparse.Namespace) -> None:
         audibility=_pair(args.audibility, "--audibility", (0.0, 1.0)),
         clips=tuple(clip_ids),
     )
-    segments = keep(segment_gates(workspace, source))
+    everything = segment_gates(workspace, source)
+    if everything.empty:
+        raise WorkspaceError(
+            f"{workspace.folder}: run {args.run_name!r} has gates but no {args.segments} {label_set} segments; annotate "
+            "its clips with 'python -m mravff_core import --annotations FILE', or choose others with --segments"
+        )
+    segments = keep(everything)
     if segments.empty:
         raise WorkspaceError(f"{workspace.folder}: no segment of run {args.run_name!r} passes the filters; widen them")
     classes = gates.class_gates(

@@ -104,7 +104,8 @@ def evaluate_run(
     scored_clips = sorted(set(truth["clip_id"]))
     if not scored_clips:
         raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against"
+            f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against; "
+            "import some with 'python -m mravff_core import --annotations FILE'"
         )
     for side in (scored, against):
         for name in filter(None, (side.run, side.noun_run) if side else ()):

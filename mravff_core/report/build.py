@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 import mravff_core
-from mravff_core.errors import CancelledError
+from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.report.document import Document
 from mravff_core.report.plan import SECTIONS, ReportPlan
 from mravff_core.report.sections import BUILDERS, Work
@@ -34,6 +34,11 @@ def build_report(
     Raises: ConfigError, WorkspaceError, what `predict` raises, CancelledError.
     """
     plan = plan.checked(workspace)
+    if workspace.truth(plan.label_set).empty:
+        raise WorkspaceError(
+            f"{workspace.folder}: no clip has true {plan.label_set} segments to report against; "
+            "import some with 'python -m mravff_core import --annotations FILE'"
+        )
     sections = []
     names = [name for name in SECTIONS if name in plan.sections]
     for number, name in enumerate(names):

@@ -149,7 +149,7 @@ def _rows(
     label_set = plan.label_set or (run.info.label_set if run else next(iter(workspace.label_sets), None))
     rows: list[Row] = [RulerRow(theme)]
     if label_set is not None:
-        names = workspace.label_sets[label_set]
+        names = workspace.class_names(label_set)
         rows.append(SegmentRow("True", workspace.truth(label_set, [plan.clip_id]), names, theme))
         if run is not None:
             found = run.detections(plan.condition, [plan.clip_id])

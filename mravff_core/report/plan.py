@@ -72,7 +72,7 @@ class ReportPlan:
         label_set = self.label_set or common[0]
         for what, wanted, there in (
             ("section", self.sections, tuple(SECTIONS)),
-            (f"{label_set} class", self.classes, workspace.label_sets[label_set]),
+            (f"{label_set} class", self.classes, workspace.class_names(label_set)),
             ("saved set", self.sets, tuple(Bookmarks(workspace.folder).sets())),
         ):
             missing = [name for name in wanted if name not in there]

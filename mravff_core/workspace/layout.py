@@ -233,22 +233,32 @@ class Workspace:
 
         Args:
             label_set: `action` gives pairs of verb and noun, labelled verb * number of nouns + noun.
-        Raises: WorkspaceError if there is no such label set.
+        Raises: WorkspaceError if there is no such label set, or a label is none of its classes.
         """
-        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
-        if not set(parts) <= set(self.label_sets):
-            raise WorkspaceError(f"{self.folder}: has no label set {label_set!r}; it has {', '.join(self.label_sets)}")
+        parts = self._parts(label_set)
         table = self.annotations.dropna(subset=list(parts))
         if clip_ids is not None:
             table = table[table["clip_id"].isin(clip_ids)]
         labels = [table[name].to_numpy().astype("int64") for name in parts]
+        for name, label in zip(parts, labels, strict=True):
+            known = len(self.label_sets[name])
+            if len(label) and not 0 <= label.min() <= label.max() < known:
+                wrong = label.min() if label.min() < 0 else label.max()
+                raise WorkspaceError(
+                    f"{self.folder / 'annotations.parquet'}: found {name} label {wrong}, expected 0 to {known - 1} as "
+                    f"{SETTINGS_FILE} names classes; import the annotations again"
+                )
         label = labels[0] if len(labels) == 1 else action_labels(labels[0], labels[1], len(self.label_sets["noun"]))
         table = table.drop(columns=list(self.label_sets))
         table.insert(list(SEGMENT_KEYS).index("end_s") + 1, "label", label)
         return table.reset_index(drop=True)
 
     def class_names(self, label_set: str, labels: Iterable[int] | None = None) -> list[str]:
-        """Names of some classes, or of all in order; an action's is its verb and its noun."""
+        """Names of some classes, or of all in order; an action's is its verb and its noun.
+
+        Raises: WorkspaceError if there is no such label set.
+        """
+        self._parts(label_set)
         if label_set != ACTION:
             names = self.label_sets[label_set]
             return list(names) if labels is None else [names[label] for label in labels]
@@ -340,6 +350,16 @@ class Workspace:
         return self.folder / "cache"
 
     # --- inner -------------------------------------------------------------------
+
+    def _parts(self, label_set: str) -> tuple[str, ...]:
+        """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""
+        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
+        if not set(parts) <= set(self.label_sets):
+            known = ", ".join(self.label_sets) or "none"
+            raise WorkspaceError(
+                f"{self.folder}: has no label set {label_set!r}; it has {known} (a run of another data set?)"
+            )
+        return parts
 
     def _read_settings(self) -> None:
         where = self.folder / SETTINGS_FILE

@@ -22,24 +22,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
-from mravff_core.errors import WorkspaceError
+from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.files import folder_written_aside, written_aside
+from mravff_core.workspace.stored_tables import (
+    DETECTION_COLUMNS,
+    check_detections,
+    order_of,
+    read_stored,
+    stored_gate_means,
+    stored_sources,
+)
 from mravff_core.workspace.tables import query, read_table, write_table
 
 IMPORTED_NAME = "imported.yaml"
 IMPORTED_BASE = "imported"
 SWEEP_MARKER = "sweep.txt"
-_DETECTION_COLUMNS = ("clip_id", "start_s", "end_s", "label", "score")
 # A further label set's table; ids of clips may hold dots, names of label sets may not.
 _FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
-_GATE_COLUMNS = ("clip_id", "level", "step", "time_s", "gate")
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ class Run:
                 sweep=self._sweep(),
             )
         except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
-            raise WorkspaceError(f"{path}: is no record of a run (lacks {error})") from error
+            what = f"lacks {error}" if isinstance(error, KeyError) else "its entries are of another kind"
+            raise WorkspaceError(f"{path}: is no record of a run ({what}); made by another version?") from error
 
     @property
     def label_sets(self) -> tuple[str, ...]:
@@ -158,8 +164,11 @@ class Run:
         found = []
         for folder in sorted((self.folder / "predictions").glob("*")):
             marker = folder / "condition.txt"
-            if marker.is_file() and _sources("detections", folder):
-                found.append(AudioCondition.parse(marker.read_text(encoding="utf-8").strip()))
+            if marker.is_file() and stored_sources("detections", folder):
+                try:
+                    found.append(AudioCondition.parse(marker.read_text(encoding="utf-8").strip()))
+                except ConfigError as error:
+                    raise WorkspaceError(f"{marker}: {error}; delete its folder and predict again") from error
         return found
 
     def detections(
@@ -176,8 +185,19 @@ class Run:
             clip_ids: None for all clips.
             label_set: whose labels; None for the run's first. `action` is one of its own where
                 verb and noun are joint: verb * number of nouns + noun.
+        Raises: WorkspaceError if a file is damaged, lacks a column, or holds labels or scores that cannot be.
         """
-        return self._read(self._table(label_set), condition, clip_ids)
+        info = self.info if self.is_run(self.folder) else None
+        first = label_set is None or (info is not None and label_set == info.label_set)
+        table = "detections" if first else f"detections.{label_set}"
+        found = self._read(table, condition, clip_ids)
+        if found is not None:
+            check_detections(
+                found,
+                self.predictions_folder(condition) / f"{table}.parquet",
+                info.classes if info is not None and first else None,
+            )
+        return found
 
     def gates(self, condition: AudioCondition | str, clip_id: str) -> list[LevelGates]:
         """Gates of one clip, finest level first; empty where the detector has none or none are stored."""
@@ -191,13 +211,7 @@ class Run:
 
     def mean_gates(self, condition: AudioCondition | str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """Mean gate by clip and level: `clip_id`, `level`, `steps`, `gate`; empty where there are no gates."""
-        sources = _sources("gates", self.predictions_folder(condition))
-        if not sources:
-            return pd.DataFrame(columns=["clip_id", "level", "steps", "gate"])
-        where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
-        each = f"SELECT DISTINCT {', '.join(_GATE_COLUMNS)} FROM read_parquet(?) {where}"
-        sql = f"SELECT clip_id, level, count(*) AS steps, avg(gate) AS gate FROM ({each}) GROUP BY ALL ORDER BY ALL"
-        return query(sql, [sources] if clip_ids is None else [sources, list(clip_ids)])
+        return stored_gate_means(self.predictions_folder(condition), clip_ids)
 
     def gate_table(
         self, condition: AudioCondition | str = "on", clip_ids: Sequence[str] | None = None
@@ -270,7 +284,7 @@ class Run:
             (aside / "condition.txt").write_text(f"{AudioCondition.parse(condition)}\n", encoding="utf-8")
             for number, (label_set, table) in enumerate(tables.items()):
                 name = "detections" if number == 0 else f"detections.{label_set}"
-                ordered = query(f"SELECT {', '.join(_DETECTION_COLUMNS)} FROM t ORDER BY {_order(name)}", t=table)
+                ordered = query(f"SELECT {', '.join(DETECTION_COLUMNS)} FROM t ORDER BY {order_of(name)}", t=table)
                 write_table(aside / f"{name}.parquet", ordered)
             write_table(aside / "clips.parquet", pd.DataFrame({"clip_id": sorted(clip_ids)}))
 
@@ -301,36 +315,8 @@ class Run:
                 table = read_table(path, ("clip_id",))
                 write_table(path, table[~table["clip_id"].isin(clip_ids)].reset_index(drop=True))
 
-    def _table(self, label_set: str | None) -> str:
-        """Name of the table with a label set's detections."""
-        return "detections" if label_set is None or label_set == self.label_sets[0] else f"detections.{label_set}"
-
     def _read(self, table: str, condition: AudioCondition | str, clip_ids: Sequence[str] | None) -> pd.DataFrame | None:
-        folder = self.predictions_folder(condition)
-        sources = _sources(table, folder)
-        if not sources:
-            return None
-        columns = ", ".join(_GATE_COLUMNS if table == "gates" else _DETECTION_COLUMNS)
-        # A clip may be both merged and a part if a merge was cut short; DISTINCT makes that harmless.
-        distinct = "DISTINCT" if len(sources) > 1 else ""
-        where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
-        sql = f"SELECT {distinct} {columns} FROM read_parquet(?) {where} ORDER BY {_order(table)}"
-        chosen = [] if clip_ids is None else [list(clip_ids)]
-        try:
-            return query(sql, [sources, *chosen])
-        except duckdb.IOException:
-            # Parts that were listed may have been merged since, by whoever is detecting now.
-            return query(sql, [_sources(table, folder), *chosen])
-
-
-def _order(table: str) -> str:
-    return "clip_id, level, step" if table == "gates" else "clip_id, score DESC, start_s, end_s, label"
-
-
-def _sources(table: str, folder: Path) -> list[str]:
-    merged = folder / f"{table}.parquet"
-    parts = sorted(folder.glob(f"parts/*.{table}.parquet"))
-    return [str(path) for path in ([merged] if merged.is_file() else []) + parts]
+        return read_stored(table, self.predictions_folder(condition), clip_ids)
 
 
 def _tables_in(folder: Path) -> list[str]:

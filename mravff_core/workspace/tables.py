@@ -37,7 +37,8 @@ def read_table(path: Path | str, columns: Sequence[str] = ()) -> pd.DataFrame:
             f"{path}: no such table; was the workspace made by another version or cut short?"
         ) from None
     except (pa.ArrowException, OSError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # Arrow names the file once more before it says what is the matter.
+        first_line = str(error).splitlines()[0].rpartition("': ")[2] if str(error) else type(error).__name__
         raise WorkspaceError(f"{path}: not readable as Parquet ({first_line}); damaged?") from error
     missing = [name for name in columns if name not in table.columns]
     if missing:

@@ -118,3 +118,16 @@ def test_a_workspace_without_gated_runs_says_how_to_get_one(tmp_path: Path, monk
     monkeypatch.setattr(context, "_current", opened)
     page = open_page()
     assert page.subheader[0].value == "No run with gates yet" and "train RECIPE" in words_of(page)
+
+
+def test_without_true_segments_the_page_says_where_to_get_them(app_context: AppContext) -> None:
+    workspace = app_context.workspace
+    truth = workspace.annotations
+    try:
+        workspace.set_annotations(truth.iloc[:0])
+        page = open_page()
+        assert page.subheader[0].value == "No segments" and "import --annotations" in words_of(page)
+        assert "widen them" not in words_of(page)
+        assert "nothing in any clip" not in words_of(open_page(kind="detected"))
+    finally:
+        workspace.set_annotations(truth)
