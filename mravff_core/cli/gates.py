@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> None:
     everything = segment_gates(workspace, source)
     if everything.empty:
         raise WorkspaceError(
-            f"{workspace.folder}: run {args.run_name!r} has gates but no {args.segments} {label_set} segments; annotate "
-            "its clips with 'python -m mravff_core import --annotations FILE', or choose others with --segments"
+            f"{workspace.folder}: run {args.run_name!r} has gates but no {args.segments} {label_set} segments; "
+            "annotate clips with 'python -m mravff_core import --annotations FILE', or choose others with --segments"
         )
     segments = keep(everything)
     if segments.empty:
