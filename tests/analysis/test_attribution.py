@@ -66,6 +66,22 @@ def test_planted_truth_is_found(modality: Any, level: int) -> None:
     assert used[inside].any() and not used[~inside].any()
 
 
+@pytest.mark.parametrize("modality", ["audio", "vision"])
+@pytest.mark.parametrize("quantity", ["contrast", "start", "end"])
+def test_a_planted_modality_is_found_by_every_number(modality: Any, quantity: Any) -> None:
+    given, level, step = inputs(CHANNELS), 1, 9
+    target = Target(level, step, 0, quantity)
+    found = attribute(planted_detector(modality, level, seed=1), given, zeros(given), target, grid=GRID)
+    own, other = found.gradients.audio, found.gradients.vision
+    own, other = (own, other) if modality == "audio" else (other, own)
+    first, last = reach(level, step, TIME)
+    if found.share.audio_share is None:  # a boundary that lies at 0, with and without all of it
+        assert quantity != "contrast" and found.score == found.baseline_score
+        return
+    assert found.share.audio_share == (1.0 if modality == "audio" else 0.0)
+    assert own.any() and not np.delete(own, np.arange(first, last + 1)).any() and not other.any()
+
+
 def test_attributions_add_up_to_the_difference_they_explain(explained: Attribution) -> None:
     difference = explained.score - explained.baseline_score
     share = explained.share

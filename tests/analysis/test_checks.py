@@ -51,6 +51,9 @@ def test_checks_are_made_stored_and_written_up(
     document["audibility"]["gate"] = {"value": 0.6, "low": 0.5, "high": 0.7, "count": 300}
     told = next(one for one in verdicts(document) if one["check"] == "gate")
     assert told["passed"] is False and "a hint only" in told["words"]
+    document["audibility"]["gate"]["value"] = 0.8996
+    told = next(one for one in verdicts(document) if one["check"] == "gate")
+    assert told["passed"] is False and "AUC of 0.8996. Below 0.9" in told["words"]
 
 
 def test_other_weights_make_stored_checks_void(predicted: Workspace, tmp_path: Path) -> None:

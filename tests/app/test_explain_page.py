@@ -64,13 +64,18 @@ def test_failed_checks_are_said_beside_the_explanation(app_context: AppContext) 
         "model_sha256": run.model_hash(),
         "segments": 300,
         "clips": 28,
-        "verdicts": [{"check": "gate", "passed": False, "words": "The gate tells little."}],
+        "verdicts": [
+            {"check": "gate", "passed": False, "words": "The gate tells little."},
+            {"check": "audio_share", "passed": False, "words": "Logits blur.", "of": ["logit"]},
+            {"check": "audio_share", "passed": False, "words": "Chances blur.", "of": ["probability"]},
+        ],
         "classes": [{"label": 0, "name": "cut", "needs_sound": True, "shares": [0.2, 0.9], "gate": 0.4}],
     }
     (run.folder / CHECKS_FILE).write_text(json.dumps(stored), encoding="utf-8")
     page = explain_page(run="verb_mrav", clip="clip_0")
     (run.folder / CHECKS_FILE).unlink()
-    assert any("The gate tells little" in warning.value for warning in page.warning)
+    warned = " ".join(warning.value for warning in page.warning)
+    assert "The gate tells little" in warned and "Chances blur" in warned and "Logits blur" not in warned
     assert "By class" in words_of(page)
 
 

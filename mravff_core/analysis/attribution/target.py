@@ -31,7 +31,8 @@ from mravff_core.time_grid import TimeGrid
 
 Quantity = Literal["logit", "contrast", "probability", "start", "end"]
 QUANTITIES: tuple[Quantity, ...] = ("logit", "contrast", "probability", "start", "end")
-# The score that people see; behind it a logit also counts changes far below any detection.
+# What is explained of a detection unless asked otherwise: the score that people see. Behind it, a
+# logit also counts changes far below any detection.
 DEFAULT_QUANTITY: Quantity = "probability"
 # Those that class logits alone decide.
 _OF_CLASSES = ("logit", "contrast", "probability")
@@ -58,7 +59,7 @@ class Target:
     level: int
     step: int
     label: int
-    quantity: Quantity = DEFAULT_QUANTITY
+    quantity: Quantity = "logit"
     grid: TimeGrid | None = None
     rivals: tuple[int, int] | None = None
 

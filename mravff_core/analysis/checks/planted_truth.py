@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mravff_core.analysis.attribution import Options, Target, attribute
+from mravff_core.analysis.attribution.target import DEFAULT_QUANTITY
 from mravff_core.analysis.planted import CHANNELS, LEVELS, planted_detector, reach
 from mravff_core.time_grid import TimeGrid
 
@@ -49,7 +50,12 @@ def check_planted(modality: Literal["audio", "vision"], level: int) -> Planted:
     step = (_TIME >> level) // 2
     detector = planted_detector(modality, level, seed=level)
     found = attribute(
-        detector, (visual, audio), baseline, Target(level, step, 0), grid=_GRID, options=Options(near=8, far=4)
+        detector,
+        (visual, audio),
+        baseline,
+        Target(level, step, 0, DEFAULT_QUANTITY),
+        grid=_GRID,
+        options=Options(near=8, far=4),
     )
     own, other = found.gradients.audio, found.gradients.vision
     share = found.share.audio_share or 0.0

@@ -38,7 +38,7 @@ def _shares(audible: dict[str, Any], of: str) -> dict[str, Any]:
     value = audible[f"audio_share_{of}"]["value"]
     if value is None:
         return _said("audio_share", None, _UNKNOWN.format(f"The audio share of the {_NUMBERS[of]}"), (of,))
-    told = f"The audio share of the {_NUMBERS[of]} {_TELLS} {value:.2f}."
+    told = f"The audio share of the {_NUMBERS[of]} {_TELLS} {_against_aim(value)}."
     return _said("audio_share", value >= AIM, told if value >= AIM else told + _HINT, (of,))
 
 
@@ -46,8 +46,13 @@ def _gate(estimate: dict[str, Any]) -> dict[str, Any]:
     value = estimate["value"]
     if value is None:
         return _said("gate", None, _UNKNOWN.format("The gate"))
-    told = f"The gate {_TELLS} {value:.2f}."
+    told = f"The gate {_TELLS} {_against_aim(value)}."
     return _said("gate", value >= AIM, told if value >= AIM else told + _HINT)
+
+
+def _against_aim(value: float) -> str:
+    """With more digits where two would hide on which side of the aim it lies."""
+    return f"{value:.4f}".rstrip("0") if value < AIM <= round(value, 2) else f"{value:.2f}"
 
 
 _TELLS = "tells segments that need sound from those that do not with an AUC of"
