@@ -69,7 +69,10 @@ def show_checks(app: AppContext, info: RunInfo) -> None:
     ]
     st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
     st.caption(f"On {checks['segments']} true segments in {checks['clips']} clips.")
-    st.markdown("**By class:** audio share of every true segment, mean gate, and what sound is worth (ΔAP, points).")
+    st.markdown(
+        "**By class:** audio share of every true segment, mean gate, and what sound is worth (ΔAP, points). "
+        "♪ marks classes that sight alone cannot tell."
+    )
     chart(share_distribution(checks["classes"], _effects(app, info), theme()), name="audio share by class")
 
 

@@ -115,7 +115,7 @@ def spectrogram_figure(
 
 
 def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float], theme: Theme) -> go.Figure:
-    """Audio shares of every class as boxes, its mean gate as a diamond, what sound is worth as text.
+    """Audio shares of every class as boxes, its mean gate as a diamond, what sound is worth as text; ♪: needs sound.
 
     Args:
         classes: `name`, `shares`, `gate`, `needs_sound`, as stored checks hold them.
@@ -125,7 +125,11 @@ def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float],
     figure = go.Figure()
     for one in ordered:
         worth = effects.get(one["name"])
-        told = one["name"] + (f" (ΔAP {100 * worth:+.0f})" if worth is not None else "")
+        told = (
+            ("♪ " if one["needs_sound"] else "")
+            + one["name"]
+            + (f" (ΔAP {100 * worth:+.0f})" if worth is not None else "")
+        )
         colour = theme.colours[_AUDIO] if one["needs_sound"] else theme.faint
         figure.add_trace(
             go.Box(x=one["shares"], y=[told] * len(one["shares"]), orientation="h", line={"color": colour}, name=told)
