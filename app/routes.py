@@ -132,9 +132,16 @@ def _tracks(app: AppContext, request: Request) -> Response:
     if kind == "attention":
         from app.tracks.attention import attention
 
-        level = _level(query.get("level", "0"))
+        level, head = _level(query.get("level", "0")), query.get("head", "")
         detector = app.detectors.get(run)
-        data_ = attention(app.workspace, clip_id, detector=detector, condition=condition, level=level)
+        data_ = attention(
+            app.workspace,
+            clip_id,
+            detector=detector,
+            condition=condition,
+            level=level,
+            head=_level(head, "head") if head else None,
+        )
         return _tagged(request, data_, MEDIA_TYPE)
     if kind == "attribution":
         return _attribution(app, request)
@@ -185,9 +192,10 @@ def _export(app: AppContext, request: Request) -> Response:
     return FileResponse(path, filename=name, content_disposition_type=shown or "attachment", headers=_REVALIDATE)
 
 
-def _level(text: str) -> int:
+def _level(text: str, what: str = "level") -> int:
     if not text.isdecimal() or len(text) > 3:
-        raise ConfigError(f"level {text!r} is no number of a level; expected 0 for the finest, 1, …")
+        usual = "0 for the finest, 1, …" if what == "level" else "0, 1, …"
+        raise ConfigError(f"{what} {text!r} is no number of a {what}; expected {usual}")
     return int(text)
 
 

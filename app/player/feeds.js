@@ -11,6 +11,7 @@ export class Feeds {
     const source = (name, kind) => new Source(name, kind, () => this.changed(name));
     this.onChange = onChange;
     this.level = level;
+    this.head = null;
     this.attentionUrl = null;
     this.fellBack = false;
     this.sources = {
@@ -39,16 +40,27 @@ export class Feeds {
     this.pointAttention();
   }
 
+  /** @param {number|null} head null for the mean over heads */
+  setHead(head) {
+    this.head = head;
+    this.pointAttention();
+  }
+
   pointAttention() {
     this.sources.attention.point(this.attentionAt(this.attentionUrl));
   }
 
   /** Where attention of the level wanted is fetched from. @param {string|null} url of any level */
   attentionAt(url) {
-    return url ? `${url}&level=${this.fellBack ? 0 : this.level}` : null;
+    if (!url) return null;
+    return `${url}${this.head === null ? "" : `&head=${this.head}`}&level=${this.fellBack ? 0 : this.level}`;
   }
 
   changed(name) {
+    // Another run may have fewer heads.
+    if (name === "attention" && this.sources.attention.state === "failed" && this.head !== null) {
+      return void this.setHead(null);
+    }
     // The level remembered may be one that this run does not have: the finest one is always there.
     if (name === "attention" && this.sources.attention.state === "failed" && this.level > 0 && !this.fellBack) {
       this.fellBack = true;

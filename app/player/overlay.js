@@ -41,12 +41,32 @@ export class Overlay {
       context.closePath();
       context.fill();
     }
+    this.crosshairs(frame, scene);
     if (scene.pointer) {
       context.fillStyle = frame.theme.muted;
       context.fillRect(Math.round(frame.x(scene.pointer.time_s)), 0, 1, scene.height);
     }
     context.restore();
     this.values(frame, scene);
+  }
+
+  /** Across maps of time by time: the row of this very moment, and a ring on what the map says of it. */
+  crosshairs(frame, { time_s, pointer, tracks }) {
+    const { context } = this;
+    for (const { track, top, height } of tracks) {
+      const inside = pointer && pointer.y >= top && pointer.y < top + height;
+      const at_s = inside ? pointer.time_s : time_s;
+      const cross = track.crosshair?.(at_s);
+      if (!cross) continue;
+      const colour = inside ? frame.theme.background : frame.theme.playhead;
+      context.fillStyle = colour;
+      context.fillRect(frame.left, top + Math.round(inside ? pointer.y - top : cross.y) - 0.5, frame.width, 1);
+      context.strokeStyle = colour;
+      context.lineWidth = 1.6;
+      context.beginPath();
+      context.arc(frame.x(at_s), top + cross.most, 4, 0, 2 * Math.PI);
+      context.stroke();
+    }
   }
 
   shade(frame, scene) {

@@ -141,6 +141,10 @@ export class Player {
     this.feeds.setLevel(level);
   }
 
+  setAttentionHead(head) {
+    this.feeds.setHead(head);
+  }
+
   // --- time -------------------------------------------------------------------------
 
   seek(time_s) {

@@ -1,58 +1,62 @@
-"""Cross-attention of one level of one clip: weight on each time offset, mean over heads."""
+"""Cross-attention of one level of one clip: weights on time offsets or, where it reaches everywhere, on times."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from app.tracks.container import encode
+from mravff_core.analysis.attention_map import AttentionMap, attention_map
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.errors import WorkspaceError
-from mravff_core.inference.predictor import Predictor
-from mravff_core.inference.run_predict import prepare_clip
+from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.detector import Detector
 from mravff_core.workspace import Workspace
 
-# Offsets shown to either side where attention reaches over the whole clip.
-_FULL_REACH = 24
-
 
 def attention(
-    workspace: Workspace, clip_id: str, *, detector: Detector, condition: AudioCondition, level: int
+    workspace: Workspace,
+    clip_id: str,
+    *,
+    detector: Detector,
+    condition: AudioCondition,
+    level: int,
+    head: int | None = None,
 ) -> bytes:
-    """Container with `weights` [offsets, steps]; empty where the detector hears nothing or does not attend.
+    """Container with `weights` [sounds, steps]; empty where the detector hears nothing or does not attend.
 
-    Raises: WorkspaceError for an unknown clip, level, or features that are not there yet.
+    The description has `offsets_s` of the sounds where attention is local, else `sounds_first_s`
+    and `sounds_step_s` of the times that they stand for.
+
+    Args:
+        head: None for the mean over heads.
+    Raises: WorkspaceError for an unknown clip, level or head, or features that are not there yet.
     """
-    batch, grid = prepare_clip(workspace, clip_id, Predictor(detector), condition)
-    with torch.inference_mode():
-        trace = detector.with_attention(batch)
-    if not trace.weights:
-        return encode({"weights": np.zeros((0, 0), np.float32)}, {"level": 0, "levels": 0, "offsets_s": []})
-    if not 0 <= level < len(trace.weights):
-        raise WorkspaceError(f"level {level} was asked for; there are levels 0 to {len(trace.weights) - 1}")
-    weights = trace.weights[level][0].mean(dim=0).float().cpu().numpy()
-    window, stride = trace.windows[level], detector.strides[level]
-    banded = weights.T if window >= 0 else _band(weights, _FULL_REACH)
-    first_s, second_s = (float(grid.to_seconds(np.asarray(step * stride, np.float64))) for step in (0, 1))
-    reach = len(banded) // 2
+    try:
+        found = attention_map(workspace, clip_id, detector, condition=condition, level=level, head=head)
+    except ConfigError as error:
+        raise WorkspaceError(f"level {level} was asked for, head {head}; {error}") from error
+    if found is None:
+        return encode({"weights": np.zeros((0, 0), np.float32)}, {"level": 0, "levels": 0, "heads": 0, "offsets_s": []})
+    first_s, step_s = _axis(found.times_s)
     meta = {
         "level": level,
-        "levels": len(trace.weights),
+        "levels": found.levels,
+        "head": head,
+        "heads": found.heads,
         "first_s": first_s,
-        "step_s": second_s - first_s,
-        "offsets_s": [(row - reach) * (second_s - first_s) for row in range(len(banded))],
+        "step_s": step_s,
+        **_sounds(found),
     }
-    return encode({"weights": np.ascontiguousarray(banded, dtype=np.float32)}, meta)
+    return encode({"weights": np.ascontiguousarray(found.weights, dtype=np.float32)}, meta)
 
 
-def _band(weights: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """[time, time] weights as [2 reach + 1, time]: row `reach + k` is the weight on step `t + k`."""
-    time = len(weights)
-    steps = np.arange(time)
-    band = np.zeros((2 * reach + 1, time), np.float32)
-    for offset in range(-min(reach, time - 1), min(reach, time - 1) + 1):
-        inside = (steps + offset >= 0) & (steps + offset < time)
-        band[reach + offset, inside] = weights[steps[inside], steps[inside] + offset]
-    return band
+def _sounds(found: AttentionMap) -> dict[str, object]:
+    if found.is_local:
+        return {"offsets_s": [float(offset_s) for offset_s in found.sounds_s]}
+    first_s, step_s = _axis(found.sounds_s)
+    return {"offsets_s": None, "sounds_first_s": first_s, "sounds_step_s": step_s}
+
+
+def _axis(times_s: NDArray[np.floating]) -> tuple[float, float]:
+    """The first and the distance to the next."""
+    return float(times_s[0]), float(times_s[1] - times_s[0]) if len(times_s) > 1 else 1.0

@@ -121,6 +121,14 @@ def test_attention_sums_to_one_over_offsets_of_whole_steps(app_context: AppConte
         assert meta["levels"] == 3 and meta["level"] == level
         assert meta["offsets_s"][len(meta["offsets_s"]) // 2] == 0
         assert np.diff(meta["offsets_s"]) == pytest.approx(meta["step_s"])
+    heads = [
+        decode(attention(app_context.workspace, "clip_0", detector=detector, condition=ON, level=1, head=head))[0]
+        for head in range(meta["heads"])
+    ]
+    mean, _ = decode(attention(app_context.workspace, "clip_0", detector=detector, condition=ON, level=1))
+    np.testing.assert_allclose(np.mean([one["weights"] for one in heads], axis=0), mean["weights"], atol=1e-6)
+    with pytest.raises(WorkspaceError, match="head 9; there are levels 0 to 2 and heads"):
+        attention(app_context.workspace, "clip_0", detector=detector, condition=ON, level=0, head=9)
     with pytest.raises(WorkspaceError, match="level 3 was asked for"):
         attention(app_context.workspace, "clip_0", detector=detector, condition=ON, level=3)
 

@@ -141,3 +141,45 @@ def _inside(times_s: np.ndarray, truth: list[dict[str, Any]], soft_s: float = 0.
         fall = (row["end_s"] - times_s) / soft_s + 0.5
         inside = np.maximum(inside, np.clip(np.minimum(rise, fall), 0, 1))
     return inside
+
+
+def attribution(
+    duration_s: float, start_s: float, end_s: float, *, step_s: float = 0.1333, quantity: str = "logit"
+) -> bytes:
+    """Sound speaks for the segment at its start and against it right after its end; sight a little throughout."""
+    times_s = step_s / 2 + step_s * np.arange(int(duration_s / step_s))
+    audio = 0.4 * np.exp(-(((times_s - start_s) / 0.2) ** 2)) - 0.2 * np.exp(-(((times_s - end_s) / 0.2) ** 2))
+    vision = 0.05 * ((times_s > start_s) & (times_s < end_s))
+    edges_s = np.linspace(0, duration_s, 13)
+    return encode(
+        {
+            "audio": audio.astype(np.float32),
+            "vision": vision.astype(np.float32),
+            "audio_occlusion": np.linspace(-0.1, 0.2, 12, dtype=np.float32),
+            "vision_occlusion": np.zeros(12, np.float32),
+            "edges_s": edges_s,
+        },
+        {
+            "first_s": float(times_s[0]),
+            "step_s": step_s,
+            "quantity": quantity,
+            "level": 2,
+            "audio_share": 0.73,
+            "audio_value": 1.1,
+            "vision_value": 0.4,
+            "share_range": [0.6, 0.8],
+            "baselines": 8,
+            "audio_baseline": "digital silence",
+            "vision_baseline": "a still picture",
+            "doubts": ["The gate tells little."],
+        },
+    )
+
+
+def full_attention(duration_s: float, *, step_s: float = 0.4) -> bytes:
+    """Attention over the whole clip: every moment listens to the one a second later."""
+    times_s = step_s / 2 + step_s * np.arange(int(duration_s / step_s))
+    weights = np.exp(-(((times_s[:, None] - times_s[None, :] - 1.0) / 0.4) ** 2))
+    meta = {"level": 0, "levels": 1, "head": None, "heads": 4, "first_s": float(times_s[0]), "step_s": step_s}
+    sounds = {"offsets_s": None, "sounds_first_s": float(times_s[0]), "sounds_step_s": step_s}
+    return encode({"weights": (weights / weights.sum(axis=0)).astype(np.float32)}, meta | sounds)
