@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from mravff_core.cli import common
 
@@ -64,16 +65,23 @@ def run(args: argparse.Namespace) -> None:
         return
     for warning in document["warnings"]:
         print(f"warning: {warning}")
-    rows = [
-        {"start_s": found["start_s"], "end_s": found["end_s"], "score": found["score"], result.label_set: found["name"]}
-        for found in document["detections"]
-    ]
-    shown = sorted(rows[:40], key=lambda row: row["start_s"])
-    common.print_table(shown, empty=f"nothing found with a score of {args.min_score} or more")
-    if len(rows) > len(shown):
-        print(f"… and {len(rows) - len(shown)} more with lower scores (--out FILE holds all)")
+    for label_set in (result.label_set, *result.further):
+        _print_found(label_set, document["detections"], args.min_score)
     if args.out:
         print(f"written to {args.out}")
+
+
+def _print_found(label_set: str, detections: list[dict[str, Any]], min_score: float) -> None:
+    """The best of one label set, in the order of time."""
+    rows = [
+        {"start_s": found["start_s"], "end_s": found["end_s"], "score": found["score"], label_set: found["name"]}
+        for found in detections
+        if found["label_set"] == label_set
+    ]
+    shown = sorted(rows[:40], key=lambda row: row["start_s"])
+    common.print_table(shown, empty=f"no {label_set} found with a score of {min_score} or more")
+    if len(rows) > len(shown):
+        print(f"… and {len(rows) - len(shown)} more with lower scores (--out FILE holds all)")
 
 
 def _detector_folder(args: argparse.Namespace) -> Path:

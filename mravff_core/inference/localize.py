@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from mravff_core.inference.sound import altered_sound, audio_encoder
 from mravff_core.media.encoders import ENCODERS
 from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.model.detector import Detector
-from mravff_core.segments import DETECTION_COLUMNS
+from mravff_core.segments import ACTION, DETECTION_COLUMNS
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import LevelGates
 
@@ -35,13 +35,16 @@ class Localization:
         video: what the probe found out.
         grid: visual feature grid.
         steps: visual feature steps.
-        labels: class names.
-        label_set: what the classes are.
-        detections: `start_s`, `end_s`, `label`, `score`, best first.
+        labels: class names of the detector's first label set.
+        label_set: what those classes are.
+        detections: `start_s`, `end_s`, `label`, `score` of that label set, best first.
         gates: one entry a level, finest first; empty where the detector has none.
         audio_condition: what it was given to hear.
         warnings: sentences for people.
         seconds: time spent by stage.
+        further: detections by each further label set of a joint detector; those of verb and noun
+            together, as `action`, count verb * number of nouns + noun.
+        further_labels: class names of those label sets but `action`.
     """
 
     video: MediaInfo
@@ -54,10 +57,23 @@ class Localization:
     audio_condition: AudioCondition
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    further: dict[str, pd.DataFrame] = field(default_factory=dict)
+    further_labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def label_sets(self) -> dict[str, tuple[str, ...]]:
+        """Class names by label set, the detector's first one first."""
+        return {self.label_set: self.labels, **self.further_labels}
+
+    def class_name(self, label_set: str, label: int) -> str:
+        """What people call a class; an action is its verb and its noun."""
+        if label_set != ACTION or ACTION in self.label_sets:
+            return self.label_sets[label_set][label]
+        verb, noun = divmod(label, len(self.label_sets["noun"]))
+        return f"{self.label_sets['verb'][verb]} {self.label_sets['noun'][noun]}"
 
     def to_mapping(self, *, min_score: float = 0.0, run: str | None = None) -> dict[str, Any]:
         """The result document (docs/localize.md): plain values, times in seconds."""
-        kept = self.detections[self.detections["score"] >= min_score]
         return {
             "schema": SCHEMA,
             "clip": {
@@ -71,20 +87,10 @@ class Localization:
             "run": run,
             "label_set": self.label_set,
             "labels": list(self.labels),
+            "label_sets": {name: list(labels) for name, labels in self.label_sets.items()},
             "audio_condition": str(self.audio_condition),
             "grid": {**self.grid.to_mapping(), "steps": self.steps},
-            "detections": [
-                {
-                    "start_s": round(start_s, 4),
-                    "end_s": round(end_s, 4),
-                    "label": label,
-                    "name": self.labels[label],
-                    "score": round(score, 6),
-                }
-                for start_s, end_s, label, score in zip(
-                    *(kept[name].tolist() for name in DETECTION_COLUMNS), strict=True
-                )
-            ],
+            "detections": self._listed(min_score),
             "gates": [
                 {
                     "level": number,
@@ -97,6 +103,24 @@ class Localization:
             "warnings": list(self.warnings),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
         }
+
+    def _listed(self, min_score: float) -> list[dict[str, Any]]:
+        """Detections of all label sets from a score on, best first; equal scores in the label sets' order."""
+        listed = []
+        for label_set, table in {self.label_set: self.detections, **self.further}.items():
+            kept = table[table["score"] >= min_score]
+            for start_s, end_s, label, score in zip(*(kept[name].tolist() for name in DETECTION_COLUMNS), strict=True):
+                listed.append(
+                    {
+                        "start_s": round(start_s, 4),
+                        "end_s": round(end_s, 4),
+                        "label_set": label_set,
+                        "label": label,
+                        "name": self.class_name(label_set, label),
+                        "score": round(score, 6),
+                    }
+                )
+        return sorted(listed, key=lambda found: -found["score"])
 
 
 def localize(
@@ -162,6 +186,8 @@ def localize(
         audio_condition=condition,
         warnings=tuple(warnings),
         seconds=seconds,
+        further=prediction.further,
+        further_labels={other.name: other.labels for other in detector.config.further_label_sets},
     )
 
 

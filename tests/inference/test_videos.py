@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mravff_core import Workspace
+from mravff_core.config import LabelSet
 from mravff_core.errors import CancelledError, ConfigError, MediaError, WorkspaceError
 from mravff_core.inference.add_video import add_video
 from mravff_core.inference.localize import localize
@@ -55,6 +57,25 @@ def test_the_document_follows_its_schema(video: Path, detector: Detector) -> Non
         assert 0 <= found["start_s"] <= found["end_s"] <= document["clip"]["duration_s"]
         assert found["name"] == document["labels"][found["label"]]
     assert {"probe", "encode", "detect"} == set(document["seconds"])
+
+
+def test_a_joint_detector_answers_in_every_label_set(video: Path, detector: Detector) -> None:
+    config = detector.config
+    nouns = LabelSet("noun", ("pan", "tap"))
+    joint = build_detector(replace(config, further_label_sets=(nouns,))).eval()
+    document = localize(video, joint).to_mapping(min_score=0.0)
+    verbs = list(config.labels)
+    assert document["label_sets"] == {config.label_set: verbs, "noun": ["pan", "tap"]}
+    names = {
+        config.label_set: verbs,
+        "noun": ["pan", "tap"],
+        "action": [f"{verb} {noun}" for verb in verbs for noun in ("pan", "tap")],
+    }
+    assert {found["label_set"] for found in document["detections"]} == set(names)
+    for found in document["detections"]:
+        assert found["name"] == names[found["label_set"]][found["label"]]
+    scores = [found["score"] for found in document["detections"]]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_a_silent_video_is_localized_with_a_warning(tmp_path: Path, detector: Detector) -> None:
