@@ -52,7 +52,7 @@ def about(app: AppContext, runs: int | None = None) -> None:
     runs = len(app.workspace.runs()) if runs is None else runs
     clips = len(app.workspace.clips)
     st.markdown(f"**{plain(app.workspace.settings.name)}**", help=f"`{app.workspace.folder}`")
-    st.caption(f"{clips} clip{'s' * (clips != 1)} · {runs} runs")
+    st.caption(f"{clips} clip{'s' * (clips != 1)} · {runs} run{'s' * (runs != 1)}")
 
 
 def run_title(info: RunInfo) -> str:
@@ -64,7 +64,11 @@ def run_title(info: RunInfo) -> str:
 
 def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
     if not infos:
-        st.info("There are no runs yet: train one, or import a checkpoint.", icon=":material/model_training:")
+        st.info(
+            "There are no runs yet. Make one with `python -m mravff_core train`, or bring in a checkpoint or detections "
+            "with `python -m mravff_core import`.",
+            icon=":material/model_training:",
+        )
         names = list(app.workspace.label_sets)
         chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)

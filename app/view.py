@@ -74,6 +74,7 @@ class View:
         """
         complaints: list[str] = []
         clip = _known(query.get("clip"), clips_in_order(workspace), "clip", complaints)
+        there = query.get("clip") in (None, "", clip)
         infos = workspace.runs()
         run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
         offered = label_sets_of(next((info for info in infos if info.run == run), None), workspace)
@@ -95,8 +96,9 @@ class View:
                 audio=audio,
                 threshold=_number(query.get("min"), DEFAULT_THRESHOLD, 1.0, "score threshold", complaints),
                 classes=tuple(name for name in wanted if name in names),
-                time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints),
-                selected=query.get("segment") or None,
+                # A moment and a segment of another clip mean nothing in this one.
+                time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints) if there else 0.0,
+                selected=(query.get("segment") or None) if there else None,
                 others=others,
                 usual_labels=label_set in offered[:1],
             ),

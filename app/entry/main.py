@@ -12,7 +12,7 @@ _ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
 _STYLE = """
 <style>
-  [data-testid="stMainBlockContainer"] { padding: 2.9rem 1.75rem 1.5rem; max-width: 2400px; }
+  [data-testid="stMainBlockContainer"] { padding: 2.9rem 1.75rem 0.6rem; max-width: 2400px; }
   [data-testid="stHeader"] { height: 2.6rem; min-height: 2.6rem; }
   [data-testid="stSidebarHeader"] { height: 2.8rem; margin-bottom: 0; }
   [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.6rem; }

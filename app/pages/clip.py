@@ -33,14 +33,15 @@ def show() -> None:
         _welcome()
         keep_view(view)
         return
-    view = _choose_clip(app, view)
+    view, line = _choose_clip(app, view)
     keep_view(view)
     clip = app.workspace.clip(view.clip or "")
     predicted = view.main is not None and _detect(app, view.main, clip)
     beside = [side for side in view.others if _detect(app, side, clip)]
     view = _play(app, view, clip, predicted, beside)
     keep_view(view)
-    _link_to_explanation(app, view)
+    with line:
+        _link_to_explanation(app, view)
 
 
 def _link_to_explanation(app: AppContext, view: View) -> None:
@@ -62,8 +63,11 @@ def _welcome() -> None:
     st.page_link(st.session_state["pages"]["add"], label="Add videos", icon=":material/add_circle:")
 
 
-def _choose_clip(app: AppContext, view: View) -> View:
-    """The line above the player: which clip, the ones beside it, and warnings."""
+def _choose_clip(app: AppContext, view: View) -> tuple[View, DeltaGenerator]:
+    """The line above the player: which clip, the ones beside it, and warnings.
+
+    Returns: the view, and the rest of the line.
+    """
     table = app.workspace.clips
     titles = dict(zip(table["clip_id"], table["title"], strict=True))
     splits = dict(zip(table["clip_id"], table["split"], strict=True))
@@ -83,9 +87,10 @@ def _choose_clip(app: AppContext, view: View) -> View:
             label_visibility="collapsed",
             format_func=lambda clip_id: f"{titles[clip_id]} · {splits[clip_id]}",
         )
-    with note:
+    line = note.container(horizontal=True, vertical_alignment="center")
+    with line:
         _warn(app.workspace.clip(chosen))
-    return replace(view, clip=chosen)
+    return replace(view, clip=chosen), line
 
 
 def _step_button(column: DeltaGenerator, key: str, words: str, icon: str, ids: list[str], place: int) -> None:
@@ -188,6 +193,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
                 "time_s": sent.time_s,
                 "jump": sent.number,
                 "label_set": view.label_set,
+                "run": view.run,
             },
             "name": sidebar.side_title(view.main) if view.main else "",
             "others": [

@@ -69,6 +69,7 @@ class PlayerView(TypedDict):
     time_s: float
     jump: int
     label_set: str
+    run: str | None
 
 
 class OtherRow(TypedDict):

@@ -77,6 +77,11 @@ export class Arrival {
     this.revealChosen();
   }
 
+  /** Whether an address names a segment that will not come: detections may still be on their way. */
+  isNowhere(id, { detections }) {
+    return detections.length > 0 || !/^[do]/.test(id);
+  }
+
   /** Bring the segment of an address into view once the segments are there. */
   revealChosen() {
     const { choice, others, sources, view, timeline } = this.player;
@@ -84,5 +89,6 @@ export class Arrival {
     this.toReveal = false;
     choice.update(sources.segments.value, view, others.values);
     if (choice.segment) timeline.reveal(choice.segment.start_s, choice.segment.end_s);
+    else if (choice.id && this.isNowhere(choice.id, sources.segments.value)) this.player.tour.select(null);
   }
 }

@@ -60,7 +60,9 @@ export class AttentionTrack extends Track {
     this.pending = source.state === "loading" && Boolean(this.pyramid);
     if (source.state !== "loading") this.pyramid = null;
     this.extras.hidden = source.state !== "ready" && !this.pending;
-    const none = this.player.clip?.has_audio === false ? "This clip has no sound to attend to." : "This run has no cross-attention.";
+    const { clip, view } = this.player;
+    const none = clip?.has_audio === false ? "This clip has no sound to attend to."
+      : view?.run === null ? "Cross-attention comes with a run." : "This run has no cross-attention.";
     if (!this.waitFor(source, none)) return;
     const { arrays, meta } = source.value;
     const [rows, columns] = arrays.weights.shape;

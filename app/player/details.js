@@ -55,7 +55,7 @@ export class Details {
       return item;
     });
     if (best.length > MOST_LISTED) items.push(el("div", { class: "mv-hint" }, `and ${best.length - MOST_LISTED} of lower score`));
-    if (!best.length) items.push(el("div", { class: "mv-hint" }, "No detections are shown."));
+    if (!best.length) items.push(el("div", { class: "mv-hint" }, this.player.view?.run === null ? "There is no run that could detect." : "No detections are shown."));
     this.list.replaceChildren(...items);
   }
 
@@ -93,12 +93,12 @@ export class Details {
       [el("span", { class: "mv-swatch mv-plain" }), `${detections.length} detection${detections.length === 1 ? "" : "s"}`,
         choice.canErr ? `, ${wrong} wrong` : "", "; taller is surer"],
     ];
-    if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error; its kind is said when it is selected"]);
-    if (choice.others.length) guide.push([el("span", { class: "mv-under" }), "is in one row only: the others have none like it"]);
+    if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error", el("span", { class: "mv-more" }, "; its kind is said when it is selected")]);
+    if (choice.others.length) guide.push([el("span", { class: "mv-under" }), "is in one row only", el("span", { class: "mv-more" }, ": the others have none like it")]);
     const lines = guide.map(([mark, ...words]) => el("li", {}, mark, el("span", {}, ...words)));
     return [
       el("div", { class: "mv-head" }, el("strong", {}, "Nothing selected")),
-      el("p", { class: "mv-hint" }, "Click a segment in a track or in the list to see what speaks for it. ",
+      el("p", { class: "mv-hint mv-how" }, "Click a segment in a track or in the list to see what speaks for it. ",
         el("kbd", {}, "?"), " lists the keys."),
       el("div", { class: "mv-body mv-guide" }, el("ul", {}, ...lines), this.gates(null)),
     ];

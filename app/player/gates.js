@@ -30,8 +30,9 @@ export class GateTrack extends Track {
     const source = sources.gates;
     this.levels = [];
     this.extras.hidden = true;
-    const silent = this.player.clip?.has_audio === false;
-    const none = silent ? "This clip has no sound, so there are no gates." : "This run has no gates: it does not listen, or not now.";
+    const { clip, view } = this.player;
+    const none = clip?.has_audio === false ? "This clip has no sound, so there are no gates."
+      : view?.run === null ? "Gates come with a run." : "This run has no gates: it does not listen, or not now.";
     if (!this.waitFor(source, none)) return;
     const { arrays, meta } = source.value;
     this.levels = (meta.levels ?? []).map((level, number) => {

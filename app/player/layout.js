@@ -2,7 +2,7 @@
 
 const LOWEST = 200;
 const HIGHEST = 560;
-const SIDE_BY_SIDE = 700; // pixels of width; narrower, picture and panel stand under one another
+const SIDE_BY_SIDE = 600; // pixels of width; narrower, picture and panel stand under one another
 const SHARE = 0.6; // of the width that the picture may take beside the panel
 const ROOMY = 270; // lower, the panel has no room for a list beside a selected segment
 const BELOW = 10; // pixels under the last track

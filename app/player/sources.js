@@ -4,9 +4,16 @@ import { decodeContainer } from "./container.js";
 
 const WORDS = { 404: "not found", 500: "the server failed", 503: "the server is busy" };
 
+/** The server's own sentence, which names the file and the likely cause; else what HTTP calls it. */
+async function whatFailed(response) {
+  const words = `${WORDS[response.status] ?? "the server answered"} (${response.status})`;
+  const answer = await response.json().catch(() => null);
+  return typeof answer?.error === "string" ? answer.error : words;
+}
+
 async function load(url, kind, signal) {
   const response = await fetch(url, { signal, credentials: "same-origin" });
-  if (!response.ok) throw new Error(`${WORDS[response.status] ?? "the server answered"} (${response.status})`);
+  if (!response.ok) throw new Error(await whatFailed(response));
   if (kind === "json") return response.json();
   return decodeContainer(await response.arrayBuffer());
 }

@@ -12,11 +12,11 @@ def register(commands: common.Commands) -> None:
     parser = common.add_command(commands, "demo", run, "render the demo kitchen and detect in it; goes on where it was")
     common.add_workspace(parser)
     parser.add_argument("--seed", type=int, default=0, help="another seed gives another kitchen (default: 0)")
-    parser.add_argument("--clips", type=int, help="validation clips (default: 16)")
+    parser.add_argument("--clips", type=_count, metavar="N", help="validation clips (default: 16)")
     parser.add_argument(
         "--train", action="store_true", help="render the training clips too (`train` does so by itself)"
     )
-    parser.add_argument("--workers", type=int, default=2, help="clips rendered at once (default: 2)")
+    parser.add_argument("--workers", type=_count, default=2, metavar="N", help="clips rendered at once (default: 2)")
     common.add_json(parser)
 
 
@@ -37,3 +37,9 @@ def run(args: argparse.Namespace) -> None:
         common.print_json(summary)
     else:
         print(f"demo workspace in {args.workspace}: {summary['clips']} clips, runs {', '.join(summary['runs'])}")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of these; expected 1 or more")
+    return int(text)

@@ -72,7 +72,8 @@ def add_video(
             )
             for feature_set, features in encoded.features.items():
                 workspace.set_features(feature_set, clip_id, features)
-            warnings = (*info.warnings, *encoded.warnings)
+            # The file's own name may be one that it has in passing only.
+            warnings = tuple(line.replace(video.name, title) for line in (*info.warnings, *encoded.warnings))
             workspace.add_clips([_clip(clip_id, title, str(video) if made is None else made.name, info, warnings)])
             found = 0
             if run_name is not None:

@@ -53,6 +53,8 @@ def make_demo(
     Raises: WorkspaceError if the folder holds something else or another seed's kitchen.
     """
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise WorkspaceError(f"{folder}: is a file, expected an empty or new folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "workspace.yaml").is_file():
         raise WorkspaceError(f"{folder}: holds other files and is no workspace; choose an empty or new folder")
     workspace = Workspace.create(

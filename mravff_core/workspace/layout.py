@@ -74,6 +74,7 @@ class Workspace:
         self.folder = Path(folder).resolve()
         if not (self.folder / SETTINGS_FILE).is_file():
             found = "an empty or other folder" if self.folder.is_dir() else "nothing"
+            found = "a file" if self.folder.is_file() else found
             raise WorkspaceError(
                 f"{self.folder}: found {found}, expected a workspace with {SETTINGS_FILE}; "
                 "make the demo with 'python -m mravff_core demo --workspace DIR'"

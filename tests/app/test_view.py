@@ -83,6 +83,12 @@ def test_an_address_that_does_not_fit_is_repaired_with_a_word(
     assert view == View.from_query({}, workspace)[0]
 
 
+def test_a_moment_of_a_clip_that_is_gone_is_not_looked_for_in_another(workspace: Workspace) -> None:
+    view, complaints = View.from_query({"clip": "gone", "t": "3.5", "segment": "d2"}, workspace)
+    assert (view.clip, view.time_s, view.selected) == ("clip_0", 0.0, None)
+    assert len(complaints) == 1 and "'gone'" in complaints[0]
+
+
 def test_an_empty_workspace_has_a_view(tmp_path: Path) -> None:
     empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
     view, complaints = View.from_query({}, empty)

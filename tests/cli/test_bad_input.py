@@ -245,6 +245,20 @@ def test_bad_input(case: str, folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert not list(folder.rglob("*.part*"))
 
 
+def test_a_demo_is_not_made_of_nonsense(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine")
+    assert main(["demo", "--workspace", str(file)]) == 2
+    assert "notes.txt: is a file" in capsys.readouterr().err
+    assert main(["runs", "--workspace", str(file)]) == 2
+    assert "notes.txt: found a file" in capsys.readouterr().err
+    for option in ("--workers", "--clips"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["demo", "--workspace", str(tmp_path / "new"), option, "-3"])
+        assert "expected 1 or more" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"] and file.read_text() == "mine"
+
+
 def test_there_are_enough_cases() -> None:
     assert len(CASES) >= 25
 

@@ -50,7 +50,7 @@ class Site:
     """What the server answers, by path; `failures` come first, `requests` are the paths with queries asked for."""
 
     answers: dict[str, Answer | Callable[[dict[str, list[str]]], Answer]] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int | tuple[int, bytes]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -130,8 +130,9 @@ def serve(site: Site) -> ThreadingHTTPServer:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             site.requests.append(self.path)
-            status = site.failures.get(parts.path, 200)
-            answer = site.find(parts.path, parse_qs(parts.query)) if status == 200 else (b"broken", "text/plain")
+            failure = site.failures.get(parts.path, 200)
+            status, body = failure if isinstance(failure, tuple) else (failure, b"broken")
+            answer = site.find(parts.path, parse_qs(parts.query)) if status == 200 else (body, "text/plain")
             if answer is None:
                 status, answer = 404, (b"not here", "text/plain")
             self.send(status, *answer)

@@ -163,6 +163,41 @@ def test_track_data_that_cannot_be_read_says_why_and_is_tried_again(
     stand.wait("p.waveTrack.drawable && p.melTrack.drawable")
 
 
+def test_a_refusal_is_shown_in_the_servers_own_words(stand: Stand, site: Site, data: dict[str, Any]) -> None:
+    site.failures["/data/one/segments"] = (404, b'{"error": "/ws/annotations.parquet: <b>no such table</b>"}')
+    stand.open(data)
+    assert "/ws/annotations.parquet: <b>no such table</b>" in stand.get("track-true").inner_text()
+
+
+def test_without_a_run_the_rows_of_a_run_say_so(stand: Stand, data: dict[str, Any]) -> None:
+    data["view"]["run"] = None
+    data["sources"] |= {"gates": None, "attention": None}
+    stand.open(data)
+    assert "come with a run" in stand.get("track-gates").inner_text()
+    assert "comes with a run" in stand.get("track-attention").inner_text()
+
+
+@pytest.mark.parametrize("wide", [1280, 1440])
+def test_controls_and_the_meaning_of_shapes_keep_to_their_lines(stand: Stand, data: dict[str, Any], wide: int) -> None:
+    stand.page.set_viewport_size({"width": wide, "height": 800})
+    stand.open(data, side=300, above=90)
+    first, last = stand.get("play").bounding_box(), stand.get("show-help").bounding_box()
+    assert abs(first["y"] - last["y"]) < first["height"] / 2, "one line, the help at its end"
+    guide = stand.page.locator(".mv-guide li")
+    assert guide.count() >= 3 and all(mark.is_visible() for mark in guide.all())
+    card = stand.get("details").bounding_box()
+    marks = [mark.bounding_box() for mark in guide.all()]
+    assert all(box["y"] + box["height"] <= card["y"] + card["height"] for box in marks), "none is cut off"
+
+
+@pytest.mark.parametrize("gone", ["zz", "t999", "d999"])
+def test_a_segment_that_an_address_invents_is_let_go(stand: Stand, data: dict[str, Any], gone: str) -> None:
+    data["view"]["selected"] = gone
+    stand.open(data)
+    assert stand.state("p.selected") is None
+    assert stand.page.evaluate("window.told.at(-1).selected") is None
+
+
 def test_arrays_that_are_missing_fail_one_track(stand: Stand, site: Site, data: dict[str, Any]) -> None:
     site.answers["/data/one/gates"] = site.answers["/data/one/signal"]
     stand.open(data)
