@@ -65,8 +65,8 @@ def run_title(info: RunInfo) -> str:
 def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
     if not infos:
         st.info(
-            "There are no runs yet. Make one with `python -m mravff_core train`, or bring in a checkpoint or detections "
-            "with `python -m mravff_core import`.",
+            "There are no runs yet. Make one with `python -m mravff_core train`, or bring in a checkpoint or "
+            "detections with `python -m mravff_core import`.",
             icon=":material/model_training:",
         )
         names = list(app.workspace.label_sets)

@@ -78,6 +78,13 @@ def test_a_joint_detector_answers_in_every_label_set(video: Path, detector: Dete
     assert scores == sorted(scores, reverse=True)
 
 
+def test_warnings_name_the_video_as_its_owner_does(tmp_path: Path, workspace: Workspace) -> None:
+    passing = make_video(tmp_path / "0a1b2c3d.mp4", 1.0, audio=tone(2.0))
+    added = add_video(workspace, passing, run_name=None, title="My film.mp4", keep=True)
+    assert any("My film.mp4" in line for line in added.warnings)
+    assert "0a1b2c3d" not in workspace.clip(added.clip_id).warnings + "".join(added.warnings)
+
+
 def test_a_silent_video_is_localized_with_a_warning(tmp_path: Path, detector: Detector) -> None:
     silent = make_video(tmp_path / "silent.mp4", 1.0)
     result = localize(silent, detector)
