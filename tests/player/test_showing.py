@@ -195,7 +195,7 @@ def test_a_segment_that_an_address_invents_is_let_go(stand: Stand, data: dict[st
     data["view"]["selected"] = gone
     stand.open(data)
     assert stand.state("p.selected") is None
-    assert stand.page.evaluate("window.told.at(-1).selected") is None
+    stand.page.wait_for_function("window.told.length && window.told.at(-1).selected === null")
 
 
 def test_arrays_that_are_missing_fail_one_track(stand: Stand, site: Site, data: dict[str, Any]) -> None:
