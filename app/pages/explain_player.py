@@ -44,6 +44,7 @@ def show_player(app: AppContext, state: PageState[Any], info: RunInfo, detection
                 "time_s": round(float(shown["start_s"]), 3),
                 "jump": _jump((chosen.clip, info.run, chosen.audio, chosen.labels, chosen.n)),
                 "label_set": view.label_set,
+                "run": info.run,
             },
         },
         key="explain_player",
