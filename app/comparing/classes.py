@@ -38,15 +38,18 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
     with order:
         sorted_by = state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
     table = class_table(happened.per_class, scored, sorted_by, worse=worse)
-    chart, listed = st.tabs(["Chart", "Table"])
-    with chart, st.container(height=_CHART_HEIGHT, border=False):
-        theme, chosen = charts.theme(), state.choices.name
-        key = f"classes {happened.key} {scored.resamples} {sorted_by} {worse} {theme.name} {chosen}"
-        figure = drawn(key, lambda: class_differences(table, theme, chosen=chosen))
-        charts.chart(figure, name="AP difference by class", state=state, field="name", value=_toggled(state))
-    with listed:
-        shown = table[[*_CLASS_COLUMNS]].assign(**{name: 100 * table[name] for name in _SHARES})
-        _choosing_table(state, "name", shown, "name", _CLASS_COLUMNS, height=_CHART_HEIGHT)
+    # Only the open tab is drawn: a hidden table would keep the browser from its first picture.
+    chart, listed = st.tabs(["Chart", "Table"], key="classes as", on_change="rerun")
+    if chart.open:
+        with chart, st.container(height=_CHART_HEIGHT, border=False):
+            theme, chosen = charts.theme(), state.choices.name
+            key = f"classes {happened.key} {scored.resamples} {sorted_by} {worse} {theme.name} {chosen}"
+            figure = drawn(key, lambda: class_differences(table, theme, chosen=chosen))
+            charts.chart(figure, name="AP difference by class", state=state, field="name", value=_toggled(state))
+    if listed.open:
+        with listed:
+            shown = table[[*_CLASS_COLUMNS]].assign(**{name: 100 * table[name] for name in _SHARES})
+            _choosing_table(state, "name", shown, "name", _CLASS_COLUMNS, height=_CHART_HEIGHT)
 
 
 def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:

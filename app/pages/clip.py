@@ -54,7 +54,7 @@ def _link_to_explanation(app: AppContext, view: View) -> None:
     query = {"run": view.run, "clip": view.clip or "", "n": selected[1:]}
     if str(view.audio) != "on":
         query["audio"] = str(view.audio)
-    st.page_link(page, label="Explain this detection", icon=":material/psychology_alt:", query_params=query)
+    st.page_link(page, label="Open in Explain", icon=":material/psychology_alt:", query_params=query)
 
 
 def _welcome() -> None:

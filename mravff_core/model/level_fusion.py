@@ -166,5 +166,8 @@ def pointwise(project: nn.Conv1d, features: Tensor) -> Tensor:
     On a CPU that is up to half as fast again as a convolution, which first lays features out anew.
     """
     assert project.bias is not None
-    weight = project.weight[:, :, 0].expand(len(features), -1, -1)
-    return torch.baddbmm(project.bias[:, None], weight, features)
+    weight, bias = project.weight[:, :, 0], project.bias[:, None]
+    if len(features) == 1:
+        # A tenth faster than a batch of one.
+        return torch.addmm(bias, weight, features[0])[None]
+    return torch.baddbmm(bias, weight.expand(len(features), -1, -1), features)

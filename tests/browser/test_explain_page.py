@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 def test_from_a_detection_to_what_it_rests_on_and_back(clip_page: Watched, server: Server) -> None:
     clip_page.state("p.tour.visit(p.data.detections.find((d) => d.id === 'd0'))")
     page = clip_page.page
-    page.get_by_role("link", name="Explain this detection").click()
+    page.get_by_role("link", name="Open in Explain").click()
     page.get_by_text("Can these explanations be trusted?").wait_for(timeout=20_000)
     page.get_by_text("compared with digital silence").wait_for(timeout=20_000)
     page.get_by_text("Over time.").wait_for()
