@@ -88,6 +88,13 @@ class PageState(Generic[C]):
         """Write the choices into the address bar."""
         addresses.write(self.page, to_query(self.choices))
 
+    def hear_inputs(self) -> None:
+        """Take what inputs say before they are drawn, so that what stands above them is not a step behind."""
+        for name in [each.name for each in fields(self.choices)]:  # type: ignore[arg-type]
+            said = st.session_state.get(self.key(name))
+            if said is not None:
+                self._take(name, tuple(said) if isinstance(getattr(self.choices, name), tuple) else said)
+
     # --- inputs ------------------------------------------------------------------
 
     def select(self, name: str, label: str, options: Mapping[Any, str] | Sequence[Any], **more: Any) -> Any:
@@ -181,4 +188,6 @@ def open_page(page: str, kind: type[C]) -> PageState[C]:
         addresses.note(page, query)
         for sentence in complaints:
             st.toast(sentence, icon=":material/link_off:")
-    return PageState(page, held)
+    state = PageState(page, held)
+    state.hear_inputs()
+    return state

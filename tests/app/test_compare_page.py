@@ -16,6 +16,7 @@ from app.detectors import DetectorCache
 from app.jobs import JobQueue
 from app.uploads import Uploads
 from mravff_core import Workspace
+from mravff_core.analysis.changes import KINDS
 from mravff_core.analysis.compare import compare, kind_counts
 from mravff_core.inference.run_predict import predict
 from tests.small_workspace import small_workspace
@@ -91,6 +92,17 @@ def test_filters_narrow_the_list_and_stand_in_the_address(app_context: AppContex
     chosen(page.selectbox, "Clip").set_value("clip_1").run()
     assert addressed(page)["clip"] == "clip_1"
     assert len(listed(page)) == (expected["clip_id"] == "clip_1").sum()
+
+
+def test_what_stands_above_an_input_is_not_a_step_behind_it(app_context: AppContext) -> None:
+    page = open_page()
+    for threshold in (0.4, 0.6):
+        chosen(page.slider, "Score threshold").set_value(threshold).run()
+        found = compare(app_context.workspace, "verb_mrav@off", "verb_mrav", resamples=0, settings=_settings(threshold))
+        by_clip = next(frame.value for frame in page.dataframe if "renamed" in frame.value.columns)
+        assert {kind: int(by_clip[kind].sum()) for kind in by_clip.columns if kind in KINDS} == kind_counts(
+            found.events
+        )
 
 
 def _settings(min_score: float) -> Any:
