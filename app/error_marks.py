@@ -19,11 +19,13 @@ class Mark:
         text: as in the address; empty for no mark.
         of_truth: whether it lists true segments that were missed rather than detections.
         words: what it lists, for people.
+        any_score: whether it lists detections of every score, as bars that count all of them do.
     """
 
     text: str = ""
     of_truth: bool = False
     words: str = "All errors"
+    any_score: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Mark:
@@ -31,9 +33,9 @@ class Mark:
         name, _, value = text.partition("=")
         first, _, second = value.partition(":")
         if name == "kind" and value in KINDS:
-            return cls(text, words=f"Detections of kind “{value}”")
+            return cls(text, words=f"Detections of kind “{value}”", any_score=True)
         if name == "band" and first.isdecimal() and second in KINDS:
-            return cls(text, words=f"Detections of kind “{second}” in band {int(first)}")
+            return cls(text, words=f"Detections of kind “{second}” in band {int(first)}", any_score=True)
         if name == "trait" and first and second:
             return cls(text, True, f"Missed true segments with {first} “{second}”")
         if name == "pair" and ">" in value:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import streamlit as st
 
 from app.context import AppContext
 from mravff_core.errors import MravffError
 from mravff_core.workspace import Bookmarks, MarkedSegment
+
+_TABLE_PX = 392
 
 
 def marks_of(app: AppContext) -> Bookmarks:
@@ -45,21 +48,84 @@ def note_input(app: AppContext, segment: MarkedSegment) -> None:
     )
 
 
-def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str, suggested: str = "") -> str:
+def notes_table(app: AppContext, segments: Sequence[MarkedSegment], *, name: str) -> None:
+    """Notes on several segments, one a row, to be typed one after the other; each is kept when its cell is left.
+
+    Args:
+        name: unlike any other such table's on the page.
+    """
+    if not segments:
+        return
+    marks = marks_of(app)
+    known = {note.segment.key: note.text for note in marks.notes()}
+    stored = [known.get(segment.key, "") for segment in segments]
+    held = st.session_state.setdefault(f"notes {name}", {"count": 0, "keys": [], "base": []})
+    keys, edited = [segment.key for segment in segments], f"notes {name} {held['count']}"
+    typed = _typed(held["base"], st.session_state.get(edited, {}).get("edited_rows", {}))
+    if keys != held["keys"] or typed != stored:
+        # Other segments, or notes that were written elsewhere: a new table, without what was typed into the last.
+        held.update(count=held["count"] + 1, keys=keys, base=stored)
+        edited = f"notes {name} {held['count']}"
+
+    def keep() -> None:
+        now = _typed(held["base"], st.session_state[edited]["edited_rows"])
+        try:
+            for segment, before, text in zip(segments, stored, now, strict=True):
+                if text != before:
+                    marks.set_note(segment, text)
+        except MravffError as error:
+            st.toast(str(error), icon=":material/error:")
+
+    st.data_editor(
+        pd.DataFrame(
+            {
+                "clip": [segment.clip_id for segment in segments],
+                "start_s": [segment.start_s for segment in segments],
+                "label": [segment.label for segment in segments],
+                "note": held["base"],
+            }
+        ),
+        key=edited,
+        on_change=keep,
+        hide_index=True,
+        width="stretch",
+        height=min(_TABLE_PX, 38 + 35 * len(segments)),
+        disabled=("clip", "start_s", "label"),
+        column_config={
+            "clip": st.column_config.TextColumn("Clip", width=130),
+            "start_s": st.column_config.NumberColumn("Start (s)", format="%.2f", width=80),
+            "label": st.column_config.TextColumn("Class", width=110),
+            "note": st.column_config.TextColumn("Note", width="large", help="Choose a cell and type; Enter goes on."),
+        },
+    )
+
+
+def _typed(base: Sequence[str], edited_rows: Mapping[int, Mapping[str, str | None]]) -> list[str]:
+    """Notes after what was typed over them."""
+    texts = list(base)
+    for place, row in edited_rows.items():
+        if "note" in row:
+            texts[int(place)] = (row["note"] or "").strip()
+    return texts
+
+
+def set_input(
+    app: AppContext, segments: Sequence[MarkedSegment], *, name: str, suggested: str = "", then: str = ""
+) -> tuple[str, bool]:
     """Save segments under a name: a new one, or one that is there, which then holds these too.
 
     Args:
         name: unlike any other such input's on the page.
         suggested: name that stands there at first; what a person chose instead gives way when it changes.
-    Returns: name of the set that was saved here last; empty before that.
+        then: words of a second button, which saves and goes on with the set; none where empty.
+    Returns: name of the set that was saved here last, empty before that; whether to go on with it now.
     """
     marks = marks_of(app)
     key = f"set name {name}"
     if st.session_state.get(f"{key} suggested", "") != suggested:
         st.session_state[f"{key} suggested"] = suggested
         st.session_state[key] = suggested or None
-    words, button = st.columns([3, 2], vertical_alignment="bottom")
-    chosen = words.selectbox(
+    chosen = st.selectbox(
         "Save as a set",
         list(marks.sets()),
         index=None,
@@ -68,15 +134,18 @@ def set_input(app: AppContext, segments: Sequence[MarkedSegment], *, name: str, 
         key=key,
         help="Reports can show a set's segments with pictures, films and notes.",
     )
-    count = len(segments)
+    count, idle = len(segments), not (chosen and segments)
     label = f"Save {count} segment{'s' * (count != 1)}"
-    if button.button(
-        label, key=f"save set {name}", icon=":material/bookmark_add:", disabled=not (chosen and count), width="stretch"
-    ):
+    first, second = st.columns(2)
+    save = first.button(label, key=f"save {key}", icon=":material/bookmark_add:", disabled=idle, width="stretch")
+    go = bool(then) and second.button(
+        then, key=f"go {key}", icon=":material/lab_profile:", type="primary", disabled=idle, width="stretch"
+    )
+    if save or go:
         held = marks.add_to_set(str(chosen), segments)
         st.toast(f"The set {chosen} holds {held} segment{'s' * (held != 1)} now.", icon=":material/bookmark_added:")
         st.session_state[f"{key} saved"] = str(chosen)
-    return st.session_state.get(f"{key} saved", "")
+    return st.session_state.get(f"{key} saved", ""), go
 
 
 def _digest(text: str) -> str:

@@ -191,3 +191,11 @@ def open_page(page: str, kind: type[C]) -> PageState[C]:
     state = PageState(page, held)
     state.hear_inputs()
     return state
+
+
+def prepare_page(page: str, kind: type[C], **changes: Any) -> None:
+    """Choose on another page what is to stand there when it is moved to, in place of its last choices."""
+    key = f"choices of {page}"
+    held: _Held[C] = st.session_state.get(key) or _Held(kind())
+    st.session_state[key] = held
+    PageState(page, held).change("page", **changes)

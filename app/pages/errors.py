@@ -13,8 +13,9 @@ from app.choices import text_of
 from app.context import AppContext, context
 from app.error_marks import Mark
 from app.kept import kept
-from app.marks import note_input, set_input
-from app.page_state import PageState, open_page
+from app.marks import note_input, notes_table, set_input
+from app.page_state import PageState, open_page, prepare_page
+from app.pages.report import ReportChoices, ask_for_report
 from app.run_choice import choose_run
 from app.says_errors import says_errors
 from app.segment_table import segment_table
@@ -48,7 +49,8 @@ class ErrorChoices:
     Attributes:
         run, audio, labels: whose detections of which classes.
         tiou: overlap from which a detection finds a true segment.
-        min: least score of the detections that lists, confusions and boundaries show.
+        min: least score of the detections that lists, confusions and boundaries show; the bars of
+            kinds and bands count every detection and list as many.
         name, clip: class and clip that lists are about; empty for all.
         mark: what is listed, see `Mark`.
         picked: id of the chosen segment.
@@ -113,7 +115,14 @@ def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
 
 def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
     state.select("tiou", "Found from tIoU", list(_TIOUS), help="Least overlap with a true segment.")
-    state.slider("min", "Score threshold", 0.0, 1.0, 0.01, help="For lists, confusions and boundaries.")
+    state.slider(
+        "min",
+        "Score threshold",
+        0.0,
+        1.0,
+        0.01,
+        help="For confusions, boundaries and the list of all errors. Bars of kinds count and list every detection.",
+    )
     state.select("name", "Class", {"": "All classes", **{name: name for name in analysis.labels}})
     state.select("clip", "Clip", {"": "All clips", **{clip: clip for clip in analysis.clip_ids}})
 
@@ -159,12 +168,12 @@ def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
     chosen = state.choices
     key = content_key(app.workspace, [analysis.side], analysis.label_set)
     detections, truths = _tables(key, analysis, chosen.tiou)
-    scored = detections[detections["score"] >= chosen.min]
-    shown, missed = (_narrowed(table, chosen) for table in (scored, truths))
+    found, missed = (_narrowed(table, chosen) for table in (detections, truths))
+    shown = found[found["score"] >= chosen.min]
     _headline(analysis, chosen.tiou, truths)
     _charts(state, analysis, shown)
     mark = Mark.parse(chosen.mark)
-    rows = mark.rows(missed if mark.of_truth else shown)
+    rows = mark.rows(missed if mark.of_truth else found if mark.any_score else shown)
     _list(app, state, analysis, mark, rows)
 
 
@@ -327,18 +336,22 @@ def _list(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Mark, ro
     )
     if rows.empty:
         return
-    note, keep = st.columns(2)
-    with note:
+    many = state.segmented("many", "To save and to note", _HOW_MANY)
+    listed = {"one": rows[rows["segment_id"] == state.choices.picked], "ten": rows.head(10), "all": rows}[many]
+    segments = [marked(one, analysis) for _, one in listed.iterrows()]
+    left, right = st.columns([7, 5])
+    with left:
+        notes_table(app, segments, name="errors")
+    with right:
         if row is None:
-            st.caption("Choose a row to put a note on it.")
+            st.caption("Choose a row of the list to put a longer note on it.")
         else:
             note_input(app, marked(row, analysis))
-    with keep:
-        many = state.segmented("many", "How many", _HOW_MANY)
-        listed = {"one": rows[rows["segment_id"] == state.choices.picked], "ten": rows.head(10), "all": rows}[many]
-        segments = [marked(one, analysis) for _, one in listed.iterrows()]
-        saved = set_input(app, segments, name="errors", suggested=mark.words if mark.text else "")
-        if saved:
+        suggested = mark.words if mark.text else ""
+        saved, go = set_input(app, segments, name="errors", suggested=suggested, then="Save and make a report")
+        if go:
+            _to_report(state, side, saved)
+        elif saved:
             _report_link(state, side, saved)
 
 
@@ -348,6 +361,14 @@ def _report_link(state: State, side: Side, name: str) -> None:
     page = st.session_state["pages"]["report"]
     label = f"Report on the set {sidebar.plain(name)}"
     st.page_link(page, label=label, icon=":material/lab_profile:", query_params=query)
+
+
+def _to_report(state: State, side: Side, name: str) -> None:
+    """Go to a report on a set that was just saved, and have it made."""
+    chosen = state.choices
+    prepare_page("report", ReportChoices, about=str(side), sets=(name,), tiou=chosen.tiou, min=chosen.min)
+    ask_for_report()
+    st.switch_page(st.session_state["pages"]["report"])
 
 
 def marked(row: pd.Series, analysis: ErrorAnalysis) -> MarkedSegment:

@@ -25,6 +25,7 @@ from mravff_core.report.film import FilmPlan, write_film
 from mravff_core.report.plan import SECTIONS, USUAL, ReportPlan, usual_sides
 
 _PREVIEW_PX = 760
+_ASKED = "report asked for"
 _SHOWN_PARTS = {"html": "HTML, opens anywhere", "figures": "Figures (SVG, PNG)", "tables": "Tables (CSV)"}
 _PART_ICONS = {"html": ":material/description:", "figures": ":material/bar_chart:", "tables": ":material/table:"}
 
@@ -91,6 +92,11 @@ def show() -> None:
     else:
         _report(app, state)
     state.keep()
+
+
+def ask_for_report() -> None:
+    """Have the next report that this page shows made without another press."""
+    st.session_state[_ASKED] = True
 
 
 def _mend(app: AppContext, state: State) -> None:
@@ -194,7 +200,8 @@ def _make(app: AppContext, name: str, title: str, label: str, work: Callable[[Jo
     if job is not None and job.state != "done":
         show_progress(app, job)
         return
-    if st.button(
+    asked = st.session_state.pop(_ASKED, False) and not there
+    if asked or st.button(
         f"{label} again" if there else label,
         key=f"make {name}",
         icon=":material/play_arrow:",

@@ -56,6 +56,13 @@ def test_it_opens_with_numbers_charts_and_all_errors(predicted: AppContext) -> N
     assert listed(script)["clip_id"].tolist() == wrong["clip_id"].tolist()[:400]
 
 
+def test_a_bar_lists_as_many_as_it_counts_whatever_the_score(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "1", "mark": "kind=background"})
+    counted = analyse_errors(predicted.workspace, "verb_visual").detections(0.5).query("kind == 'background'")
+    assert f": {len(counted)}" in " ".join(element.value for element in script.markdown)
+    assert len(listed(script)) == min(400, len(counted)) > 0
+
+
 def test_a_mark_of_the_address_lists_its_segments_and_the_first_is_chosen(predicted: AppContext) -> None:
     script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
     assert set(listed(script)["kind"]) == {"background"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from mravff_core.workspace import Bookmarks
 from tests.browser.conftest import Server, Watched
 
 pytestmark = pytest.mark.browser
+COUNT_CLICKS = "addEventListener('pointerdown', () => { sessionStorage.n = 1 + +(sessionStorage.n || 0); }, true);"
 NOTE = "too late by a breath"
 
 
@@ -18,12 +21,7 @@ def test_from_a_mark_to_a_report_that_opens_alone(watched: Watched, server: Serv
     page = watched.page
     page.set_default_timeout(30_000)
     page.goto(f"{server.url}/errors?run=verb_mrav&min=0")
-    chart = page.locator(".js-plotly-plot").filter(has_text="mAP gained without them")
-    chart.locator(".ytick text", has_text="localization").wait_for()
-    number = chart.locator(".barlayer .point text, .bartext").first.bounding_box()
-    row = chart.locator(".ytick text", has_text="localization").bounding_box()
-    page.mouse.click(number["x"] + number["width"] / 2, row["y"] + row["height"] / 2)
-    page.wait_for_url("**mark=kind%3Dlocalization**")
+    _choose_kind(page, "localization")
     video = page.locator("video").first
     video.wait_for()
     assert video.evaluate("video => video.play().then(() => !video.paused)")
@@ -32,7 +30,7 @@ def test_from_a_mark_to_a_report_that_opens_alone(watched: Watched, server: Serv
     note.press("Control+Enter")
     page.get_by_text("The note is kept").wait_for()
     save_set = page.get_by_role("button", name=re.compile(r"Save \d+ segment"))
-    count = int(re.search(r"\d+", save_set.inner_text())[0])  # type: ignore[index]
+    count = _count(page)
     save_set.click()
     page.get_by_text("Report on the set").click()
     page.get_by_role("button", name="Make the report").click()
@@ -46,6 +44,61 @@ def test_from_a_mark_to_a_report_that_opens_alone(watched: Watched, server: Serv
     file = tmp_path / "report.html"
     download.value.save_as(file)
     _opens_alone(page.context.browser, file)
+
+
+def test_errors_with_notes_become_a_report_in_six_clicks(watched: Watched, server: Server, tmp_path: Path) -> None:
+    page = watched.page
+    page.set_default_timeout(30_000)
+    page.add_init_script(COUNT_CLICKS)
+    page.goto(server.url)
+    page.get_by_role("link", name="Errors").click()
+    _choose_kind(page, "localization")
+    page.locator("video").first.wait_for()
+    page.locator(".stApp[data-test-script-state='notRunning']").wait_for()
+    table = page.get_by_test_id("stDataFrame").last
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 60, box["y"] + 52)
+    marks = Bookmarks(server.workspace.folder)
+    notes = [f"off by a breath, {number}" for number in range(_count(page))]
+    for note in notes:
+        page.keyboard.press("Enter")
+        page.locator("#portal textarea").wait_for()
+        page.keyboard.type(note, delay=20)
+        # What is typed reaches the cell a frame later.
+        page.wait_for_timeout(200)
+        page.keyboard.press("Enter")
+        deadline = time.monotonic() + 20
+        while note not in {stored.text for stored in marks.notes()}:
+            assert time.monotonic() < deadline, f"{note!r} was not kept"
+            page.wait_for_timeout(50)
+    page.get_by_role("button", name="Save and make a report").click()
+    save = page.get_by_role("link", name="Save HTML")
+    save.wait_for(timeout=120_000)
+    with page.expect_download() as download:
+        save.click()
+    assert int(page.evaluate("sessionStorage.n")) <= 6
+    assert len(marks.sets()["Detections of kind “localization”"]) == len(notes) > 1
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    text = file.read_text(encoding="utf-8")
+    assert all(note in text for note in notes)
+
+
+def _count(page: Any) -> int:
+    """Of segments that would be saved."""
+    words = page.get_by_role("button", name=re.compile(r"Save \d+ segment")).inner_text()
+    return int(re.search(r"\d+", words)[0])  # type: ignore[index]
+
+
+def _choose_kind(page: Any, kind: str) -> None:
+    """A click on a kind's bar, in the row of its name."""
+    chart = page.locator(".js-plotly-plot").filter(has_text="mAP gained without them")
+    chart.locator(".ytick text", has_text=kind).wait_for()
+    number = chart.locator(".barlayer .point text, .bartext").first.bounding_box()
+    row = chart.locator(".ytick text", has_text=kind).bounding_box()
+    page.mouse.click(number["x"] + number["width"] / 2, row["y"] + row["height"] / 2)
+    page.wait_for_url(f"**mark=kind%3D{kind}**")
 
 
 def _opens_alone(browser: object, file: Path) -> None:
