@@ -85,6 +85,21 @@ def test_errors_with_notes_become_a_report_in_six_clicks(watched: Watched, serve
     assert all(note in text for note in notes)
 
 
+def test_each_press_of_back_undoes_one_click(watched: Watched, server: Server) -> None:
+    page = watched.page
+    page.set_default_timeout(30_000)
+    watched.open(f"{server.url}/?clip=clip_1&run=verb_mrav")
+    page.get_by_role("link", name="Errors").click()
+    page.wait_for_url("**/errors?run=verb_mrav")
+    _choose_kind(page, "localization")
+    page.wait_for_url("**picked=**")
+    page.go_back()
+    page.wait_for_url("**/errors?run=verb_mrav")
+    page.get_by_role("button", name="All errors").wait_for(state="detached")
+    page.go_back()
+    watched.wait("p.clip.id === 'clip_1'", 20_000)
+
+
 def _count(page: Any) -> int:
     """Of segments that would be saved."""
     words = page.get_by_role("button", name=re.compile(r"Save \d+ segment")).inner_text()
