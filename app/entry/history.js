@@ -1,6 +1,7 @@
 // What follows from one click or key is one step of the browser's history. A page writes its own
-// address after it opened, and more of it when more is known; the half of an address that lies behind
-// it would otherwise need another press of the back button.
+// address after it opened, and more of it when more is known, at times even before the path is that of
+// the page; the half of an address that lies behind it would otherwise need another press of the back
+// button, or lead to the page before with the parameters of the page after.
 (() => {
   if (window.__addressesInOneStep) return;
   window.__addressesInOneStep = true;
@@ -10,7 +11,7 @@
   addEventListener("popstate", () => { touched = false; });
   history.pushState = (state, title, url) => {
     const samePage = new URL(url ?? "", location.href).pathname === location.pathname;
-    if (samePage && (location.search === "" || !touched)) {
+    if (!touched || (samePage && location.search === "")) {
       history.replaceState(state, title, url);
     } else {
       push(state, title, url);
