@@ -26,36 +26,48 @@ function element(tag, className, text = "") {
 class Transfer {
   constructor(file, list) {
     this.file = file;
+    this.over = false;
     this.row = element("li", "up-file");
     this.row.dataset.testid = "upload-file";
     this.bar = element("progress", "up-bar");
     this.bar.max = 1;
     this.bar.value = 0;
     this.note = element("span", "up-note", formatBytes(file.size));
-    this.stop = element("button", "up-stop", "Cancel");
-    this.stop.type = "button";
-    this.stop.setAttribute("aria-label", `Cancel ${file.name}`);
-    this.row.append(element("span", "up-name", file.name), this.bar, this.note, this.stop);
+    this.button = element("button", "up-button");
+    this.button.type = "button";
+    this.offer("Cancel", () => this.end("Cancelled", false));
+    this.row.append(element("span", "up-name", file.name), this.bar, this.note, this.button);
     list.append(this.row);
+  }
+
+  offer(words, act) {
+    this.button.textContent = words;
+    this.button.setAttribute("aria-label", `${words} ${this.file.name}`);
+    this.button.onclick = act;
+  }
+
+  /** Nothing more will happen; the line stays until it is dismissed. */
+  end(message, failed) {
+    this.over = true;
+    this.bar.remove();
+    this.note.textContent = message;
+    this.row.classList.add("up-over-and-done");
+    this.row.classList.toggle("up-failed", failed);
+    if (failed) this.row.setAttribute("role", "alert");
+    this.offer("Dismiss", () => this.row.remove());
   }
 
   /** @returns {Promise<boolean>} whether the file has arrived */
   send(url) {
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
-      const end = (message, failed) => {
-        this.stop.remove();
-        this.note.textContent = message;
-        this.row.classList.toggle("up-failed", failed);
-        if (failed) this.row.setAttribute("role", "alert");
-      };
-      this.stop.onclick = () => request.abort();
+      this.offer("Cancel", () => request.abort());
       request.upload.onprogress = (event) => {
         this.bar.value = event.loaded / event.total;
         this.note.textContent = `${formatBytes(event.loaded)} of ${formatBytes(event.total)}`;
       };
-      request.onabort = () => (end("Cancelled", false), this.bar.remove(), resolve(false));
-      request.onerror = () => (end("The connection broke; send it again", true), resolve(false));
+      request.onabort = () => (this.end("Cancelled", false), resolve(false));
+      request.onerror = () => (this.end("The connection broke; send it again", true), resolve(false));
       request.onload = () => {
         let answer = {};
         try {
@@ -67,7 +79,7 @@ class Transfer {
           this.row.remove();
           resolve(true);
         } else {
-          end(answer.error ?? `The server answered ${request.status}`, true);
+          this.end(answer.error ?? `The server answered ${request.status}`, true);
           resolve(false);
         }
       };
@@ -76,14 +88,6 @@ class Transfer {
       request.setRequestHeader("Content-Type", "application/octet-stream");
       request.send(this.file);
     });
-  }
-
-  refuse(message) {
-    this.stop.remove();
-    this.bar.remove();
-    this.note.textContent = message;
-    this.row.classList.add("up-failed");
-    this.row.setAttribute("role", "alert");
   }
 }
 
@@ -128,9 +132,9 @@ class Uploader {
     for (const file of files) {
       const transfer = new Transfer(file, this.list);
       if (file.size > this.data.limit_bytes) {
-        transfer.refuse(`${formatBytes(file.size)}, larger than the limit of ${formatBytes(this.data.limit_bytes)}`);
+        transfer.end(`${formatBytes(file.size)}, larger than the limit of ${formatBytes(this.data.limit_bytes)}`, true);
       } else if (!file.size) {
-        transfer.refuse("The file is empty");
+        transfer.end("The file is empty", true);
       } else {
         this.queue = this.queue.then(() => this.deliver(transfer));
       }
@@ -138,7 +142,7 @@ class Uploader {
   }
 
   async deliver(transfer) {
-    if (!transfer.stop.isConnected) return;
+    if (transfer.over) return;
     // Only a nudge: the server knows which files have arrived, and nudges may merge.
     if (await transfer.send(this.data.upload_url)) this.report("arrived", Date.now());
   }

@@ -11,6 +11,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from mravff_core.cli import common
 from mravff_core.errors import MravffError
 
 # Order of the help page.
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed = parser.parse_args(arguments)
     try:
+        common.check_outputs(parsed)
         parsed.run(parsed)
     except MravffError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

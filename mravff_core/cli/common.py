@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mravff_core.workspace import Workspace
 
 DEFAULT_WORKSPACE = "workspaces/demo"
+_OUTPUTS = ("out", "csv", "figure", "page")
 Commands = Any  # argparse keeps the type of its sub-parser action private
 
 
@@ -87,6 +88,24 @@ def write_csv(args: argparse.Namespace, table: pd.DataFrame) -> None:
         raise ConfigError("--json and --csv both print; give --csv a file to write into")
     else:
         sys.stdout.write(table.to_csv(index=False))
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuse a file to write whose folder is not there before any work is done.
+
+    Raises: ConfigError.
+    """
+    for option in _OUTPUTS:
+        given = getattr(args, option, None)
+        if not given or given == "-":
+            continue
+        folder = Path(given).absolute().parent
+        if not folder.is_dir():
+            raise ConfigError(
+                f"--{option} is {given!r}, but there is no folder {folder}; make it first, or is the name mistyped?"
+            )
+        if Path(given).is_dir():
+            raise ConfigError(f"--{option} is {given!r}, which is a folder; expected the name of a file")
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:

@@ -22,9 +22,13 @@ def register(commands: common.Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Look, and report."""
+    """Look, and report.
+
+    Raises: WorkspaceError, once all is reported, if there is no workspace or it cannot be read.
+    """
     import torch
 
+    workspace, trouble = _workspace(Path(args.workspace))
     findings: dict[str, Any] = {
         "python": platform.python_version(),
         "libraries": {name: _version(name) for name in LIBRARIES},
@@ -33,17 +37,24 @@ def run(args: argparse.Namespace) -> None:
             "mps": torch.backends.mps.is_available(),
             "cpu_threads": torch.get_num_threads(),
         },
-        "workspace": _workspace(Path(args.workspace)),
+        "workspace": workspace or str(trouble),
     }
     if args.json:
         common.print_json(findings)
-        return
+    else:
+        _print(findings)
+        if workspace:
+            print(f"Workspace {args.workspace}: {workspace}")
+    if trouble:
+        raise trouble
+
+
+def _print(findings: dict[str, Any]) -> None:
     print(f"Python {findings['python']}")
     for name, version in findings["libraries"].items():
         print(f"  {name} {version or 'MISSING: run make app once'}")
     devices = findings["devices"]
     print(f"Computing on {'cuda' if devices['cuda'] else 'mps' if devices['mps'] else 'cpu'}")
-    print(f"Workspace {args.workspace}: {findings['workspace']}")
 
 
 def _version(name: str) -> str | None:
@@ -53,15 +64,16 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _workspace(folder: Path) -> str:
+def _workspace(folder: Path) -> tuple[str, MravffError | None]:
+    """What a workspace holds, or what is wrong with it."""
     from mravff_core.workspace import Workspace
 
     try:
         workspace = Workspace(folder)
         lost = [clip_id for clip_id in workspace.clip_ids() if not _has_video(workspace, clip_id)]
-        return f"{len(workspace.clips)} clips ({len(lost)} without video), {len(workspace.runs())} runs"
+        return f"{len(workspace.clips)} clips ({len(lost)} without video), {len(workspace.runs())} runs", None
     except MravffError as error:
-        return str(error)
+        return "", error
 
 
 def _has_video(workspace: Any, clip_id: str) -> bool:

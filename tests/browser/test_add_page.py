@@ -62,3 +62,23 @@ def test_a_reload_keeps_what_is_known_of_the_work(add_page: Watched, tmp_path: P
     alert.first.wait_for()
     add_page.page.reload()
     alert.first.wait_for()
+
+
+def test_a_file_under_way_or_waiting_is_cancelled_and_its_line_dismissed(
+    add_page: Watched, server: Server, tmp_path: Path
+) -> None:
+    page = add_page.page
+    first, second = tmp_path / "first.mp4", tmp_path / "second.mp4"
+    make_video(first, 1.0)
+    make_video(second, 1.0)
+    before = set(server.workspace.clip_ids())
+    page.route("**/av/upload/**", lambda route: None)
+    choose(add_page, first, second)
+    for name in ("second.mp4", "first.mp4"):
+        page.get_by_role("button", name=f"Cancel {name}").click()
+        line = page.get_by_test_id("upload-file").filter(has_text=name)
+        assert "Cancelled" in line.inner_text()
+        page.get_by_role("button", name=f"Dismiss {name}").click()
+        line.wait_for(state="detached")
+    assert page.get_by_test_id("upload-file").count() == 0
+    assert set(server.workspace.clip_ids()) == before

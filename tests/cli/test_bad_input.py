@@ -291,3 +291,23 @@ def test_json_alone_is_on_standard_output(folder: Path, capsys: pytest.CaptureFi
     assert {"detections", "gates"} <= set(document)
     assert main(["doctor", "--workspace", str(folder / "ws"), "--json"]) == 0
     assert "2 clips (0 without video), 2 runs" in json.loads(capsys.readouterr().out)["workspace"]
+
+
+def test_doctor_reports_all_and_fails_where_there_is_no_workspace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor", "--workspace", str(tmp_path / "none"), "--json"]) == 2
+    captured = capsys.readouterr()
+    assert "found nothing" in json.loads(captured.out)["workspace"]
+    assert captured.err.startswith("error: ")
+
+
+@pytest.mark.parametrize("command", [["localize", "none.mp4", "--out"], ["gates", "--run", "verb_mrav", "--csv"]])
+def test_a_file_to_write_in_no_folder_is_refused_before_any_work(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, str(tmp_path / "none" / "x.out")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    assert main([*command, str(tmp_path)]) == 2
+    assert "which is a folder" in capsys.readouterr().err
