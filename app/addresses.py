@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -39,6 +40,13 @@ def write(page: str, query: dict[str, str]) -> None:
     if query != current():
         st.query_params.from_dict(query)
     note(page, query)
+
+
+def complain(sentences: Sequence[str]) -> None:
+    """Say what of an address could not be followed, all of it in one message."""
+    if sentences:
+        words = sentences[0] if len(sentences) == 1 else "\n".join(f"- {sentence}" for sentence in sentences)
+        st.toast(words, icon=":material/link_off:", duration="long")
 
 
 def _written(page: str) -> list[tuple[dict[str, str], float]]:

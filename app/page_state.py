@@ -186,8 +186,7 @@ def open_page(page: str, kind: type[C]) -> PageState[C]:
         renewed = {name.name: before.get(name.name, 0) + 1 for name in fields(kind)}  # type: ignore[arg-type]
         held = st.session_state[key] = _Held(choices, renewed)
         addresses.note(page, query)
-        for sentence in complaints:
-            st.toast(sentence, icon=":material/link_off:")
+        addresses.complain(complaints)
     state = PageState(page, held)
     state.hear_inputs()
     return state

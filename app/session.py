@@ -42,8 +42,7 @@ def open_view(workspace: Workspace) -> View:
     st.session_state[_JUMP] = Jump(view.time_s, view.selected, jump().number + 1)
     addresses.note(_PAGE, query)
     _renew(_ALL)
-    for sentence in complaints:
-        st.toast(sentence, icon=":material/link_off:")
+    addresses.complain(complaints)
     return view
 
 

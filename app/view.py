@@ -13,6 +13,8 @@ from mravff_core.errors import ConfigError, MravffError
 from mravff_core.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.2
+# A browser may find a video a little longer than its header says.
+_SLACK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class View:
                 threshold=_number(query.get("min"), DEFAULT_THRESHOLD, 1.0, "score threshold", complaints),
                 classes=tuple(name for name in wanted if name in names),
                 # A moment and a segment of another clip mean nothing in this one.
-                time_s=_number(query.get("t"), 0.0, math.inf, "time", complaints) if there else 0.0,
+                time_s=_moment(query.get("t"), workspace, clip, complaints) if there and clip else 0.0,
                 selected=(query.get("segment") or None) if there else None,
                 others=others,
                 usual_labels=label_set in offered[:1],
@@ -146,6 +148,15 @@ def _condition(text: str, workspace: Workspace, complaints: list[str]) -> AudioC
         complaints.append(f"The address asks for a sound that cannot be made: {error}.")
         return AudioCondition()
     return condition
+
+
+def _moment(text: str | None, workspace: Workspace, clip: str, complaints: list[str]) -> float:
+    time_s = _number(text, 0.0, math.inf, "time", complaints)
+    duration_s = workspace.clip(clip).duration_s
+    if time_s <= duration_s + _SLACK_S:
+        return time_s
+    complaints.append(f"The address asks for {time_s:g} s, but the clip {clip!r} ends at {duration_s:.1f} s.")
+    return 0.0
 
 
 def _number(text: str | None, usual: float, most: float, what: str, complaints: list[str]) -> float:

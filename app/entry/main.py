@@ -18,6 +18,11 @@ _STYLE = """
   [data-testid="stSidebarHeader"] { height: 2.8rem; margin-bottom: 0; }
   [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 0.6rem; }
   [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
+  /* Buttons of a sign alone still have a name for those who do not see it. */
+  .st-key-previous_clip p, .st-key-next_clip p {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  }
+  .st-key-previous_clip [data-testid="stIconMaterial"], .st-key-next_clip [data-testid="stIconMaterial"] { margin: 0; }
   /* A video must not grow pale whenever the page thinks. */
   [data-stale="true"] { opacity: 1 !important; }
 </style>

@@ -16,6 +16,7 @@ from app.says_errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
 from mravff_core.errors import MravffError
+from mravff_core.media.probe import probe
 
 if TYPE_CHECKING:
     from mravff_core.inference.add_video import AddedVideo
@@ -94,9 +95,11 @@ def _submit(app: AppContext, path: Path, title: str, run: str | None, *, keep: b
 
 def _work(app: AppContext, path: Path, title: str, run: str | None, keep: bool) -> Callable[[Job], AddedVideo]:
     def work(job: Job) -> AddedVideo:
-        from mravff_core.inference.add_video import add_video
-
         try:
+            # A file that is no video shall not wait for PyTorch to be told so.
+            probe(path)
+            from mravff_core.inference.add_video import add_video
+
             return add_video(
                 app.workspace,
                 path,

@@ -97,7 +97,7 @@ def _step_button(column: DeltaGenerator, key: str, words: str, icon: str, ids: l
     there = 0 <= place < len(ids)
     target = ids[place] if there else ""
     column.button(
-        "", icon=icon, help=words, key=key, disabled=not there, width="stretch", on_click=go_to_clip, args=(target,)
+        words, icon=icon, help=words, key=key, disabled=not there, width="stretch", on_click=go_to_clip, args=(target,)
     )
 
 

@@ -37,12 +37,12 @@ export class AttentionTrack extends Track {
     return this.meta && !this.isLocal ? 124 : 62;
   }
 
-  get isLocal() {
-    return Array.isArray(this.meta.offsets_s);
+  get leastHeight() {
+    return this.meta && !this.isLocal ? 90 : 56;
   }
 
-  get messageHeight() {
-    return this.pending ? this.fullHeight : 30;
+  get isLocal() {
+    return Array.isArray(this.meta.offsets_s);
   }
 
   choose() {

@@ -6,6 +6,7 @@ import { formatStep } from "./timeline.js";
 import { Track, gutterLabel } from "./track.js";
 
 const ROW = 42;
+const LEAST_ROW = 30;
 const LEAST = 7; // pixels on either side of zero
 const ROWS = [["audio", "sound"], ["vision", "sight"]];
 const COLOURS = { audio: ["#2f7fbf", "#6fb3e8"], vision: ["#b45309", "#f0ae1f"] };
@@ -54,6 +55,15 @@ export class AttributionTrack extends Track {
     return 2 * ROW + 4;
   }
 
+  get leastHeight() {
+    return 2 * LEAST_ROW + 4;
+  }
+
+  /** Pixels of one row of bars. */
+  get rowHeight() {
+    return (this.openHeight - 4) / 2;
+  }
+
   /** Show an explanation, or none. @param {{arrays: Object, meta: Object}|null} value */
   show(value) {
     this.found = null;
@@ -76,19 +86,19 @@ export class AttributionTrack extends Track {
   /** Pixels from the top of a row of bars down to zero. */
   get zero() {
     const { low, high } = this.found;
-    const room = ROW - 4;
+    const room = this.rowHeight - 4;
     return Math.min(room - LEAST, Math.max(LEAST, (room * high) / (high - low)));
   }
 
   /** Pixels of one unit, the same up and down and in both rows. */
   get unitPixels() {
     const { low, high } = this.found;
-    return Math.min(this.zero / high, low < 0 ? (ROW - 4 - this.zero) / -low : Infinity);
+    return Math.min(this.zero / high, low < 0 ? (this.rowHeight - 4 - this.zero) / -low : Infinity);
   }
 
   draw(context, frame) {
     ROWS.forEach(([name, words], row) => {
-      const top = 3 + row * (ROW + 1);
+      const top = 3 + row * (this.rowHeight + 1);
       const base = top + this.zero;
       const colour = COLOURS[name][frame.theme.dark ? 1 : 0];
       context.save();
@@ -144,7 +154,7 @@ export class AttributionTrack extends Track {
 
   secondOpinion(context, frame, falls, top, base) {
     const { edges } = this.found;
-    const at = (fall) => Math.min(top + ROW - 4, Math.max(top, base - fall * this.unitPixels));
+    const at = (fall) => Math.min(top + this.rowHeight - 4, Math.max(top, base - fall * this.unitPixels));
     context.beginPath();
     falls.forEach((fall, window) => {
       context.lineTo(frame.x(edges[window]), at(fall));
@@ -166,7 +176,7 @@ export class AttributionTrack extends Track {
   readings(time_s) {
     if (!this.drawable || !this.found) return [];
     return ROWS.map(([name, words], row) => ({
-      y: 3 + row * (ROW + 1) + ROW / 2 - 2,
+      y: 3 + row * (this.rowHeight + 1) + this.rowHeight / 2 - 2,
       text: `${words} ${signed(this.valueAt(name, time_s))} ${this.found.unit}`,
     }));
   }

@@ -8,6 +8,7 @@ import { Track, gutterLabel } from "./track.js";
 
 const VIRIDIS = lookupTable("viridis");
 const ROW = 14;
+const LEAST_ROW = 12;
 
 /** A legend from `low` to `high`, drawn once per track. */
 export function legend(map, low, high, title) {
@@ -24,6 +25,15 @@ export class GateTrack extends Track {
 
   get fullHeight() {
     return Math.max(36, this.levels.length * ROW + 4);
+  }
+
+  get leastHeight() {
+    return Math.max(36, this.levels.length * LEAST_ROW + 4);
+  }
+
+  /** Pixels of one level. */
+  get rowHeight() {
+    return Math.min(ROW, Math.floor((this.openHeight - 4) / this.levels.length));
   }
 
   load(sources) {
@@ -45,16 +55,17 @@ export class GateTrack extends Track {
   }
 
   draw(context, frame) {
+    const { rowHeight } = this;
     context.save();
     context.clip(frame.clip);
     this.levels.forEach((level, number) => {
       // The stored times are of the middles of the steps.
       const first_s = level.first_s - level.step_s / 2;
-      level.pyramid.draw(context, frame, first_s, level.step_s, 2 + number * ROW, ROW - 1, false);
+      level.pyramid.draw(context, frame, first_s, level.step_s, 2 + number * rowHeight, rowHeight - 1, false);
     });
     context.restore();
     this.levels.forEach((level, number) => {
-      gutterLabel(context, frame, `L${number} · ${formatStep(level.step_s)}`, 2 + (number + 0.5) * ROW);
+      gutterLabel(context, frame, `L${number} · ${formatStep(level.step_s)}`, 2 + (number + 0.5) * rowHeight);
     });
   }
 
@@ -66,7 +77,7 @@ export class GateTrack extends Track {
   readings(time_s) {
     if (!this.drawable) return [];
     return this.levels.map((level, number) => ({
-      y: 2 + (number + 0.5) * ROW - 0.5,
+      y: 2 + (number + 0.5) * this.rowHeight - 0.5,
       text: this.valueAt(level, time_s).toFixed(2),
       small: true,
     }));

@@ -1,4 +1,4 @@
-// How high the picture may be: what the window leaves when all tracks are to be in view below it.
+// How high picture and tracks may be, for all of them to be in view: the picture gives way first, then the tracks.
 
 const LOWEST = 200;
 const HIGHEST = 560;
@@ -14,17 +14,23 @@ function pixelsAbove(node) {
   return above;
 }
 
-/** @param {Player} player whose `root`, `stage`, `transport` and `playback` are laid out */
+/** Give picture and tracks their heights. @param {Player} player whose `root`, `stage`, `transport` and `playback` are laid out */
 export function fitPicture({ root, stage, transport, playback }) {
   const wide = root.clientWidth;
   if (!wide) return;
   const aspect = playback.aspect ?? 16 / 9;
   root.style.setProperty("--aspect", aspect.toFixed(4));
   root.classList.remove("mv-low");
-  if (wide < SIDE_BY_SIDE) return void root.style.removeProperty("--high");
+  if (wide < SIDE_BY_SIDE) {
+    stage.squeeze(0);
+    return void root.style.removeProperty("--high");
+  }
   const gaps = 2 * parseFloat(getComputedStyle(root).rowGap || "0");
-  const taken = pixelsAbove(root) + transport.root.offsetHeight + stage.fullHeight + gaps + BELOW;
-  const room = Math.min(HIGHEST, window.innerHeight - taken, (SHARE * wide) / aspect);
+  stage.squeeze(0);
+  const around = pixelsAbove(root) + transport.root.offsetHeight + gaps + BELOW;
+  const lacking = LOWEST - (window.innerHeight - around - stage.fullHeight);
+  if (lacking > 0) stage.squeeze(Math.min(1, lacking / Math.max(1, stage.spare)));
+  const room = Math.min(HIGHEST, window.innerHeight - around - stage.fullHeight, (SHARE * wide) / aspect);
   const high = Math.round(Math.max(LOWEST, room));
   root.style.setProperty("--high", `${high}px`);
   root.classList.toggle("mv-low", high < ROOMY);

@@ -238,8 +238,8 @@ export class Player {
   /** Rows and picture take their heights anew. A filter alone does not: the picture must not jump. */
   relayout() {
     if (!this.stage || this.closed) return;
-    this.stage.arrange();
     fitPicture(this);
+    this.stage.arrange();
   }
 
   onDrawn() {

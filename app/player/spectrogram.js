@@ -30,6 +30,10 @@ export class SpectrogramTrack extends Track {
     return 84;
   }
 
+  get leastHeight() {
+    return 58;
+  }
+
   load(sources) {
     const source = sources.signal;
     this.pyramid = null;

@@ -44,6 +44,16 @@ export class Stage {
     return this.tracks.reduce((sum, track) => sum + track.height + LINE, fixed);
   }
 
+  /** Pixels by which the tracks can do with less. */
+  get spare() {
+    return this.tracks.reduce((sum, track) => sum + (track.pictured ? track.fullHeight - track.leastHeight : 0), 0);
+  }
+
+  /** Let all tracks give up this share, 0 to 1, of what they can spare. */
+  squeeze(share) {
+    for (const track of this.tracks) track.squeeze = share;
+  }
+
   // --- arrangement --------------------------------------------------------------
 
   /** Take the width there is; asked for while drawing, it would have the whole page laid out first. */

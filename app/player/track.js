@@ -29,7 +29,7 @@ export class Track {
    * @param {Object} player gives `sources`, `view`, `settings`, `invalidate()`, `relayout()`
    */
   constructor(name, title, hint, player) {
-    Object.assign(this, { name, title, hint, player, folded: false, message: "", failed: null, subtitle: "" });
+    Object.assign(this, { name, title, hint, player, folded: false, squeeze: 0, pending: false, message: "", failed: null, subtitle: "" });
     this.canvas = el("canvas", { class: "mv-canvas", role: "img", "aria-label": `${title}: ${hint}` });
     this.context = this.canvas.getContext("2d");
     this.extras = el("div", { class: "mv-extras" });
@@ -68,11 +68,25 @@ export class Track {
   /** Pixels the row takes now. */
   get height() {
     if (this.folded) return FOLDED;
-    return this.message ? Math.max(MESSAGE, this.messageHeight ?? MESSAGE) : this.fullHeight;
+    return this.pictured ? this.openHeight : MESSAGE;
+  }
+
+  /** Whether the row has the room of its picture: there it is, or on its way in place of another. */
+  get pictured() {
+    return !this.folded && (!this.message || this.pending);
+  }
+
+  /** Pixels of the picture, between all it wants and the least, as the window has room. */
+  get openHeight() {
+    return Math.round(this.fullHeight - this.squeeze * (this.fullHeight - this.leastHeight));
   }
 
   get fullHeight() {
     return 60;
+  }
+
+  get leastHeight() {
+    return this.fullHeight;
   }
 
   get drawable() {

@@ -29,6 +29,10 @@ export class WaveformTrack extends Track {
     return 44;
   }
 
+  get leastHeight() {
+    return 34;
+  }
+
   load(sources) {
     const source = sources.signal;
     this.levels = null;

@@ -36,7 +36,7 @@ views = st.builds(
     audio=conditions,
     threshold=st.integers(0, 100).map(lambda percent: percent / 100),
     classes=st.lists(st.sampled_from(VERBS), unique=True).map(tuple),
-    time_s=st.integers(0, 10**6).map(lambda thousandths: thousandths / 1000),
+    time_s=st.integers(0, 2000).map(lambda thousandths: thousandths / 1000),
     selected=st.sampled_from([None, "d0", "t1", "o1d2"]),
     others=st.lists(
         st.builds(Side, st.sampled_from(["verb_mrav", "verb_visual"]), conditions), unique=True, max_size=4
@@ -69,6 +69,7 @@ def test_without_an_address_the_run_that_listens_is_shown(workspace: Workspace) 
         ({"t": "-3"}, "time '-3'"),
         ({"t": "inf"}, "time 'inf'"),
         ({"t": "nan"}, "time 'nan'"),
+        ({"t": "9999"}, "asks for 9999 s, but the clip 'clip_0' ends at"),
         ({"classes": "fly"}, "class 'fly'"),
         ({"with": "gone@off"}, "the run 'gone' beside the first"),
         ({"with": "verb_visual@loud"}, "second side that is not there"),

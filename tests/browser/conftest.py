@@ -54,7 +54,7 @@ class Watched:
     def state(self, expression: str) -> Any:
         return self.page.evaluate("e => { const p = window.__find(); return eval(e); }", expression)
 
-    def wait(self, expression: str, timeout_ms: float = 8000) -> None:
+    def wait(self, expression: str, timeout_ms: float = 30_000) -> None:
         self.page.wait_for_function(
             "e => { const p = window.__find(); return Boolean(p) && Boolean(eval(e)); }",
             arg=expression,
@@ -126,7 +126,7 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
 
 def watched_page(context: Any) -> Watched:
     watched = Watched(context.new_page())
-    watched.page.set_default_timeout(10_000)
+    watched.page.set_default_timeout(30_000)
     watched.page.add_init_script(FIND_PLAYER)
     watched.page.on("request", lambda request: watched.requests.append(request.url))
     watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def add_page(watched: Watched, server: Server) -> Watched:
     watched.page.goto(f"{server.url}/add")
-    watched.page.get_by_test_id("uploader").wait_for(timeout=30_000)
+    watched.page.get_by_test_id("uploader").wait_for()
     return watched
 
 
@@ -49,7 +49,7 @@ def test_each_file_of_several_gets_its_own_answer(add_page: Watched, server: Ser
     done = add_page.page.get_by_test_id("stHorizontalBlock").filter(has_text="good.mp4").get_by_text("Added with")
     done.wait_for(timeout=60_000)
     alert = add_page.page.get_by_test_id("stAlert").filter(has_text="wrong")
-    alert.first.wait_for(timeout=20_000)
+    alert.first.wait_for()
     assert set(server.workspace.clip_ids()) - before == {"good"}
 
 

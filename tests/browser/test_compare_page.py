@@ -37,13 +37,12 @@ def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: 
     named = watched.state("p.data.labels[p.selectedSegment.label]")
     assert named == "stir"
     page.go_back()
-    chart.wait_for(timeout=30_000)
+    chart.wait_for()
     assert "name=stir" in page.url
 
 
 def test_a_question_nobody_has_asked_yet_is_answered_from_here(watched: Watched, server: Server) -> None:
     page = watched.page
-    page.set_default_timeout(30_000)
     page.goto(f"{server.url}/compare?section=sides&a=verb_mrav&b=verb_mrav")
     page.get_by_text("Both sides are the same").wait_for(timeout=60_000)
     page.get_by_text("On → 2 s late").click()

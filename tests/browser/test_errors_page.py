@@ -19,7 +19,6 @@ NOTE = "too late by a breath"
 
 def test_from_a_mark_to_a_report_that_opens_alone(watched: Watched, server: Server, tmp_path: Path) -> None:
     page = watched.page
-    page.set_default_timeout(30_000)
     page.goto(f"{server.url}/errors?run=verb_mrav&min=0")
     _choose_kind(page, "localization")
     video = page.locator("video").first
@@ -48,7 +47,6 @@ def test_from_a_mark_to_a_report_that_opens_alone(watched: Watched, server: Serv
 
 def test_errors_with_notes_become_a_report_in_six_clicks(watched: Watched, server: Server, tmp_path: Path) -> None:
     page = watched.page
-    page.set_default_timeout(30_000)
     page.add_init_script(COUNT_CLICKS)
     page.goto(server.url)
     page.get_by_role("link", name="Errors").click()
@@ -87,7 +85,6 @@ def test_errors_with_notes_become_a_report_in_six_clicks(watched: Watched, serve
 
 def test_each_press_of_back_undoes_one_click(watched: Watched, server: Server) -> None:
     page = watched.page
-    page.set_default_timeout(30_000)
     watched.open(f"{server.url}/?clip=clip_1&run=verb_mrav")
     page.get_by_role("link", name="Errors").click()
     page.wait_for_url("**/errors?run=verb_mrav")
@@ -99,7 +96,7 @@ def test_each_press_of_back_undoes_one_click(watched: Watched, server: Server) -
     page.wait_for_url("**/errors?run=verb_mrav")
     page.get_by_role("button", name="All errors").wait_for(state="detached")
     page.go_back()
-    watched.wait("p.clip.id === 'clip_1'", 20_000)
+    watched.wait("p.clip.id === 'clip_1'")
 
 
 def _count(page: Any) -> int:

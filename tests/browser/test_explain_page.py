@@ -13,8 +13,8 @@ def test_from_a_detection_to_what_it_rests_on_and_back(clip_page: Watched, serve
     clip_page.state("p.tour.visit(p.data.detections.find((d) => d.id === 'd0'))")
     page = clip_page.page
     page.get_by_role("link", name="Open in Explain").click()
-    page.get_by_text("Can these explanations be trusted?").wait_for(timeout=20_000)
-    page.get_by_text("compared with digital silence").wait_for(timeout=20_000)
+    page.get_by_text("Can these explanations be trusted?").wait_for()
+    page.get_by_text("compared with digital silence").wait_for()
     page.get_by_text("Over time.").wait_for()
     page.get_by_role("link", name="Open in the player").click()
     page.wait_for_function("/segment=d0/.test(location.search)")
