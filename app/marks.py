@@ -136,9 +136,8 @@ def set_input(
     )
     count, idle = len(segments), not (chosen and segments)
     label = f"Save {count} segment{'s' * (count != 1)}"
-    first, second = st.columns(2)
-    save = first.button(label, key=f"save {key}", icon=":material/bookmark_add:", disabled=idle, width="stretch")
-    go = bool(then) and second.button(
+    save = st.button(label, key=f"save {key}", icon=":material/bookmark_add:", disabled=idle, width="stretch")
+    go = bool(then) and st.button(
         then, key=f"go {key}", icon=":material/lab_profile:", type="primary", disabled=idle, width="stretch"
     )
     if save or go:

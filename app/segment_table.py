@@ -86,7 +86,8 @@ def segment_table(
             that the player selects.
         state, field: where the id of the chosen row is kept; empty for none.
         row_id: column of ids, unique and text.
-        columns: further columns to show, by column: a label or a `st.column_config` entry.
+        columns: further columns to show, by column: a label or a `st.column_config` entry; None for one that
+            is only shown when it is asked for in the table's menu.
         run, audio, second: what the player shows, as of `player_query`; columns `run`, `audio` and
             `second` of the table go first.
         name: unlike any other table's on the page.
@@ -108,7 +109,7 @@ def segment_table(
         cells = st.session_state[key]["selection"]["cells"]
         state.change(f"table {name}", **{field: ids[cells[0][0]] if cells else ""})
 
-    left, right = st.columns([7, 3])
+    left, right = st.columns([74, 26])
     with left:
         play_key = f"play {key}"
         st.dataframe(
@@ -145,21 +146,21 @@ def _shown(app: AppContext, table: pd.DataFrame, columns: Mapping[str, Any], pic
         shown[column] = table[column]
     shown["length_s"] = table["end_s"] - table["start_s"]
     for column in columns:
-        shown[column] = table[column]
+        shown[column] = shown[column] if column in shown else table[column]
     return shown
 
 
 def _column_config(shown: pd.DataFrame, columns: Mapping[str, Any], play_key: str) -> dict[str, Any]:
-    seconds: dict[str, Any] = {"format": "%.2f", "width": 70}
+    seconds: dict[str, Any] = {"format": "%.2f", "width": 64}
     return {
         "play": st.column_config.ButtonColumn(
-            "", width=45, pinned=True, type="tertiary", help="Open in the player", key=play_key
+            "", width=38, pinned=True, type="tertiary", help="Open in the player", key=play_key
         ),
         "picture": st.column_config.ImageColumn("", width=80),
-        "clip_id": st.column_config.TextColumn("Clip", width=None),
+        "clip_id": st.column_config.TextColumn("Clip", width=None if "picture" in shown else 66),
         "start_s": st.column_config.NumberColumn("Start (s)", **seconds),
         "end_s": st.column_config.NumberColumn("End (s)", **seconds),
-        "length_s": st.column_config.NumberColumn("Length (s)", **seconds),
+        "length_s": st.column_config.NumberColumn("Length", **seconds),
         **columns,
     }
 

@@ -135,5 +135,5 @@ def _renew(name: str) -> None:
 
 def _still_there(view: View, workspace: Workspace) -> bool:
     clips = set(workspace.clip_ids())
-    there = workspace.has_run(view.run) if view.run else not workspace.runs()
+    there = workspace.has_run(view.run) if view.run else not workspace.readable_runs()[0]
     return there and (view.clip in clips if view.clip else not clips)

@@ -35,8 +35,8 @@ _SOUNDS = {
 def show(app: AppContext, view: View) -> View:
     """Draw the sidebar. Returns: the view with what was chosen there."""
     with st.sidebar:
-        infos = {info.run: info for info in preferred(app.workspace.runs())}
-        about(app, len(infos))
+        infos = {info.run: info for info in preferred(app.workspace.readable_runs()[0])}
+        about(app)
         view = _choose_run(app, view, infos)
         info = infos.get(view.run or "")
         view = _choose_sound(app, view, info)
@@ -47,12 +47,14 @@ def show(app: AppContext, view: View) -> View:
     return view
 
 
-def about(app: AppContext, runs: int | None = None) -> None:
-    """Which workspace this is. Args: runs: how many there are, where that is known."""
-    runs = len(app.workspace.runs()) if runs is None else runs
+def about(app: AppContext) -> None:
+    """Which workspace this is, and which of its runs cannot be read."""
+    infos, damaged = app.workspace.readable_runs()
     clips = len(app.workspace.clips)
     st.markdown(f"**{plain(app.workspace.settings.name)}**", help=f"`{app.workspace.folder}`")
-    st.caption(f"{clips} clip{'s' * (clips != 1)} · {runs} run{'s' * (runs != 1)}")
+    st.caption(f"{clips} clip{'s' * (clips != 1)} · {len(infos)} run{'s' * (len(infos) != 1)}")
+    for name, sentence in damaged.items():
+        st.warning(f"The run {plain(name)} is left out: {plain(sentence)}", icon=":material/heart_broken:")
 
 
 def run_title(info: RunInfo) -> str:

@@ -20,7 +20,7 @@ def read_sides(
     text: str, workspace: Workspace, label_set: str, main: Side | None
 ) -> tuple[tuple[Side, ...], list[str]]:
     """Sides of an address, without the first row's own; a sentence for each that cannot be shown."""
-    infos = {info.run: info for info in workspace.runs()}
+    infos = {info.run: info for info in workspace.readable_runs()[0]}
     found: list[Side] = []
     complaints: list[str] = []
     for part in filter(None, text.split(",")):

@@ -77,7 +77,7 @@ class View:
         complaints: list[str] = []
         clip = _known(query.get("clip"), clips_in_order(workspace), "clip", complaints)
         there = query.get("clip") in (None, "", clip)
-        infos = workspace.runs()
+        infos = workspace.readable_runs()[0]
         run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
         offered = label_sets_of(next((info for info in infos if info.run == run), None), workspace)
         label_set = _known(query.get("labels"), offered, "label set", complaints) or ""

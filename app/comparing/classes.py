@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ import streamlit as st
 from app import charts
 from app.comparing.answers import Happened, drawn
 from app.comparing.choices import ANY, CompareChoices
+from app.differences import with_signs
 from app.page_state import PageState
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.plots.compare import class_differences
@@ -29,7 +31,7 @@ State = PageState[CompareChoices]
 
 def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: bool) -> None:
     """Differences of every class with true segments. Args: worse: whether B is the worse side."""
-    head, order = st.columns([3, 2], vertical_alignment="bottom")
+    head, order = st.columns([2, 3], vertical_alignment="bottom")
     head.markdown(
         "**By class**",
         help="Click a row to list its detections below. Without whisker: true segments "
@@ -49,7 +51,7 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
     if listed.open:
         with listed:
             shown = table[[*_CLASS_COLUMNS]].assign(**{name: 100 * table[name] for name in _SHARES})
-            _choosing_table(state, "name", shown, "name", _CLASS_COLUMNS, height=_CHART_HEIGHT)
+            _choosing_table(state, "name", shown, "name", _CLASS_COLUMNS, height=_CHART_HEIGHT, signed=_SHARES[2:])
 
 
 def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
@@ -58,7 +60,8 @@ def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
     st.markdown("**By clip**", help="Choose a row to list its detections below; a click on a heading sorts.")
     st.caption(f"Most {first} first; a click on a heading sorts.")
     table = counts.sort_values([first, "clip_id"], ascending=[False, True], ignore_index=True)
-    shown = table[[*_CLIP_COLUMNS]]
+    names = ["clip_id", first, f"{first}_correct"]
+    shown = table[[*names, *(name for name in _CLIP_COLUMNS if name not in names)]]
     _choosing_table(state, "clip", shown, "clip_id", _CLIP_COLUMNS, height=_CHART_HEIGHT + 8)
 
 
@@ -79,9 +82,16 @@ def class_table(counts: pd.DataFrame, scored: ApDifference, order: str, *, worse
 
 
 def _choosing_table(
-    state: State, field: str, shown: pd.DataFrame, column: str, columns: dict[str, Any], *, height: int
+    state: State,
+    field: str,
+    shown: pd.DataFrame,
+    column: str,
+    columns: dict[str, Any],
+    *,
+    height: int,
+    signed: Sequence[str] = (),
 ) -> None:
-    """A table whose chosen row is a field's value."""
+    """A table whose chosen row is a field's value. Args: signed: columns of differences."""
     values = shown[column].tolist()
     chosen = getattr(state.choices, field)
     key = f"{state.key(field, f'rows of {field}')} {hash(tuple(values))}"
@@ -91,7 +101,7 @@ def _choosing_table(
         state.change(f"rows of {field}", **{field: values[rows[0]] if rows else ANY})
 
     st.dataframe(
-        shown,
+        with_signs(shown, signed) if signed else shown,
         key=key,
         height=height,
         width="stretch",
@@ -112,11 +122,11 @@ _SHARES = ("a", "b", "difference", "low", "high")
 _CLASS_COLUMNS: dict[str, Any] = {
     "name": st.column_config.TextColumn("Class", pinned=True),
     "segments": st.column_config.NumberColumn("True"),
-    "a": st.column_config.NumberColumn("AP of A", format="%.1f"),
-    "b": st.column_config.NumberColumn("AP of B", format="%.1f"),
-    "difference": st.column_config.NumberColumn("B − A", format="%+.1f"),
-    "low": st.column_config.NumberColumn("from", format="%+.1f", help="Lower end of the 95 % interval"),
-    "high": st.column_config.NumberColumn("to", format="%+.1f", help="Upper end of the 95 % interval"),
+    "a": st.column_config.NumberColumn("AP of A (%)", format="%.1f"),
+    "b": st.column_config.NumberColumn("AP of B (%)", format="%.1f"),
+    "difference": st.column_config.NumberColumn("B − A (points)"),
+    "low": st.column_config.NumberColumn("from", help="Lower end of the 95 % interval, points"),
+    "high": st.column_config.NumberColumn("to", help="Upper end of the 95 % interval, points"),
     "clear": st.column_config.CheckboxColumn("Clear", help="Whether the interval excludes 0"),
     "q": st.column_config.NumberColumn(
         "q", format="%.3f", help="Share of false alarms expected among classes up to this q (Benjamini and Hochberg)"
@@ -130,13 +140,15 @@ _CLASS_COLUMNS: dict[str, Any] = {
     "renamed_to": st.column_config.NumberColumn("Renamed to"),
     "same": st.column_config.NumberColumn("Same"),
 }
+_RIGHT = "How many of them take a true segment of their class"
 _CLIP_COLUMNS: dict[str, Any] = {
-    "clip_id": st.column_config.TextColumn("Clip", pinned=True),
-    "lost": st.column_config.NumberColumn("Lost"),
-    "lost_correct": st.column_config.NumberColumn("Lost correct"),
-    "gained": st.column_config.NumberColumn("Gained"),
-    "gained_correct": st.column_config.NumberColumn("Gained correct"),
-    "moved": st.column_config.NumberColumn("Moved"),
-    "renamed": st.column_config.NumberColumn("Renamed"),
-    "same": st.column_config.NumberColumn("Same"),
+    "clip_id": st.column_config.TextColumn("Clip", pinned=True, width=62),
+    "lost": st.column_config.NumberColumn("Lost", width=48),
+    "lost_correct": st.column_config.NumberColumn("correct", width=58, help=_RIGHT),
+    "gained": st.column_config.NumberColumn("Gained", width=58),
+    "gained_correct": st.column_config.NumberColumn("correct ", width=58, help=_RIGHT),
+    "moved": st.column_config.NumberColumn("Moved", width=56),
+    "renamed": st.column_config.NumberColumn("Renamed", width=66),
+    # In the table's own menu: it would not fit beside the chart.
+    "same": None,
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import charts
@@ -16,7 +18,9 @@ from app.sidebar import plain, side_title
 from app.work import show_progress
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.analysis.compare import Compared
-from mravff_core.plots.compare import interval_words, kind_bars
+from mravff_core.analysis.side import Side
+from mravff_core.plots.compare import kind_bars
+from mravff_core.plots.words import interval_words, points
 
 
 def overview(
@@ -32,9 +36,15 @@ def overview(
     with numbers:
         overall = scored.overall
         first, second, third = st.columns(3)
-        first.metric("mAP of A", f"{100 * overall['a']:.1f}", help=plain(side_title(compared.a)))
-        second.metric("mAP of B", f"{100 * overall['b']:.1f}", help=plain(side_title(compared.b)))
-        third.metric("B minus A", f"{100 * overall['difference']:+.1f}", help="In points of mAP, tIoU 0.1 to 0.5.")
+        _precision(first, "A", compared.a, overall)
+        _precision(second, "B", compared.b, overall)
+        _tile(
+            third,
+            "B minus A, points",
+            points(overall["difference"]),
+            _ends(points(overall["low"]), points(overall["high"])),
+            "Points of mAP, tIoU 0.1 to 0.5; below it the 95 % interval of the paired difference.",
+        )
         st.markdown(_verdict(compared, scored))
         if waiting is not None:
             show_progress(app, waiting)
@@ -43,6 +53,21 @@ def overview(
         key = f"kinds {happened.key} {theme.name} {chosen}"
         figure = drawn(key, lambda: kind_bars(happened.kinds, theme, chosen=chosen))
         charts.chart(figure, name="Detections gained and lost", state=state, field="kind", value=_toggled(state))
+
+
+def _precision(column: Any, name: str, side: Side, overall: pd.Series) -> None:
+    """A side's precision with its own interval, which other clips would move more than the difference."""
+    low, high = (100 * overall[f"{name.lower()}_{end}"] for end in ("low", "high"))
+    help_ = f"{plain(side_title(side))}. Mean over classes and tIoU 0.1 to 0.5; below it the 95 % interval over clips."
+    _tile(column, f"mAP of {name}, %", f"{100 * overall[name.lower()]:.1f}", _ends(f"{low:.1f}", f"{high:.1f}"), help_)
+
+
+def _tile(column: Any, label: str, value: str, ends: str | None, help_: str) -> None:
+    column.metric(label, value, ends, delta_color="off", delta_arrow="off", help=help_)
+
+
+def _ends(low: str, high: str) -> str | None:
+    return None if low in ("nan", "–") else f"{low} to {high}"
 
 
 def _verdict(compared: Compared, scored: ApDifference) -> str:

@@ -11,12 +11,13 @@ from app import charts
 from app.comparing.answers import RESAMPLES
 from app.comparing.choices import CompareChoices
 from app.context import AppContext
+from app.differences import with_signs
 from app.jobs import Job
 from app.page_state import PageState
 from app.sidebar import plain, run_title, sound_title
 from app.view import preferred
 from app.work import offer, show_progress
-from mravff_core.analysis.stress import Lacking, compute, lacking, stored_table, stress_table
+from mravff_core.analysis.stress import CONDITIONS, Lacking, compute, lacking, stored_table, stress_table
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.stress import MEASURES, stress_curves
 from mravff_core.workspace import RunInfo
@@ -43,14 +44,15 @@ def stress_section(app: AppContext, state: State, infos: Sequence[RunInfo]) -> N
     if table.empty:
         return
     measure = state.choices.measure
-    figure = stress_curves(table, charts.theme(), measure=measure)
+    figure = stress_curves(table, charts.theme(), measure=measure, expected=CONDITIONS)
     charts.chart(figure, name=f"Stress {MEASURES[measure][0]}")
     st.caption(
         "Whiskers are 95 % intervals over resampled clips. A gate that is computed from the picture alone cannot "
         "answer to the sound, so its curve is flat; a run that never listens is flat in all."
     )
     with st.expander("As a table"):
-        st.dataframe(_shown(table), width="stretch", hide_index=True, column_config=_COLUMNS)
+        shown = with_signs(_shown(table), ["change", "change_low", "change_high"])
+        st.dataframe(shown, width="stretch", hide_index=True, column_config=_COLUMNS)
 
 
 def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:
@@ -129,12 +131,12 @@ _COLUMNS = {
     "run": st.column_config.TextColumn("Run", pinned=True),
     "sound": st.column_config.TextColumn("Hears"),
     "hears": st.column_config.TextColumn("In commands", help="What `--audio` and `--conditions` call it"),
-    "map": st.column_config.NumberColumn("mAP", format="%.1f"),
+    "map": st.column_config.NumberColumn("mAP (%)", format="%.1f"),
     "map_low": st.column_config.NumberColumn("from", format="%.1f"),
     "map_high": st.column_config.NumberColumn("to", format="%.1f"),
-    "change": st.column_config.NumberColumn("Against as recorded", format="%+.1f"),
-    "change_low": st.column_config.NumberColumn("from ", format="%+.1f"),
-    "change_high": st.column_config.NumberColumn("to ", format="%+.1f"),
+    "change": st.column_config.NumberColumn("Against as recorded (points)"),
+    "change_low": st.column_config.NumberColumn("from "),
+    "change_high": st.column_config.NumberColumn("to "),
     "clear": st.column_config.CheckboxColumn("Clear", help="Whether the interval of the change excludes 0"),
     "gate": st.column_config.NumberColumn("Mean gate", format="%.3f"),
     "clips": st.column_config.NumberColumn("Clips"),

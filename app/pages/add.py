@@ -49,7 +49,7 @@ def _page(app: AppContext) -> None:
 
 
 def _choose_run(app: AppContext) -> str | None:
-    infos = {info.run: info for info in preferred(app.workspace.runs()) if info.has_detector}
+    infos = {info.run: info for info in preferred(app.workspace.readable_runs()[0]) if info.has_detector}
     choices = [*infos, _NO_RUN]
     chosen = st.selectbox(
         "Detect with",

@@ -221,5 +221,5 @@ def _toggle_beside(app: AppContext, view: View) -> None:
     """Put the usual second side beside the first row, or clear what is there."""
     if view.main is None:
         return
-    side = usual_side(preferred(app.workspace.runs()), view.label_set, view.main)
+    side = usual_side(preferred(app.workspace.readable_runs()[0]), view.label_set, view.main)
     put_beside(() if view.others or side is None else (side,))

@@ -34,7 +34,7 @@ def show() -> None:
     app = context()
     with st.sidebar:
         sidebar.about(app)
-    infos = app.workspace.runs()
+    infos = app.workspace.readable_runs()[0]
     if not infos:
         _welcome()
         return
@@ -69,7 +69,7 @@ def _compare(app: AppContext, state: State) -> None:
     scored, waiting = answers.precision(app, compared)
     overview(app, state, compared, scored, waiting, happened)
     worse = bool(scored.overall["difference"] < 0)
-    left, right = st.columns([6, 5])
+    left, right = st.columns(2)
     with left:
         by_class(state, happened, scored, worse=worse)
     with right:
@@ -83,7 +83,7 @@ def _compare(app: AppContext, state: State) -> None:
 
 def _say_alike(app: AppContext) -> None:
     """Both sides are one; say what else there could be."""
-    infos = app.workspace.runs()
+    infos = app.workspace.readable_runs()[0]
     if len(infos) > 1 or infos[0].fusion != "none":
         st.info("Both sides are the same; choose another run or sound for one of them.", icon=":material/equal:")
     else:

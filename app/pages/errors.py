@@ -79,7 +79,7 @@ def show() -> None:
     state = open_page("errors", ErrorChoices)
     with st.sidebar:
         sidebar.about(app)
-    infos = preferred(app.workspace.runs())
+    infos = preferred(app.workspace.readable_runs()[0])
     if not infos:
         st.subheader("No run to analyse yet", anchor=False)
         st.write(
@@ -98,6 +98,8 @@ def show() -> None:
     with st.sidebar:
         _choose_filters(state, analysis)
     state.keep()
+    if state.choices.clip:
+        analysis = _analysis(app, analysis.side, chosen.labels, state.choices.clip)
     _show(app, state, analysis)
     state.keep()
 
@@ -150,13 +152,17 @@ def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
     offer(app, "predict", f"predict {info.run} {audio}", f"Detecting with {info.run}", "Detect in all clips", work)
 
 
-def _analysis(app: AppContext, side: Side, label_set: str) -> ErrorAnalysis:
-    return _cached_analysis(content_key(app.workspace, [side], label_set), app.workspace, side, label_set)
+def _analysis(app: AppContext, side: Side, label_set: str, clip: str = "") -> ErrorAnalysis:
+    """Errors in all clips, or in one of them alone."""
+    key = content_key(app.workspace, [side], label_set, clip)
+    return _cached_analysis(key, app.workspace, side, label_set, [clip] if clip else None)
 
 
-@st.cache_resource(max_entries=6, show_spinner="Looking at every detection …")
-def _cached_analysis(key: str, _workspace, _side: Side, label_set: str) -> ErrorAnalysis:  # type: ignore[no-untyped-def]
-    return analyse_errors(_workspace, _side, label_set=label_set)
+@st.cache_resource(max_entries=8, show_spinner="Looking at every detection …")
+def _cached_analysis(  # type: ignore[no-untyped-def]
+    key: str, _workspace, _side: Side, label_set: str, _clip_ids: list[str] | None
+) -> ErrorAnalysis:
+    return analyse_errors(_workspace, _side, label_set=label_set, clip_ids=_clip_ids)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
@@ -166,21 +172,16 @@ def _tables(key: str, _analysis: ErrorAnalysis, tiou: float) -> tuple[pd.DataFra
 
 def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
     chosen = state.choices
-    key = content_key(app.workspace, [analysis.side], analysis.label_set)
+    key = content_key(app.workspace, [analysis.side], analysis.label_set, chosen.clip)
     detections, truths = _tables(key, analysis, chosen.tiou)
-    found, missed = (_narrowed(table, chosen) for table in (detections, truths))
+    found, missed = (table[table["name"] == chosen.name] if chosen.name else table for table in (detections, truths))
     shown = found[found["score"] >= chosen.min]
     _headline(analysis, chosen.tiou, truths)
+    _say_what_counts(chosen)
     _charts(state, analysis, shown)
     mark = Mark.parse(chosen.mark)
     rows = mark.rows(missed if mark.of_truth else found if mark.any_score else shown)
     _list(app, state, analysis, mark, rows)
-
-
-def _narrowed(table: pd.DataFrame, chosen: ErrorChoices) -> pd.DataFrame:
-    if chosen.name:
-        table = table[table["name"] == chosen.name]
-    return table[table["clip_id"] == chosen.clip] if chosen.clip else table
 
 
 def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> None:
@@ -195,6 +196,16 @@ def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> Non
     )
     for column, (label, value, help_) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(label, value, help=help_)
+
+
+def _say_what_counts(chosen: ErrorChoices) -> None:
+    """Name what the figures above and below are about where that is not everything."""
+    words = [f"All of this is about the clip **{sidebar.plain(chosen.clip)}** alone."] if chosen.clip else []
+    if chosen.name:
+        name = sidebar.plain(chosen.name)
+        words.append(f"Lists, confusions and boundaries are those of **{name}**; the rest counts all classes.")
+    if words:
+        st.markdown(" ".join(words))
 
 
 def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
@@ -307,14 +318,18 @@ def _pair_table(state: State, pairs: pd.DataFrame) -> None:
     )
 
 
+_OFF = "Seconds from the true one's, late is positive"
+# As wide as fits beside the playing segment on a small screen; the rest is in the table's own menu.
 _DETECTION_COLUMNS = {
-    "name": st.column_config.TextColumn("Found"),
-    "true_name": st.column_config.TextColumn("About", help="Class of the true segment it overlaps most"),
-    "kind": st.column_config.TextColumn("Kind"),
-    "score": st.column_config.NumberColumn("Score", format="%.2f"),
-    "tiou": st.column_config.NumberColumn("tIoU", format="%.2f"),
-    "start_error_s": st.column_config.NumberColumn("Start off (s)", format="%+.2f", help="Late is positive"),
-    "end_error_s": st.column_config.NumberColumn("End off (s)", format="%+.2f", help="Late is positive"),
+    "end_s": None,
+    "length_s": None,
+    "name": st.column_config.TextColumn("Found", width=74),
+    "true_name": st.column_config.TextColumn("About", width=74, help="Class of the true segment it overlaps most"),
+    "kind": st.column_config.TextColumn("Kind", width=116),
+    "score": st.column_config.NumberColumn("Score", format="%.2f", width=50),
+    "tiou": st.column_config.NumberColumn("tIoU", format="%.2f", width=48),
+    "start_error_s": st.column_config.NumberColumn("Start off", format="%+.2f", width=66, help=_OFF),
+    "end_error_s": st.column_config.NumberColumn("End off", format="%+.2f", width=64, help=_OFF),
 }
 
 

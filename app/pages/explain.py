@@ -76,7 +76,7 @@ def show() -> None:
     state = open_page("explain", ExplainChoices)
     with st.sidebar:
         sidebar.about(app)
-    infos = [info for info in preferred(app.workspace.runs()) if info.has_detector]
+    infos = [info for info in preferred(app.workspace.readable_runs()[0]) if info.has_detector]
     clips = clips_in_order(app.workspace)
     if not infos or not clips:
         st.subheader("Nothing to explain yet", anchor=False)

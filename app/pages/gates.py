@@ -13,6 +13,7 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
+from app.differences import with_signs
 from app.jobs import Job
 from app.kept import kept
 from app.page_state import PageState, open_page
@@ -26,6 +27,7 @@ from mravff_core.analysis.gates import EFFECT_COLUMNS
 from mravff_core.analysis.segment_gates import SegmentSource, level_columns, segment_gates
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.gates import NO_PROOF, gate_against_effect, gate_matrix
+from mravff_core.plots.words import signed
 from mravff_core.workspace import RunInfo
 
 _KINDS = {"true": "True", "detected": "Detected", "correct": "Correctly detected"}
@@ -89,7 +91,7 @@ def show() -> None:
     state = open_page("gates", GatesChoices)
     with st.sidebar:
         sidebar.about(app)
-    infos = [info for info in preferred(app.workspace.runs()) if info.fusion == "mrav"]
+    infos = [info for info in preferred(app.workspace.readable_runs()[0]) if info.fusion == "mrav"]
     if not infos:
         _no_gates()
         return
@@ -247,9 +249,9 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
         "ap_on": st.column_config.NumberColumn("AP with sound", format="percent"),
         "ap_off": st.column_config.NumberColumn("AP without", format="percent"),
-        "effect": st.column_config.NumberColumn("Difference", format="percent"),
-        "effect_low": st.column_config.NumberColumn("from", format="percent"),
-        "effect_high": st.column_config.NumberColumn("to", format="percent"),
+        "effect": st.column_config.NumberColumn("Difference (points)"),
+        "effect_low": st.column_config.NumberColumn("from", help="Lower end of the 95 % interval, points"),
+        "effect_high": st.column_config.NumberColumn("to", help="Upper end of the 95 % interval, points"),
         "effect_clear": st.column_config.CheckboxColumn("Clear", help="The interval excludes 0."),
     }
     for level, name in zip(level_columns(shown), level_names, strict=True):
@@ -258,8 +260,15 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         columns[column] = st.column_config.NumberColumn(column.replace("_", " "), format="%.3f")
     first = ["name", "count", "clips", "gate", *level_columns(shown), "spread", *EFFECT_COLUMNS]
     order = [*first, *(column for column in shown.columns if column not in first and column != "label")]
+    differences = list(EFFECT_COLUMNS[2:5])
+    points = shown[order].assign(**{name: 100 * shown[name] for name in differences})
     st.dataframe(
-        shown[order], width="stretch", height=_MATRIX_PX, hide_index=True, column_config=columns, key="class table"
+        with_signs(points, differences),
+        width="stretch",
+        height=_MATRIX_PX,
+        hide_index=True,
+        column_config=columns,
+        key="class table",
     )
 
 
@@ -306,9 +315,9 @@ def _correlation(state: State, table: pd.DataFrame, level_names: list[str]) -> N
     if math.isnan(found.value):
         st.markdown(f"{NO_PROOF} There are too few classes for a correlation.")
         return
+    ends = f" (95 % {signed(found.low, 2)} to {signed(found.high, 2)})" if math.isfinite(found.low) else ""
     st.markdown(
-        f"{NO_PROOF} Over {found.classes} classes, rank correlation of the two: "
-        f"**{found.value:.2f}** (95 % {found.low:.2f} to {found.high:.2f})."
+        f"{NO_PROOF} Over {found.classes} classes, rank correlation of the two: **{signed(found.value, 2)}**{ends}."
     )
 
 

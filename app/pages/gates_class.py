@@ -16,6 +16,7 @@ from app.sidebar import plain
 from mravff_core.analysis import gates
 from mravff_core.analysis.segment_gates import SegmentSource, gates_of, segment_gates
 from mravff_core.plots.gates import gate_distribution, gate_profile_lines, pair_matrix
+from mravff_core.plots.words import count_words, points
 from mravff_core.workspace import RunInfo
 
 _MOST_ROWS, _MOST_PAIRS = 100, 400
@@ -53,7 +54,7 @@ def show_class(
 def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
     """Gates by verb and noun, where there are both label sets and a run with gates for each."""
     sets = [name for name in ("verb", "noun") if name in app.workspace.label_sets]
-    there = {name for other in app.workspace.runs() if other.fusion == "mrav" for name in other.label_sets}
+    there = {name for other in app.workspace.readable_runs()[0] if other.fusion == "mrav" for name in other.label_sets}
     if len(sets) < 2 or not set(sets) <= there:
         return
     if not state.toggle("pairs", "Verb × noun"):
@@ -102,13 +103,15 @@ def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, na
 
 def _sentence(row: pd.Series) -> str:
     words = (
-        f"{row['count']} segments in {row['clips']} clips · mean gate {row['gate']:.2f} "
-        f"(95 % {row['gate_low']:.2f} to {row['gate_high']:.2f})"
+        f"{count_words(row['count'], 'segment')} in {count_words(row['clips'], 'clip')} · mean gate {row['gate']:.2f} "
     )
+    one_clip = pd.isna(row["gate_low"])
+    words += "(no interval: one clip)" if one_clip else f"(95 % {row['gate_low']:.2f} to {row['gate_high']:.2f})"
     if pd.isna(row["effect"]):
         return words
-    words += f" · AP {row['ap_on']:.1%} with sound, {row['ap_off']:.1%} without: {row['effect']:+.1%}"
+    words += f" · AP {100 * row['ap_on']:.1f} % with sound, {100 * row['ap_off']:.1f} % without: "
+    words += f"{points(row['effect'])} points"
     if pd.isna(row["effect_low"]):
         return words
     verdict = "clear" if row["effect_clear"] else "not clear: the interval holds 0"
-    return f"{words} (95 % {row['effect_low']:+.1%} to {row['effect_high']:+.1%}, {verdict})"
+    return f"{words} (95 % {points(row['effect_low'])} to {points(row['effect_high'])}, {verdict})"

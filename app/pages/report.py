@@ -75,7 +75,7 @@ def show() -> None:
     app = context()
     with st.sidebar:
         sidebar.about(app)
-    if not app.workspace.runs():
+    if not app.workspace.readable_runs()[0]:
         st.subheader("Nothing to report on yet", anchor=False)
         st.write(
             "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
@@ -112,7 +112,7 @@ def _mend(app: AppContext, state: State) -> None:
 def _sides(app: AppContext) -> list[str]:
     """Every run under every sound that is stored, and gated runs without sound."""
     sides = []
-    for info in app.workspace.runs():
+    for info in app.workspace.readable_runs()[0]:
         off = ("off",) if info.fusion != "none" and info.has_detector else ()
         sides += [str(Side.parse(f"{info.run}@{sound}")) for sound in ("on", *info.conditions, *off)]
     return list(dict.fromkeys(sides))

@@ -248,7 +248,7 @@ def kind_counts(events: pd.DataFrame) -> dict[str, int]:
 
 
 def _precision_key(workspace: Workspace, compared: Compared, tious: Sequence[float], resamples: int) -> str:
-    settings = (compared.label_set, *compared.clip_ids, *tious, resamples)
+    settings = (compared.label_set, *compared.clip_ids, *tious, resamples, "with own intervals")
     return content_key(workspace, [compared.a, compared.b], *settings)
 
 

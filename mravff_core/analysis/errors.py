@@ -112,6 +112,7 @@ def analyse_errors(
     side: Side | str,
     *,
     label_set: str = "",
+    clip_ids: Sequence[str] | None = None,
     data_set: str | None = None,
     tiou_thresholds: Sequence[float] | None = None,
 ) -> ErrorAnalysis:
@@ -122,6 +123,7 @@ def analyse_errors(
 
     Args:
         label_set: the run's first if empty.
+        clip_ids: only these; None for all.
         data_set, tiou_thresholds: as of `diagnose`.
     Raises: WorkspaceError if nothing is stored or no clip has true segments; ConfigError as `diagnose`.
     """
@@ -129,11 +131,12 @@ def analyse_errors(
     run = workspace.run(side.run)
     label_set = label_set or run.info.label_set
     truth = workspace.truth(label_set)
-    true_clips = set(truth["clip_id"]) & set(workspace.clip_ids())
+    which = "clip" if clip_ids is None else "chosen clip"
+    true_clips = set(truth["clip_id"]) & set(workspace.clip_ids() if clip_ids is None else clip_ids)
     clip_ids = sorted(true_clips & run.predicted_clips(side.audio))
     if not true_clips:
         raise WorkspaceError(
-            f"{workspace.folder}: no clip has true {label_set} segments to tell errors by; "
+            f"{workspace.folder}: no {which} has true {label_set} segments to tell errors by; "
             "import them with 'python -m mravff_core import --annotations FILE'"
         )
     if not clip_ids:

@@ -19,6 +19,7 @@ def register(commands: common.Commands) -> None:
     common.add_run(parser)
     common.add_audio(parser)
     parser.add_argument("--labels", default="", metavar="SET", help="label set (default: the run's first)")
+    common.add_clips(parser)
     parser.add_argument("--tiou", default=None, help="thresholds (default: the data set's, else 0.1 to 0.5)")
     parser.add_argument(
         "--data-set", choices=("thumos14", "activitynet", "epic"), help="thresholds and buckets of a published data set"
@@ -48,20 +49,23 @@ def run(args: argparse.Namespace) -> None:
     workspace = common.open_workspace(args)
     found = workspace.run(args.run_name)
     audio = AudioCondition.parse(args.audio)
+    chosen = common.chosen_clips(args, workspace) if args.clips or args.split else None
     if found.has_detector:
-        clip_ids = sorted(set(workspace.truth(args.labels or found.info.label_set)["clip_id"]))
+        clip_ids = sorted(set(workspace.truth(args.labels or found.info.label_set, chosen)["clip_id"]))
         with common.progress_bar("Detecting") as progress:
             predict(workspace, found.name, condition=audio, clip_ids=clip_ids, device=args.device, progress=progress)
     analysis = analyse_errors(
         workspace,
         Side(found.name, audio),
         label_set=args.labels,
+        clip_ids=chosen,
         data_set=args.data_set,
         tiou_thresholds=common.numbers(args.tiou, "--tiou") if args.tiou else None,
     )
     document = _document(analysis)
     name = "diagnosis.json" if analysis.label_set == found.label_sets[0] else f"diagnosis.{analysis.label_set}.json"
-    write_json(found.predictions_folder(audio) / name, document)
+    if chosen is None:
+        write_json(found.predictions_folder(audio) / name, document)
     if args.csv:
         tiou = float(analysis.diagnosis.thresholds[-1])
         detections = analysis.detections(tiou)

@@ -96,7 +96,8 @@ class PairedDifferences:
 
     Attributes:
         a, b: scores of the clips as they are.
-        average: mean over labels and thresholds.
+        average_a, average_b: mean over labels and thresholds of either side.
+        average: its difference.
         per_threshold: `a, b, difference, low, high, p` by threshold.
         per_class: `a, b, difference, low, high, p, q, clips` by label, mean over thresholds; `q` is
             `p` adjusted for looking at all labels (false discovery rate), `clips` as in `Intervals`.
@@ -106,6 +107,8 @@ class PairedDifferences:
 
     a: AveragePrecision
     b: AveragePrecision
+    average_a: Interval
+    average_b: Interval
     average: Difference
     per_threshold: pd.DataFrame
     per_class: pd.DataFrame
@@ -144,12 +147,11 @@ def bootstrap(
         pd.Index(thresholds, name="tiou"),
         pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"]),
     )
-    per_threshold = _nanmean(samples, 1)
-    average, draws = float(table.mean()), per_threshold.mean(axis=1)
-    low, high, _ = _spread(average, draws, level)
+    average, per_threshold = _average(table, samples, level)
+    draws = per_threshold.mean(axis=1)
     return Intervals(
         scores=average_precision(scored, table, thresholds),
-        average=Interval(average, max(float(low), 0.0), min(float(high), 1.0)),
+        average=average,
         per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou),
         per_class=_interval_table(table.mean(axis=1), samples.mean(axis=2), level, _label_index(scored), clips),
         per_class_threshold=_interval_table(
@@ -159,7 +161,7 @@ def bootstrap(
             both,
             np.repeat(clips, len(thresholds)),
         ),
-        draws=draws + (average - draws.mean()),
+        draws=draws + (average.value - draws.mean()),
         level=level,
     )
 
@@ -188,6 +190,7 @@ def paired_bootstrap(
     weights = _draws(len(clips), resamples, seed)
     scenes = [scene(ground_truth, table, protocol, clips) for table in (a, b)]
     (one, one_samples), (two, two_samples) = (_all_precisions(each, thresholds, weights) for each in scenes)
+    own = [_average(*side, level)[0] for side in ((one, one_samples), (two, two_samples))]
     samples = one_samples
     samples -= two_samples
     per_threshold = _nanmean(samples, 1)
@@ -206,6 +209,8 @@ def paired_bootstrap(
     return PairedDifferences(
         a=average_precision(scenes[0], one, thresholds),
         b=average_precision(scenes[1], two, thresholds),
+        average_a=own[0],
+        average_b=own[1],
         average=Difference(average, float(low), float(high), float(p)),
         per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
         per_class=per_class,
@@ -238,6 +243,14 @@ def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64
         some = slice(first, first + _DRAWS_AT_ONCE)
         samples[some] = precisions(scored, matched, weights[some])
     return table, samples
+
+
+def _average(table: Floats, samples: Samples, level: float) -> tuple[Interval, Floats]:
+    """Mean over labels and thresholds with its interval; means over labels of each draw, [draws, thresholds]."""
+    per_threshold = _nanmean(samples, 1)
+    average = float(table.mean())
+    low, high, _ = _spread(average, per_threshold.mean(axis=1), level)
+    return Interval(average, max(float(low), 0.0), min(float(high), 1.0)), per_threshold
 
 
 def _label_index(scored: Scene) -> pd.Index:

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
+from mravff_core.plots.words import interval_words
 
 KIND_WORDS = {
     "gained": "only B finds it",
@@ -56,7 +57,11 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
     figure.add_trace(_class_counts(rows, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(
-        title="AP of B minus AP of A", range=[least, most], tickvals=_ticks(rows), zeroline=False, side="top"
+        title="AP of B minus AP of A (points, 95 % intervals)",
+        range=[least, most],
+        tickvals=_ticks(rows),
+        zeroline=False,
+        side="top",
     )
     figure.add_annotation(
         text="true, gained, lost",
@@ -139,7 +144,7 @@ def _tint(theme: Theme, chosen: bool) -> str:
 
 
 _HOVER = (
-    "<b>%{customdata[0]}</b>: %{customdata[3]}<br>A %{customdata[1]}, B %{customdata[2]} AP over "
+    "<b>%{customdata[0]}</b>: %{customdata[3]} points<br>AP of A %{customdata[1]} %, of B %{customdata[2]} %, over "
     "%{customdata[4]} true segments<br>gained %{customdata[5]}, of these correct %{customdata[6]}<br>"
     "lost %{customdata[7]}, of these correct %{customdata[8]}<extra></extra>"
 )
@@ -222,10 +227,3 @@ def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme,
         hovertemplate=_HOVER,
         showlegend=False,
     )
-
-
-def interval_words(value: float, low: float, high: float) -> str:
-    """A difference of precisions in points with its interval, as people read it."""
-    if not np.isfinite(low):
-        return f"{100 * value:+.1f}"
-    return f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"

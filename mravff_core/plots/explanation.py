@@ -17,6 +17,7 @@ from mravff_core.analysis.attention_map import AttentionMap
 from mravff_core.analysis.attribution import Attribution
 from mravff_core.analysis.baselines import baseline_words
 from mravff_core.plots.theme import Theme, styled
+from mravff_core.plots.words import signed
 
 _AUDIO, _VISION = 1, 0  # places in a theme's colours
 
@@ -128,7 +129,7 @@ def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float],
         told = (
             ("♪ " if one["needs_sound"] else "")
             + one["name"]
-            + (f" (ΔAP {100 * worth:+.0f})" if worth is not None else "")
+            + (f" (ΔAP {signed(100 * worth, 0)} points)" if worth is not None else "")
         )
         colour = theme.colours[_AUDIO] if one["needs_sound"] else theme.faint
         figure.add_trace(

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from mravff_core.plots.theme import GATE_SCALE, Theme, room_for, set_margins, styled
+from mravff_core.plots.words import count_words, interval_words
 
-_ROW_PX, _HEAD_PX, _FOOT_PX = 25, 74, 12
+_ROW_PX, _HEAD_PX, _FOOT_PX = 25, 94, 12
 _PAIRS_PX = 22
 # Share of a scatter's width and height that a name takes.
 _NAME_SHARE = (0.14, 0.055)
@@ -41,7 +43,9 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
             orientation="h",
             marker={"color": theme.faint, "opacity": 0.5},
             customdata=names,
-            hovertemplate="%{y}: %{x} segments<extra></extra>",
+            text=[count_words(count, "segment") for count in classes["count"]],
+            textposition="none",
+            hovertemplate="%{y}: %{text}<extra></extra>",
         ),
         row=1,
         col=2,
@@ -53,18 +57,19 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     # All ticks of a long list: Plotly leaves some out where it finds them too close.
     figure.update_yaxes(tickmode="array", tickvals=names, row=1, col=1)
     figure.update_xaxes(side="top", showgrid=False, fixedrange=True)
-    figure.update_xaxes(title_text="Mean gate × 100", row=1, col=1)
+    figure.update_xaxes(title_text="Mean gate × 100; step in s", row=1, col=1)
     figure.update_xaxes(title_text="Segments", nticks=3, row=1, col=2)
     figure.update_xaxes(
-        title_text="AP with sound − without",
+        title_text="AP on − off (points)",
         showgrid=True,
-        tickformat="+.0%",
+        tickformat="+d",
         nticks=5,
         range=_effect_range(classes),
         row=1,
         col=3,
     )
     set_margins(figure, left=room_for(names), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
+    _explain_marks(figure, theme, above_px=_HEAD_PX - 20)
     if chosen in names:
         place = names.index(chosen)
         figure.add_shape(
@@ -106,7 +111,8 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
         text=_sparse_names(known, column, chosen),
         textposition="top center",
         textfont={"size": 11, "color": theme.faint},
-        hovertemplate="%{customdata}<br>gate %{x:.2f}<br>AP with sound − without %{y:+.1%}<extra></extra>",
+        hovertext=_effect_words(known),
+        hovertemplate="%{customdata}<br>gate %{x:.2f}<br>AP with sound − without: %{hovertext}<extra></extra>",
     )
     figure.add_trace(trace)
     marked = known[known["name"] == chosen]
@@ -114,7 +120,7 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
         figure.add_trace(
             go.Scatter(
                 x=marked[column],
-                y=marked["effect"],
+                y=100 * marked["effect"],
                 mode="markers",
                 marker={"symbol": "circle-open", "size": 20, "color": theme.ink, "line": {"width": 2}},
                 hoverinfo="skip",
@@ -122,7 +128,8 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
         )
     styled(figure, theme, height=430, legend=False)
     figure.update_xaxes(title_text="Mean gate inside segments")
-    figure.update_yaxes(title_text="AP with sound − without", tickformat="+.0%")
+    figure.update_yaxes(title_text="AP with sound − without (points)", tickformat="+d")
+    _explain_marks(figure, theme, above_px=8)
     return set_margins(figure, left=70)
 
 
@@ -241,7 +248,7 @@ def _squares(classes: pd.DataFrame, level_names: Sequence[str]) -> go.Scatter:
     names = np.repeat(classes["name"].to_numpy(object), len(level_names))
     known = np.nan_to_num(values)
     return go.Scatter(
-        x=[name.replace(" · ", "<br>") for name in level_names] * len(classes),
+        x=[name.replace(" · ", "<br>").removesuffix(" s") for name in level_names] * len(classes),
         y=names,
         mode="markers+text",
         marker={
@@ -255,21 +262,20 @@ def _squares(classes: pd.DataFrame, level_names: Sequence[str]) -> go.Scatter:
         text=[f"{100 * value:.0f}" for value in known],
         # Viridis is dark in its lower part, light in its upper.
         textfont={"size": 11, "color": np.where(known < 0.6, "#ffffff", "#101418").tolist()},
-        customdata=np.stack([names, low, high], axis=1),
-        hovertemplate="%{y}, %{x}<br>gate %{marker.color:.3f} "
-        "(95 % %{customdata[1]:.3f} to %{customdata[2]:.3f})<extra></extra>",
+        customdata=np.stack([names, np.tile(list(level_names), len(classes)), _ranges(low, high)], axis=1),
+        hovertemplate="%{y}, %{customdata[1]}<br>gate %{marker.color:.3f} (%{customdata[2]})<extra></extra>",
     )
 
 
 def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatter:
     """Effects of audio with intervals; those whose interval excludes 0 are filled, gain up and loss down."""
-    effect = classes["effect"].to_numpy(np.float64)
+    effect = 100 * classes["effect"].to_numpy(np.float64)
     clear = classes["effect_clear"].to_numpy(bool)
     bars = {
         "type": "data",
         "symmetric": False,
-        "array": classes["effect_high"] - classes["effect"],
-        "arrayminus": classes["effect"] - classes["effect_low"],
+        "array": 100 * (classes["effect_high"] - classes["effect"]),
+        "arrayminus": 100 * (classes["effect"] - classes["effect_low"]),
         "color": theme.faint,
         "thickness": 1,
         "width": 0,
@@ -290,14 +296,45 @@ def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatt
         marker=marker,
         error_x=bars,
         customdata=names,
-        hovertemplate="%{y}: %{x:+.1%}<extra></extra>",
+        hovertext=_effect_words(classes),
+        hovertemplate="%{y}: %{hovertext}<extra></extra>",
     )
 
 
+def _explain_marks(figure: go.Figure, theme: Theme, *, above_px: int) -> None:
+    """Say above a figure what the marks of effects mean."""
+    figure.add_annotation(
+        text="▲ AP gains from sound  ▼ loses  ○ not clear · lines: 95 % intervals",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=1,
+        xanchor="right",
+        yanchor="bottom",
+        yshift=above_px,
+        showarrow=False,
+        font={"size": 12, "color": theme.faint},
+    )
+
+
+def _effect_words(classes: pd.DataFrame) -> list[str]:
+    """What sound is worth to each class, with its interval."""
+    values = classes[["effect", "effect_low", "effect_high"]].to_numpy(np.float64)
+    return [f"{interval_words(*row)} points" for row in values]
+
+
+def _ranges(low: NDArray[np.float64], high: NDArray[np.float64]) -> list[str]:
+    """95 % intervals in words; segments of one clip have none."""
+    return [
+        f"95 % {least:.3f} to {most:.3f}" if np.isfinite(least) else "of one clip, so without interval"
+        for least, most in zip(low, high, strict=True)
+    ]
+
+
 def _effect_range(classes: pd.DataFrame) -> list[float]:
-    """From the lowest to the highest end of all intervals, with 0 and at least a few percent around it."""
-    ends = classes[["effect", "effect_low", "effect_high"]].to_numpy(np.float64).ravel()
-    ends = np.append(ends[np.isfinite(ends)], [-0.05, 0.05])
+    """From the lowest to the highest end of all intervals in points, with 0 and at least a few around it."""
+    ends = 100 * classes[["effect", "effect_low", "effect_high"]].to_numpy(np.float64).ravel()
+    ends = np.append(ends[np.isfinite(ends)], [-5.0, 5.0])
     margin = 0.06 * (ends.max() - ends.min())
     return [float(ends.min() - margin), float(ends.max() + margin)]
 

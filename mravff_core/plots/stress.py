@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.theme import Theme, styled
 
 MEASURES = {
@@ -18,7 +21,9 @@ _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _OTHERS = {"on": "as<br>recorded", "off": "off", "silence": "silence", "swap": "another<br>clip's"}
 
 
-def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") -> go.Figure:
+def stress_curves(
+    table: pd.DataFrame, theme: Theme, *, measure: str = "map", expected: Sequence[AudioCondition] = ()
+) -> go.Figure:
     """Three panels on one scale: shifts in seconds, noise in decibels, and what has no scale.
 
     Runs are told apart by colour, mark and dash. The value at a shift of 0, and at the clean end of
@@ -27,6 +32,7 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
     Args:
         table: of `stress_table`.
         measure: key of `MEASURES`.
+        expected: sounds that a whole curve has; no line leads over those, or other runs' sounds, that a run lacks.
     """
     _, title, factor = MEASURES[measure]
     figure = make_subplots(
@@ -36,6 +42,9 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
         column_widths=[0.44, 0.25, 0.31],
         subplot_titles=("shifted in time", "noise added", "replaced"),
     )
+    shifts_s = sorted({0.0, *_values(table, "shift"), *(one.shift_s for one in expected if one.kind == "shift")})
+    noises_db = {*_values(table, "noise"), *(one.snr_db for one in expected if one.kind == "noise")}
+    noises = sorted(noises_db, reverse=True) if _values(table, "noise") else []
     runs = list(dict.fromkeys(table["run"]))
     for number, run in enumerate(runs):
         own = table[table["run"] == run]
@@ -44,11 +53,10 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
             "symbol": _SYMBOLS[number % len(_SYMBOLS)],
             "dash": _DASHES[number % len(_DASHES)],
         }
-        _add(figure, 1, run, _shifts(own), look, measure, factor, line=True, legend=True)
-        _add(figure, 2, run, _noises(own), look, measure, factor, line=True)
+        _add(figure, 1, run, _shifts(own, shifts_s), look, measure, factor, line=True, legend=True)
+        _add(figure, 2, run, _noises(own, noises), look, measure, factor, line=True)
         _add(figure, 3, run, _others(own, number, len(runs)), look, measure, factor, line=False)
     figure.update_xaxes(title="seconds later", col=1, zeroline=False)
-    noises = sorted(table.loc[table["kind"] == "noise", "value"].unique(), reverse=True)
     figure.update_xaxes(
         title="signal to noise (dB)",
         tickvals=list(range(len(noises) + 1)),
@@ -74,23 +82,35 @@ def stress_curves(table: pd.DataFrame, theme: Theme, *, measure: str = "map") ->
     return figure
 
 
-def _shifts(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows[rows["kind"].isin(["shift", "on"])].copy()
-    return rows.assign(x=rows["value"].fillna(0.0)).sort_values("x")
+def _values(table: pd.DataFrame, kind: str) -> list[float]:
+    return table.loc[table["kind"] == kind, "value"].astype(float).unique().tolist()
 
 
-def _noises(rows: pd.DataFrame) -> pd.DataFrame:
-    """Evenly spaced from clean to noisy."""
-    rows = rows[rows["kind"].isin(["noise", "on"])].sort_values("value", ascending=False, na_position="first")
-    if not (rows["kind"] == "noise").any():
-        return rows.iloc[:0].assign(x=0.0)
-    return rows.assign(x=range(len(rows)))
+def _shifts(rows: pd.DataFrame, shifts_s: Sequence[float]) -> pd.DataFrame:
+    """Along all shifts; empty where the run was not asked."""
+    rows = rows[rows["kind"].isin(["shift", "on"])]
+    return _along(rows.assign(x=rows["value"].astype(float).fillna(0.0)), shifts_s)
+
+
+def _noises(rows: pd.DataFrame, noises: Sequence[float]) -> pd.DataFrame:
+    """Evenly spaced from clean to noisy; empty where the run was not asked."""
+    rows = rows[rows["kind"].isin(["noise", "on"])] if noises else rows.iloc[:0]
+    place = {noise: number for number, noise in enumerate(noises, start=1)}
+    return _along(rows.assign(x=[place.get(value, 0) for value in rows["value"]]), range(len(noises) + 1))
+
+
+def _along(rows: pd.DataFrame, places: Sequence[float]) -> pd.DataFrame:
+    """Rows at all places, in their order; those without a row are not numbers, which breaks the line."""
+    if rows.empty:
+        return rows
+    filled = rows.drop_duplicates("x").set_index("x").reindex(pd.Index(places, name="x", dtype=float)).reset_index()
+    return filled.assign(clips=filled["clips"].fillna(0).astype(int))
 
 
 def _others(rows: pd.DataFrame, number: int, runs: int) -> pd.DataFrame:
     """Beside each other, so that intervals do not hide one another."""
     rows = rows[rows["kind"].isin(list(_OTHERS))]
-    place = rows["kind"].map({kind: at for at, kind in enumerate(_OTHERS)})
+    place = rows["kind"].map({kind: at for at, kind in enumerate(_OTHERS)}).astype(float)
     return rows.assign(x=place + 0.5 * ((number + 0.5) / runs - 0.5))
 
 

@@ -103,7 +103,7 @@ class ReportPlan:
 
 def usual_sides(workspace: Workspace) -> tuple[str, ...]:
     """The first gated run without and with sound, else the first run. Raises: ConfigError if there is none."""
-    infos = sorted(workspace.runs(), key=lambda info: info.label_set != "verb")
+    infos = sorted(workspace.readable_runs()[0], key=lambda info: info.label_set != "verb")
     for info in infos:
         if info.fusion == "mrav" and info.has_detector:
             return (f"{info.run}@off", info.run)

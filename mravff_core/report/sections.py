@@ -23,6 +23,7 @@ from mravff_core.plots import errors as error_plots
 from mravff_core.plots import gates as gate_plots
 from mravff_core.plots.stress import stress_curves
 from mravff_core.plots.theme import Theme
+from mravff_core.plots.words import interval_words, signed
 from mravff_core.report.document import Figure, Section, Table
 from mravff_core.report.plan import SECTIONS, ReportPlan
 from mravff_core.report.scenes import scenes_of
@@ -105,7 +106,7 @@ def comparison(work: Work) -> Section:
     classes = _of_classes(classes, work.plan).sort_values(
         ["difference", "name"], ascending=[False, True], ignore_index=True
     )
-    words = compare_plots.interval_words(overall["difference"], overall["low"], overall["high"])
+    words = interval_words(overall["difference"], overall["low"], overall["high"])
     clear = "The interval excludes 0." if overall["clear"] else "The interval holds 0: clips decide which is better."
     text = (
         f"A is {first}, B is {second}. B's mean average precision is {words} points above A's. {clear}\n\n"
@@ -156,8 +157,8 @@ def gates(work: Work) -> Section:
     text = (
         "Mean gate inside true segments, from 0 (sound shut out) to 1, beside what switching sound off does to the "
         f"class. {gate_plots.NO_PROOF}\n\n"
-        f"Rank correlation of the two over {found.classes} classes: {found.value:+.2f} "
-        f"[{found.low:+.2f}, {found.high:+.2f}]."
+        f"Rank correlation of the two over {found.classes} classes: {signed(found.value, 2)} "
+        f"[{signed(found.low, 2)}, {signed(found.high, 2)}]."
     )
     return _section(
         "gates",

@@ -29,7 +29,7 @@ import yaml
 from mravff_core.config import from_mapping, read_yaml, to_mapping
 from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
-from mravff_core.errors import WorkspaceError
+from mravff_core.errors import MravffError, WorkspaceError
 from mravff_core.files import write_text
 from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
@@ -329,8 +329,20 @@ class Workspace:
 
     def runs(self) -> list[RunInfo]:
         """What each run is, ordered by name; folders without a finished detector are left out."""
-        folders = sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
-        return [Run(folder).info for folder in folders]
+        return [Run(folder).info for folder in self._run_folders()]
+
+    def readable_runs(self) -> tuple[list[RunInfo], dict[str, str]]:
+        """The runs whose records can be read, as `runs` gives them, and a sentence for each of the others by name."""
+        infos, damaged = [], {}
+        for folder in self._run_folders():
+            try:
+                infos.append(Run(folder).info)
+            except MravffError as error:
+                damaged[folder.name] = str(error)
+            except FileNotFoundError:
+                # Deleted a moment ago.
+                continue
+        return infos, damaged
 
     def has_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
@@ -341,7 +353,7 @@ class Workspace:
         """One run. Raises: WorkspaceError if there is none of that name."""
         folder = self.runs_folder / name
         if not self.has_run(name):
-            known = ", ".join(info.run for info in self.runs()) or "none"
+            known = ", ".join(folder.name for folder in self._run_folders()) or "none"
             raise WorkspaceError(f"{self.folder}: has no run {name!r}; it has {known}")
         return Run(folder)
 
@@ -351,6 +363,9 @@ class Workspace:
         return self.folder / "cache"
 
     # --- inner -------------------------------------------------------------------
+
+    def _run_folders(self) -> list[Path]:
+        return sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
 
     def _parts(self, label_set: str) -> tuple[str, ...]:
         """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""

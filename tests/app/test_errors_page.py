@@ -118,3 +118,30 @@ def test_only_the_tab_that_is_open_is_drawn_and_a_mark_opens_its_own(predicted: 
 
     assert charts({}) == 2, "kinds by band and what they cost"
     assert charts({"mark": "trait=length:XS"}) == 1, "misses alone"
+
+
+def test_with_a_clip_chosen_everything_is_about_that_clip(predicted: AppContext) -> None:
+    script = opened({"run": "verb_visual", "min": "0", "clip": "clip_1"})
+    analysis = analyse_errors(predicted.workspace, "verb_visual", clip_ids=["clip_1"])
+    truths = analysis.truths(0.5)
+    assert script.metric[0].value == f"{100 * analysis.diagnosis.per_class[0.5].mean():.1f}"
+    assert script.metric[1].value == f"{truths['found'].sum()} of {len(truths)}" and set(truths["clip_id"]) == {
+        "clip_1"
+    }
+    assert set(listed(script)["clip_id"]) == {"clip_1"}
+    assert any("about the clip" in element.value for element in script.markdown)
+
+
+def test_a_run_whose_record_is_damaged_is_left_out_with_a_word(predicted: AppContext) -> None:
+    folder = predicted.workspace.run("verb_visual").folder
+    damaged = folder.parent / "damaged"
+    damaged.mkdir()
+    (damaged / "model.safetensors").touch()
+    (damaged / "config.yaml").write_text("base: 3\n")
+    try:
+        script = opened({"run": "damaged"})
+        (warning,) = [warning.value for warning in script.warning]
+        assert "damaged is left out" in warning and "is no record of a run" in warning
+        assert len(script.metric) == 3 and script.query_params["run"] != "damaged"
+    finally:
+        shutil.rmtree(damaged)

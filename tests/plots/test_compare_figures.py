@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots import Theme
 from mravff_core.plots.compare import class_differences, kind_bars
 from mravff_core.plots.stress import MEASURES, stress_curves
+from mravff_core.plots.words import count_words, interval_words, points
 
 THEMES = [Theme.of("light"), Theme.of("dark")]
 CLASSES = pd.DataFrame(
@@ -75,3 +77,38 @@ def test_curves_of_runs_differ_in_mark_and_dash(measure: str) -> None:
     assert list(lines[0].x) == [-1, 0, 2], "sound as recorded stands at no shift"
     noise = next(trace for trace in figure.data if trace.xaxis == "x2")
     assert [data[1] for data in noise.customdata] == ["on", "noise"]
+
+
+def test_no_line_leads_over_a_sound_that_a_run_was_not_asked_about() -> None:
+    rows = [
+        {
+            "run": run,
+            "condition": f"noise:{decibels}",
+            "kind": "noise",
+            "value": float(decibels),
+            "clips": 3,
+            "map": 0.5,
+        }
+        for run, heard in (("whole", (20, 10, 0)), ("partial", (20, 0)))
+        for decibels in heard
+    ]
+    table = pd.DataFrame(rows).assign(map_low=0.4, map_high=0.6, clips=3)
+    whole, partial = [trace for trace in stress_curves(table, Theme.of("light")).data if trace.xaxis == "x2"]
+    assert list(whole.x) == list(partial.x), "each decibel has one place for all runs"
+    assert np.isnan(partial.y).tolist() == [True, False, True, False]
+    expected = [AudioCondition("noise", snr_db=5.0)]
+    *_, wider = [trace for trace in stress_curves(table, Theme.of("light"), expected=expected).data if len(trace.x)]
+    assert np.isnan(wider.y).tolist() == [True, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (interval_words(-0.2, -0.31, 0.004), "−20.0 [−31.0, +0.4]"),
+        (interval_words(0.2, np.nan, np.nan), "+20.0"),
+        (points(np.nan), "–"),
+        (count_words(1, "clip"), "1 clip"),
+    ],
+)
+def test_differences_are_written_in_points_with_a_true_minus(words: str, wanted: str) -> None:
+    assert words == wanted

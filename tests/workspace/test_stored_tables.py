@@ -122,3 +122,5 @@ def test_a_record_of_something_else_and_a_sound_that_is_none_are_named(tmp_path:
     (run.folder / "config.yaml").write_text("base: 3\n")
     with pytest.raises(WorkspaceError, match=r"config\.yaml: is no record of a run"):
         workspace.runs()
+    infos, damaged = workspace.readable_runs()
+    assert infos == [] and "is no record of a run" in damaged["ours"], "the others live on"

@@ -1,0 +1,27 @@
+"""Differences of average precisions in words: in points, with a true minus sign."""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "−"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign, such as `+20.0` or `−3.1`; a dash for what is not a number."""
+    return f"{value:+.{digits}f}".replace("-", MINUS) if math.isfinite(value) else "–"
+
+
+def points(value: float) -> str:
+    """A difference of shares in [-1, 1] in points, such as `+20.0`; a dash for what is not a number."""
+    return signed(100 * value)
+
+
+def interval_words(value: float, low: float, high: float) -> str:
+    """A difference of shares in points with its interval, as people read it, where it has one."""
+    return f"{points(value)} [{points(low)}, {points(high)}]" if math.isfinite(low) else points(value)
+
+
+def count_words(count: int, what: str) -> str:
+    """A number of things, such as `1 clip` or `1,200 clips`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
