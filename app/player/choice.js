@@ -3,7 +3,7 @@
 import { ERRORS } from "./errors.js";
 import { compareRows, select } from "./matching.js";
 
-const EMPTY = { labels: [], truth: [], detections: [] };
+const EMPTY = { labels: [], truth: [], detections: [], looked: false };
 const byStart = (a, b) => a.start_s - b.start_s || a.end_s - b.end_s;
 
 /** Which row beside the first a segment's id belongs to, from 0; -1 for `t3` and `d3`, which are of the first. */
@@ -53,7 +53,7 @@ export class Choice {
 
   /** Whether there is anything to be wrong about. */
   get canErr() {
-    return this.data.truth.length > 0 && this.data.detections.length > 0;
+    return this.data.truth.length > 0 && this.data.looked;
   }
 
   get allErrors() {

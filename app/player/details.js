@@ -136,9 +136,8 @@ export class Details {
     if (detection) {
       facts.push(...row("Found by", this.link(detection, `${this.name(detection)} ${detection.score.toFixed(2)}`)),
         ...row("tIoU", el("b", {}, overlap(segment, detection).toFixed(2)), this.shift(detection, segment)));
-    } else if (this.data.detections.length) facts.push(...row("Found by", "no shown detection of its class"));
-    const missed = segment.error && this.data.detections.length > 0;
-    return this.about(segment, facts, true, missed ? segment.error : "");
+    } else if (this.data.looked) facts.push(...row("Found by", "no shown detection of its class"));
+    return this.about(segment, facts, true, segment.error);
   }
 
   about(segment, facts, isTrue, error, explained = null) {

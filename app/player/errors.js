@@ -66,9 +66,13 @@ export function judge(detections, truth) {
   return found;
 }
 
-/** Set `error` of every true segment. @param {Map} found as `judge` returns it */
-export function judgeTruth(truth, found) {
-  for (const segment of truth) segment.error = (found.get(segment.id)?.tiou ?? 0) >= ENOUGH ? "" : "missed";
+/**
+ * Set `error` of every true segment.
+ * @param {Map} found as `judge` returns it
+ * @param {boolean} looked whether a detector has looked at the clip; where none has, nothing is missed
+ */
+export function judgeTruth(truth, found, looked) {
+  for (const segment of truth) segment.error = !looked || (found.get(segment.id)?.tiou ?? 0) >= ENOUGH ? "" : "missed";
 }
 
 /** Pair detections of two sides, the best first, one to one: same class, overlapping by half. @returns {Set} paired */

@@ -16,7 +16,7 @@ export function assignLanes(segments) {
 
 /**
  * Sort segments into what the view shows and what it hides.
- * @param {Object} data of the segments route: labels, truth, detections
+ * @param {Object} data of the segments route: labels, truth, detections, looked
  * @param {{threshold: number, hidden_labels: number[]}} view
  */
 export function select(data, view) {
@@ -28,7 +28,7 @@ export function select(data, view) {
     .filter((segment) => segment.score >= threshold && !hidden.has(segment.label))
     .sort(byStart);
   const found = judge(detections, data.truth);
-  judgeTruth(truth, found);
+  judgeTruth(truth, found, data.looked);
   return {
     truth,
     detections,

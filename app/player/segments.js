@@ -48,7 +48,9 @@ export class SegmentTrack extends Track {
 
   explainEmpty(data, selection, view) {
     if (!data[this.kind].length) {
-      return this.isTrue ? "This clip has no annotations." : "This run finds nothing in this clip.";
+      if (this.isTrue) return "This clip has no annotations.";
+      if (data.looked) return "This run finds nothing in this clip.";
+      return view.run === null ? "Detections come with a run." : "There are no detections for this clip and sound yet.";
     }
     if (!this.isTrue && selection.belowThreshold === data.detections.length) {
       const best = Math.max(...data.detections.map((segment) => segment.score));

@@ -23,7 +23,8 @@ def segments(
 
     Returns: `labels`; `truth`, a list of `id, start_s, end_s, label, audibility`; `detections`, a
         list of `id, start_s, end_s, label, score, best_tiou, best_truth`, best first; `total`, how
-        many detections are stored. The best match is the true segment of the same class with the
+        many detections are stored; `looked`, whether the run has looked at the clip, so that what it
+        did not find is missed. The best match is the true segment of the same class with the
         largest overlap or, where none of the class overlaps, of any class.
     Raises: WorkspaceError for an unknown clip, run or label set.
     """
@@ -46,6 +47,7 @@ def segments(
         "truth": true_rows,
         "detections": found_rows,
         "total": len(detections),
+        "looked": run is not None and workspace.run(run).has(condition, clip_id),
     }
 
 

@@ -73,7 +73,15 @@ def test_segments_carry_the_best_match_of_their_own_class(app_context: AppContex
 
 def test_without_a_run_there_is_still_the_truth(app_context: AppContext) -> None:
     data = segments(app_context.workspace, "clip_1", label_set="noun", run=None, condition=ON)
-    assert len(data["truth"]) == 2 and data["detections"] == []
+    assert len(data["truth"]) == 2 and data["detections"] == [] and not data["looked"]
+
+
+def test_a_run_that_has_not_looked_at_a_clip_has_missed_nothing_in_it(app_context: AppContext) -> None:
+    looked = [
+        segments(app_context.workspace, "clip_1", label_set="verb", run="verb_mrav", condition=condition)["looked"]
+        for condition in (ON, AudioCondition("shift", shift_s=4.75))
+    ]
+    assert looked == [True, False]
 
 
 def test_signal_has_the_clips_length_and_loudness(app_context: AppContext) -> None:

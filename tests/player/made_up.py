@@ -33,7 +33,13 @@ def segments(
     found_rows.sort(key=lambda row: -row["score"])
     for rank, row in enumerate(found_rows):
         row["id"] = f"d{rank}"
-    return {"labels": list(labels), "truth": true_rows, "detections": found_rows, "total": detections}
+    return {
+        "labels": list(labels),
+        "truth": true_rows,
+        "detections": found_rows,
+        "total": detections,
+        "looked": True,
+    }
 
 
 def _detection(

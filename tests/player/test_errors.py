@@ -20,15 +20,17 @@ FOUND = [
 ]
 
 
-def offer(site: Site, data: dict[str, Any]) -> None:
+def offer(site: Site, data: dict[str, Any], *, looked: bool = True) -> None:
     rows = {
         "labels": ["cut", "stir", "pour"],
         "truth": [{"id": i, "start_s": s, "end_s": e, "label": n, "audibility": None} for i, s, e, n in TRUTH],
         "detections": [
             {"id": i, "start_s": s, "end_s": e, "label": n, "score": p, "best_tiou": 0.0, "best_truth": None}
             for i, s, e, n, p, _ in FOUND
+            if looked
         ],
-        "total": len(FOUND),
+        "total": len(FOUND) * looked,
+        "looked": looked,
     }
     site.answers["/data/one/segments"] = (json.dumps(rows).encode(), "application/json")
 
@@ -50,6 +52,16 @@ def test_every_error_is_of_the_kind_that_it_is_by_hand(stand: Stand, data: dict[
     assert stand.state("p.selection.detections.map((d) => d.error)") == [""]
     counts = stand.state("p.choice.errorCounts")
     assert counts["any"] == 3 == counts["missed"]
+
+
+def test_nothing_is_missed_where_no_detector_has_looked(stand: Stand, data: dict[str, Any], site: Site) -> None:
+    offer(site, data, looked=False)
+    data["view"]["run"] = None
+    stand.open(data)
+    assert stand.state("p.selection.truth.map((t) => t.error)") == ["", "", "", ""]
+    assert stand.state("p.choice.errorCounts.any") == 0
+    assert "come with a run" in stand.get("track-predicted").inner_text()
+    assert not stand.get("error-kind").is_visible()
 
 
 def test_one_kind_of_error_is_chosen_and_gone_through_by_keys(stand: Stand, data: dict[str, Any], site: Site) -> None:

@@ -119,10 +119,12 @@ def test_no_detections_is_a_state_and_no_fault(stand: Stand, site: Site, video: 
     stand.open(site.add_clip("empty", video, DURATION_S, truth=3, detections=0))
     assert "finds nothing" in stand.get("track-predicted").inner_text()
     assert "No detections" in stand.get("list").inner_text()
-    for key in ("]", "e", "Enter", "r", "z"):
+    for key in ("]", "Enter", "r", "z"):
         stand.page.keyboard.press(key)
     assert stand.state("p.selected") is None and stand.state("p.trueTrack.segments.length") == 3
-    assert not stand.get("next-error").is_visible(), "without detections nothing can be wrong"
+    assert stand.get("error-kind").locator("option").all_inner_texts() == ["3 errors", "3 missed"]
+    stand.page.keyboard.press("e")
+    assert stand.state("p.selectedSegment.error") == "missed", "what a run does not find, it has missed"
 
 
 def test_a_silent_clip_says_so_in_the_rows_of_sound(stand: Stand, site: Site, silent_video: bytes) -> None:
