@@ -24,8 +24,9 @@ _NAMES = {
     "localisation": "Where in time",
     "curves": "Deletion and insertion",
     "randomisation": "Random weights",
-    "other_class": "Labels swapped",
-    "contrast": "Labels swapped, contrast",
+    "swapped_labels": "Swapped labels",
+    "other_class": "Another class asked",
+    "contrast": "Another class, contrast",
     "planted": "Planted truth",
     "gate_honesty": "Gate honesty",
 }

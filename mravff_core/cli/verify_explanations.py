@@ -21,6 +21,12 @@ def register(commands: common.Commands) -> None:
         "--segments", type=int, default=300, help="least true segments; a demo kitchen renders more (default: 300)"
     )
     parser.add_argument("--quick", action="store_true", help="few segments only, to see whether all works")
+    parser.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train on swapped and on true labels for the check by swapped labels, rendering the demo's training "
+        "clips first; without it only a demo kitchen that has them does",
+    )
     parser.add_argument("--page", metavar="FILE", help="also write the page of results, such as docs/explanations.md")
     common.add_device(parser)
     common.add_json(parser)
@@ -50,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
                     over_time=16 if args.quick else OVER_TIME,
                     ordered=6 if args.quick else ORDERED,
                     few=6 if args.quick else FEW,
+                    retrain=True if args.retrain else False if args.quick else None,
                     device=args.device,
                     progress=lambda share, _words: progress(share),
                 )

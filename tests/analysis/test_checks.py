@@ -8,14 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
+from safetensors.torch import load_file
 
-from mravff_core import Workspace
+from mravff_core import Workspace, load_detector
 from mravff_core.analysis.checks import CHECKS_FILE, read_checks, verify_explanations
 from mravff_core.analysis.checks.intervals import area_under_curve, estimate, mean_of
 from mravff_core.analysis.checks.page import write_page
 from mravff_core.analysis.checks.planted_truth import check_planted
+from mravff_core.analysis.checks.retrained import retrained, swapped
 from mravff_core.analysis.checks.verify import verdicts
+from mravff_core.config import DataConfig, LabelSet, Recipe, TrainConfig, to_mapping
 from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.model.detector import DetectorConfig
+from mravff_core.training.clip import TrainingClip
+from tests.small_workspace import small_detector
 
 
 def test_area_under_the_curve_counts_pairs() -> None:
@@ -42,10 +49,19 @@ def test_checks_are_made_stored_and_written_up(
     with pytest.raises(CancelledError, match="nothing of them was stored"):
         verify_explanations(workspace, "verb_mrav", cancel=lambda: True)
     assert read_checks(run) is None
-    document = verify_explanations(workspace, "verb_mrav", over_time=2, few=2)
+    with pytest.raises(WorkspaceError, match=r"recipe.yaml: is missing, so detector 'verb_mrav' cannot be trained"):
+        retrained(workspace, run, small_detector(), swap=True)
+    (run.folder / "recipe.yaml").write_text(recipe_of_small_detector(), encoding="utf-8")
+    document = verify_explanations(workspace, "verb_mrav", over_time=2, few=2, retrain=True)
     assert document == read_checks(run) == json.loads((run.folder / CHECKS_FILE).read_text(encoding="utf-8"))
     assert document["segments"] == 4  # two of the three clips have sound
     assert {one["check"] for one in document["verdicts"]} >= {"audio_share", "planted", "randomisation"}
+    of_swapped = [one["words"] for one in document["verdicts"] if one["check"] == "swapped_labels"]
+    assert len(of_swapped) == 2 and all("trained again on the true labels" in words for words in of_swapped)
+    weights = [load_file(path) for path in workspace.cache_folder.glob("retrained/*/model.safetensors")]
+    assert len(weights) == 2 and any(not weights[0][name].equal(weights[1][name]) for name in weights[0])
+    monkeypatch.setattr("mravff_core.training.loop.start_run", lambda *_args: pytest.fail("trained again"))
+    retrained(workspace, run, load_detector(run.folder, device="cpu"), swap=True)
     page = write_page([document])
     assert "## verb_mrav" in page and "1 of 1 planted truths" in page
     document["audibility"]["gate"] = {"value": 0.6, "low": 0.5, "high": 0.7, "count": 300}
@@ -54,6 +70,36 @@ def test_checks_are_made_stored_and_written_up(
     document["audibility"]["gate"]["value"] = 0.8996
     told = next(one for one in verdicts(document) if one["check"] == "gate")
     assert told["passed"] is False and "AUC of 0.8996. Below 0.9" in told["words"]
+    for name in ("swapped_labels", "swapped_labels_contrast"):
+        document["randomisation"][name]["value"] = None
+    told = next(one for one in verdicts(document) if one["check"] == "swapped_labels")
+    assert told["passed"] is None and "--retrain" in told["words"]
+
+
+def recipe_of_small_detector() -> str:
+    config = small_detector().config
+    recipe = Recipe(
+        name="verb_mrav",
+        data=DataConfig(train_split="validation"),
+        base=config.base,
+        fusion=config.fusion,
+        train=TrainConfig(epochs=1, warmup_epochs=1, regression_range=((0, 4), (4, 8), (8, 1000))),
+    )
+    return yaml.safe_dump(to_mapping(recipe))
+
+
+def test_segments_exchange_their_labels_within_their_label_set() -> None:
+    def clip(number: int) -> TrainingClip:
+        labels = np.array([number % 3, 3 + number % 2])
+        return TrainingClip(f"clip_{number}", np.zeros((2, 9), np.float32), None, np.zeros((2, 2), np.float32), labels)
+
+    config = DetectorConfig("verb", ("a", "b", "c"), further_label_sets=(LabelSet("noun", ("x", "y")),))
+    clips = [clip(number) for number in range(12)]
+    found = swapped(clips, config, seed=1)
+    before, after = (np.array([many[row].labels for row in range(12)]) for many in (clips, found))
+    assert len(found) == 12 and (before != after).any(axis=0).all()
+    np.testing.assert_array_equal(np.sort(before, axis=0), np.sort(after, axis=0))
+    assert found[3].clip_id == "clip_3" and found[3].visual is clips[3].visual
 
 
 def test_other_weights_make_stored_checks_void(predicted: Workspace, tmp_path: Path) -> None:

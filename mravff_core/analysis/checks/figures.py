@@ -97,11 +97,15 @@ def _ratio(leads: np.ndarray, sizes: np.ndarray) -> float:
     return float(leads.sum()) / total if total > 0 else float("nan")
 
 
+# Likenesses that take detectors trained for the check.
+_RETRAINED = ("swapped_labels", "swapped_labels_contrast", "retrained", "retrained_contrast")
+
+
 def alike(cases: Sequence[Case], found: dict[str, list[Likeness]]) -> dict[str, Any]:
-    """Mean likenesses, of both modalities and of either."""
+    """Mean likenesses, of both modalities and of either; without a value for detectors that were not trained."""
     clips = [case.clip_id for case in cases]
     result = {}
-    for name, values in found.items():
+    for name, values in {**{name: [] for name in _RETRAINED}, **found}.items():
         own = clips[: len(values)]
         result[name] = _plain(mean_of([one.mean for one in values], own))
         result[f"{name}_audio"] = _plain(mean_of([one.audio for one in values], own))

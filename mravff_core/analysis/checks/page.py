@@ -28,12 +28,15 @@ How to read the figures below:
   point reads. The figure is how much lower (higher) the score lies on the way, averaged over
   segments and divided once by the mean size of what sound does to them. A segment where sound does
   nothing therefore counts for little, and is never divided by its own effect.
-- **Labels swapped.** The same detector, with another class's output in this class's place; it is not
-  trained again on swapped labels. Classes share what makes any action likely (a moving hand, a start after
-  rest), so explanations of a class's own score are alike to that degree, more so for sight than for
-  sound. The contrast leaves out what all classes share. Contrasts of all classes add up to 0, so two of
-  them lie a little below 0 by construction; therefore the contrast is held against another class's own
-  score too.
+- **Swapped labels.** The run's recipe is trained from scratch once more on the training clips, after all
+  of their segments have exchanged their labels at random. What that detector learns of a class has nothing
+  to do with the class; what it still learns is where anything happens at all. The same points and classes
+  are then explained by both. Next to it stands the yardstick: the same with the true labels and another seed.
+- **Another class asked.** The same detector, not trained again, explains another class's own score at the same
+  point. Classes share what makes any action likely (a moving hand, a start after rest), so explanations of
+  a class's own score are alike to that degree, more so for sight than for sound. The contrast leaves
+  out what all classes share. Contrasts of all classes add up to 0, so two of them lie a little below 0 by
+  construction; therefore the contrast is held against another class's own score too.
 """
 
 _MEANINGS = (
@@ -109,7 +112,13 @@ def _section(document: dict[str, Any]) -> str:
         ("Insertion, attribution minus gate order", curves["attribution_against_gate"]["insertion"], "above 0"),
         ("What sound does to the probability of those segments, mean size", curves["effect"], ""),
         ("Likeness to a detector with random weights", alike["random_weights"], "0"),
-        ("Labels swapped: likeness to another class's explanation", alike["other_class"], "0"),
+        ("Trained on swapped labels: likeness to its explanation", alike["swapped_labels"], "0"),
+        ("The same, sound only", alike["swapped_labels_audio"], "0"),
+        ("The same, sight only", alike["swapped_labels_vision"], "0"),
+        ("The same for the contrast", alike["swapped_labels_contrast"], "0"),
+        ("Trained again on true labels: likeness to its explanation", alike["retrained"], "1"),
+        ("The same for the contrast", alike["retrained_contrast"], "1"),
+        ("Another class asked: likeness to its explanation", alike["other_class"], "0"),
         ("The same, sound only", alike["other_class_audio"], "0"),
         ("The same, sight only", alike["other_class_vision"], "0"),
         ("Contrast: likeness to another class's contrast", alike["contrast"], "0"),

@@ -86,9 +86,10 @@ def _randomisation(alike: dict[str, Any]) -> list[dict[str, Any]]:
     if value is not None:
         told = f"Explanations of a detector with random weights resemble its own by {value:.2f} (rank correlation)."
         found.append(_said("randomisation", abs(value) < NEAR_ZERO, told))
+    found += _swapped_labels(alike)
     value = alike["other_class"]["value"]
     if value is not None:
-        told = f"With labels swapped, the explanation of a class's own score resembles another class's by {value:.2f}"
+        told = f"Asked about another class, the same detector gives an explanation alike by {value:.2f}"
         told += f" (sound {alike['other_class_audio']['value']:.2f}, sight {alike['other_class_vision']['value']:.2f})."
         good = abs(value) < NEAR_ZERO
         doubt = " Part of it shows what makes any action likely: to see what speaks for this class, ask why not others."
@@ -102,6 +103,27 @@ def _randomisation(alike: dict[str, Any]) -> list[dict[str, Any]]:
         good = max(abs(against), abs(alike["contrast"]["value"])) < NEAR_ZERO
         found.append(_said("contrast", good, told, ("contrast",)))
     return found
+
+
+def _swapped_labels(alike: dict[str, Any]) -> list[dict[str, Any]]:
+    """A detector trained on swapped labels, for a class's own score and for its contrast."""
+    found = []
+    for suffix, what, of in (("", "a class's own score", ("probability", "logit")), *_OF_CONTRAST):
+        value, yardstick = (alike[f"{name}{suffix}"]["value"] for name in ("swapped_labels", "retrained"))
+        if value is None:
+            continue
+        told = f"Explanations of {what} by a detector trained on swapped labels resemble its own by {value:.2f}"
+        if yardstick is not None:
+            told += f", by one trained again on the true labels by {yardstick:.2f}"
+        found.append(_said("swapped_labels", abs(value) < NEAR_ZERO, told + ".", of))
+    return found or [_said("swapped_labels", None, _NOT_TRAINED)]
+
+
+_OF_CONTRAST = (("_contrast", "the contrast with other classes", ("contrast",)),)
+_NOT_TRAINED = (
+    "Whether a detector trained on swapped labels is explained alike was not looked at: that takes two trainings, "
+    "which `verify-explanations --retrain` does."
+)
 
 
 def _gate_honesty(honest: dict[str, Any]) -> dict[str, Any]:

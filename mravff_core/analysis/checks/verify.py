@@ -17,6 +17,7 @@ from mravff_core.analysis.checks.held_out import held_out_kitchen
 from mravff_core.analysis.checks.intervals import Estimate
 from mravff_core.analysis.checks.planted_truth import check_all_planted
 from mravff_core.analysis.checks.randomised import likeness
+from mravff_core.analysis.checks.retrained import can_retrain, retrained
 from mravff_core.analysis.checks.tracks import attributions
 from mravff_core.analysis.checks.verdicts import verdicts
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
@@ -43,6 +44,7 @@ def verify_explanations(
     over_time: int = OVER_TIME,
     ordered: int = ORDERED,
     few: int = FEW,
+    retrain: bool | None = None,
     detector: Detector | None = None,
     device: str = "auto",
     progress: Report | None = None,
@@ -57,6 +59,9 @@ def verify_explanations(
         over_time: segments whose attribution over time is checked, at most.
         ordered: segments of deletion and insertion, at most.
         few: segments of the randomisation checks, at most.
+        retrain: whether to train two detectors for the check by swapped labels, the demo kitchen's
+            training clips being rendered where they are missing; None does so for a demo kitchen
+            that has them.
         detector: the run's detector if the caller has loaded it already.
         device: where to compute otherwise.
         progress: told the share done and what is being done.
@@ -91,11 +96,12 @@ def verify_explanations(
         chosen,
         kept=workspace.cache_folder / "explanation_checks" / run_name,
         model=run.model_hash(),
-        progress=part(0.35, 0.6, "Attributing over time"),
+        progress=part(0.35, 0.5, "Attributing over time"),
         cancel=cancel,
     )
     of_case = {id(case): own for case, own in zip(chosen, tracks, strict=True)}
     curved, swapped = evenly(chosen, ordered), evenly(chosen, few)
+    twins = _twins((workspace, source), run, detector, retrain, device, part, cancel)
     document = {
         "run": run_name,
         "model_sha256": run.model_hash(),
@@ -109,7 +115,7 @@ def verify_explanations(
             detector,
             curved,
             [of_case[id(case)] for case in curved],
-            progress=part(0.6, 0.75, "Taking sound away"),
+            progress=part(0.8, 0.88, "Taking sound away"),
             cancel=cancel,
         ),
         "randomisation": figures.alike(
@@ -118,7 +124,8 @@ def verify_explanations(
                 detector,
                 swapped,
                 [of_case[id(case)] for case in swapped],
-                progress=part(0.75, 0.95, "Randomising"),
+                twins,
+                progress=part(0.88, 0.98, "Randomising"),
                 cancel=cancel,
             ),
         ),
@@ -142,6 +149,35 @@ def read_checks(run: Run) -> dict[str, Any] | None:
         return document if document["model_sha256"] == run.model_hash() else None
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _twins(
+    places: tuple[Workspace, Workspace],
+    run: Run,
+    detector: Detector,
+    retrain: bool | None,
+    device: str,
+    part: Callable[[float, float, str], Callable[[float], None]],
+    cancel: Callable[[], bool] | None,
+) -> dict[str, Detector]:
+    """The run's detector trained on swapped labels and once more on the true ones; none where that is not wanted.
+
+    Args:
+        places: the run's workspace and that of the segments, either of which may have the training clips.
+    """
+    place = next((one for one in places if can_retrain(one, run)), None)
+    if retrain is False or (retrain is None and (place is None or not is_demo(place))):
+        return {}
+    place = place or places[1]
+    trained = {}
+    for name, swap, start, words in (
+        ("swapped_labels", True, 0.5, "Training on swapped labels"),
+        ("retrained", False, 0.65, "Training again on true labels"),
+    ):
+        report = part(start, start + 0.15, words)
+        report(0.0)
+        trained[name] = retrained(place, run, detector, swap=swap, device=device, progress=report, cancel=cancel)
+    return trained
 
 
 def _gate_honesty(workspace: Workspace, run: Run) -> dict[str, Any]:
