@@ -77,7 +77,10 @@ def test_it_opens_on_what_sound_adds(app_context: AppContext) -> None:
     found = compare(app_context.workspace, "verb_mrav@off", "verb_mrav")
     shown = [metric.value for metric in page.metric]
     overall = found.precision.overall
-    assert shown == [f"{100 * overall['a']:.1f}", f"{100 * overall['b']:.1f}", f"{100 * overall['difference']:+.1f}"]
+    difference = f"{100 * overall['difference']:+.1f}".replace("-", "−")
+    assert shown == [f"{100 * overall['a']:.1f}", f"{100 * overall['b']:.1f}", difference]
+    assert overall["b_low"] <= overall["b"] <= overall["b_high"]
+    assert page.metric[1].delta == f"{100 * overall['b_low']:.1f} to {100 * overall['b_high']:.1f}"
     assert any("95 % interval" in text.value for text in page.markdown)
     assert len(listed(page)) == min(400, sum(kind_counts(found.events).values()))
 
