@@ -21,7 +21,9 @@ VERBS = ("cut", "stir", "pour")
 CHANNELS = 192
 
 
-def small_detector(*, fusion: str = "mrav", seed: int = 0) -> Detector:
+def small_detector(
+    *, fusion: str = "mrav", seed: int = 0, label_set: str = "verb", labels: tuple[str, ...] = VERBS
+) -> Detector:
     """Random weights, wide scores: it finds plenty."""
     torch.manual_seed(seed)
     record = {
@@ -29,8 +31,8 @@ def small_detector(*, fusion: str = "mrav", seed: int = 0) -> Detector:
         "audio": {"set": "audio", "encoder": "light_audio", "channels": CHANNELS, "hop_s": 4 / 30},
     }
     config = DetectorConfig(
-        label_set="verb",
-        labels=VERBS,
+        label_set=label_set,
+        labels=labels,
         base=BaseConfig(
             input_channels=CHANNELS,
             embed_channels=16,

@@ -55,14 +55,16 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
 
 
 def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
-    """Events of every clip. Args: worse: whether B is the worse side, so that lost ones come first."""
-    first = "lost" if worse else "gained"
+    """Events of every clip: most of the chosen kind first, else most lost where B is the worse side, else gained."""
+    first = state.choices.kind if state.choices.kind in counts else "lost" if worse else "gained"
     st.markdown("**By clip**", help="Choose a row to list its detections below; a click on a heading sorts.")
     st.caption(f"Most {first} first; a click on a heading sorts.")
     table = counts.sort_values([first, "clip_id"], ascending=[False, True], ignore_index=True)
-    names = ["clip_id", first, f"{first}_correct"]
+    names = [name for name in ("clip_id", first, f"{first}_correct") if name in table]
     shown = table[[*names, *(name for name in _CLIP_COLUMNS if name not in names)]]
-    _choosing_table(state, "clip", shown, "clip_id", _CLIP_COLUMNS, height=_CHART_HEIGHT + 8)
+    # The last is in the table's own menu: it would not fit beside the chart.
+    columns = {**_CLIP_COLUMNS, shown.columns[-1]: None}
+    _choosing_table(state, "clip", shown, "clip_id", columns, height=_CHART_HEIGHT + 8)
 
 
 def class_table(counts: pd.DataFrame, scored: ApDifference, order: str, *, worse: bool) -> pd.DataFrame:
@@ -149,6 +151,5 @@ _CLIP_COLUMNS: dict[str, Any] = {
     "gained_correct": st.column_config.NumberColumn("correct ", width=58, help=_RIGHT),
     "moved": st.column_config.NumberColumn("Moved", width=56),
     "renamed": st.column_config.NumberColumn("Renamed", width=66),
-    # In the table's own menu: it would not fit beside the chart.
-    "same": None,
+    "same": st.column_config.NumberColumn("Same", width=52),
 }

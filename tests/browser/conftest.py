@@ -20,6 +20,7 @@ from tests.browser_launch import FIND_PLAYER
 from tests.small_workspace import small_workspace
 
 MARKUP = "<img src=x onerror=document.title='broken'>"
+COUNT_CLICKS = "addEventListener('pointerdown', () => { sessionStorage.n = 1 + +(sessionStorage.n || 0); }, true);"
 VIEWPORT = {"width": 1440, "height": 900}
 PLAYER = '[data-testid="player"][data-painted="true"]'
 

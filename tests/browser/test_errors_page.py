@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from mravff_core.workspace import Bookmarks
-from tests.browser.conftest import Server, Watched
+from tests.browser.conftest import COUNT_CLICKS, Server, Watched
 
 pytestmark = pytest.mark.browser
-COUNT_CLICKS = "addEventListener('pointerdown', () => { sessionStorage.n = 1 + +(sessionStorage.n || 0); }, true);"
 NOTE = "too late by a breath"
 
 
