@@ -179,22 +179,27 @@ def print_table(rows: Sequence[dict[str, Any]], *, empty: str) -> None:
 
 @contextmanager
 def progress_bar(name: str) -> Iterator[Callable[[float], None]]:
-    """A bar on standard error for a task that reports the share done, 0 to 1."""
-    with tqdm(
-        total=100,
-        desc=name,
-        unit="%",
-        file=sys.stderr,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}",
-    ) as bar:
+    """A bar on standard error for a task that reports the share done, 0 to 1; none before the first report.
 
-        def report(share: float) -> None:
-            before, bar.n = bar.n, min(100.0, 100 * share)
-            if int(before) != int(bar.n):
-                bar.refresh()
+    What is refused at once is then told by its sentence alone.
+    """
+    bar: tqdm[Any] | None = None
 
+    def report(share: float) -> None:
+        nonlocal bar
+        if bar is None:
+            form = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
+            bar = tqdm(total=100, desc=name, unit="%", file=sys.stderr, bar_format=form)
+        before, bar.n = bar.n, min(100.0, 100 * share)
+        if int(before) != int(bar.n):
+            bar.refresh()
+
+    try:
         yield report
         report(1.0)
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 def _cell(value: Any) -> str:

@@ -311,3 +311,8 @@ def test_a_file_to_write_in_no_folder_is_refused_before_any_work(
     assert not (tmp_path / "none").exists()
     assert main([*command, str(tmp_path)]) == 2
     assert "which is a folder" in capsys.readouterr().err
+
+
+def test_what_is_refused_at_once_shows_no_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["localize", str(tmp_path / "none.mp4")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
