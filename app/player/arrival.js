@@ -1,6 +1,7 @@
 // What the page gives: a clip, addresses of data, a view; and what of the last ones it puts an end to.
 
 import { placeOf } from "./choice.js";
+import { momentBeforeReload } from "./reload.js";
 import { tracksInOrder } from "./tracks.js";
 
 export class Arrival {
@@ -71,9 +72,11 @@ export class Arrival {
     this.jump = view.jump;
     player.choice.id = view.selected ?? null;
     this.toReveal = true;
-    player.playback.seek(view.time_s ?? 0);
+    const before_s = momentBeforeReload(player.clip.id);
+    player.playback.seek(before_s ?? view.time_s ?? 0);
     player.timeline.follow(player.time_s);
-    player.reporter.known(player.moment());
+    if (before_s === null) player.reporter.known(player.moment());
+    else player.reporter.tell();
     this.revealChosen();
   }
 

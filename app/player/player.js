@@ -13,6 +13,7 @@ import { fitPicture } from "./layout.js";
 import { Others } from "./others.js";
 import { Playback } from "./playback.js";
 import { Prefetch } from "./prefetch.js";
+import { rememberMoment } from "./reload.js";
 import { Reporter } from "./reporter.js";
 import { readSettings, writeSettings } from "./settings.js";
 import { Showing } from "./showing.js";
@@ -49,7 +50,7 @@ export class Player {
     const onResize = () => this.relayout();
     window.addEventListener("resize", onResize);
     this.closers = [listenToKeys(this), watchTheme(this.root, () => this.showing.retheme()),
-      () => window.removeEventListener("resize", onResize)];
+      () => window.removeEventListener("resize", onResize), rememberMoment(this)];
     this.root.__player = this;
   }
 

@@ -213,6 +213,19 @@ def test_another_clip_takes_the_place_of_the_first(clip_page: Watched) -> None:
     clip_page.wait("p.clip.id === 'clip_0'", 15_000)
 
 
+def test_a_reload_amid_playback_goes_on_where_it_was(clip_page: Watched) -> None:
+    clip_page.page.keyboard.press("Space")
+    clip_page.wait("p.time_s > 0.7")
+    played_s = clip_page.state("p.time_s")
+    clip_page.page.reload()
+    clip_page.painted()
+    assert clip_page.state("p.time_s") >= played_s
+    clip_page.page.wait_for_url("**t=*")
+    clip_page.page.goto(clip_page.page.url.split("?")[0] + "?clip=clip_0")
+    clip_page.painted()
+    assert clip_page.state("p.time_s") == 0, "an address, unlike a reload, begins where it says"
+
+
 def test_a_silent_clip_says_so_where_sound_would_be(watched: Watched, server: Server) -> None:
     watched.open(f"{server.url}/?clip=clip_2&run=verb_mrav")
     for row in ("spectrogram", "waveform"):
