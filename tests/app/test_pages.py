@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from app.jobs import JobQueue
 from app.tracks.segments import segments
 from app.uploads import Uploads
 from mravff_core import AudioCondition, Workspace
+from mravff_core.errors import CancelledError
 from mravff_core.workspace.import_detections import import_detections
 from tests.media.factory import make_video, tone
 
@@ -120,6 +122,30 @@ def test_a_sound_not_heard_yet_is_detected_with_in_the_background(app_context: A
     assert not page.exception and not page.error
 
 
+def test_a_detection_under_way_is_cancelled_and_asked_for_again(
+    app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(*_args: object, cancel: Callable[[], bool], **_more: object) -> None:
+        while not cancel():
+            time.sleep(0.01)
+        raise CancelledError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mravff_core.inference.run_predict.predict", endless)
+        page = open_page(clip="clip_1", run="verb_mrav", audio="noise:3")
+        chosen(page.button, "Cancel").click().run()
+        job = app_context.jobs.find("detect verb_mrav noise:3 clip_1")
+        assert job is not None
+        while not job.ended:
+            time.sleep(0.01)
+        page.run()
+        assert [error.value for error in page.error] == ["Detection was stopped."]
+    chosen(page.button, "Try again").click().run()
+    while not app_context.workspace.run("verb_mrav").has("noise:3", "clip_1"):
+        time.sleep(0.05)
+    assert not page.run().error
+
+
 def test_rows_beside_the_first_are_chosen_and_addressed(app_context: AppContext) -> None:
     page = open_page(clip="clip_1", run="verb_mrav", **{"with": "verb_visual"})
     beside = chosen(page.multiselect, "Beside it")
@@ -160,14 +186,15 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     assert not page.exception and page.subheader[0].value == "No clips yet"
 
 
-def test_a_damaged_run_is_said_in_a_sentence(app_context: AppContext) -> None:
+def test_a_damaged_run_is_left_out_with_a_sentence(app_context: AppContext) -> None:
     folder = app_context.workspace.runs_folder / "verb_mrav"
     text = (folder / "config.yaml").read_text(encoding="utf-8")
     try:
         (folder / "config.yaml").write_text("base: 3\n", encoding="utf-8")
         page = open_page()
-        assert not page.exception
-        assert "config.yaml" in page.error[0].value
+        assert not page.exception and not page.error
+        assert "verb_mrav" in page.warning[0].value and "config.yaml" in page.warning[0].value
+        assert addressed(page)["run"] == "verb_visual", "the others live on"
     finally:
         (folder / "config.yaml").write_text(text, encoding="utf-8")
 
