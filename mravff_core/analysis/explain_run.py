@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mravff_core.analysis.attribution import Attribution, Options, Target, TracedPoint, attribute, trace_detection
 from mravff_core.analysis.attribution.levels import Redetected
@@ -36,7 +36,7 @@ from mravff_core.inference.predictor import Predictor
 from mravff_core.inference.run_predict import prepare_clip
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector
-from mravff_core.model.outputs import Batch
+from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.segments import temporal_iou
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import Workspace
@@ -143,7 +143,7 @@ def explain_detection(
     """
     options = options or Options()
     asked = _prepare(workspace, question, detector, device, options)
-    found, detector, batch, grid, point = asked.found, asked.detector, asked.batch, asked.grid, asked.point
+    found, detector, grid, point = asked.found, asked.detector, asked.grid, asked.point
     if use_cache and (known := _read(asked.path)) is not None:
         return dataclasses.replace(known, question=question)
     label_set = question.label_set or detector.config.label_set
@@ -157,7 +157,7 @@ def explain_detection(
         baseline_names=(question.audio_baseline, question.vision_baseline),
         further_baselines=asked.further,
         options=options,
-        redetect=_redetect(batch, grid, asked.duration_s, found, label_set),
+        redetect=_redetect(detector, grid, asked.duration_s, found, label_set),
         progress=progress,
         cancel=cancel,
     )
@@ -315,14 +315,14 @@ def _baselines(
 
 
 def _redetect(
-    batch: Batch, grid: TimeGrid, duration_s: float, found: dict[str, Any], label_set: str
-) -> Callable[[nn.Module], Redetected | None]:
+    detector: Detector, grid: TimeGrid, duration_s: float, found: dict[str, Any], label_set: str
+) -> Callable[[DetectorOutput], Redetected | None]:
     own = np.array([[found["start_s"], found["end_s"]]], np.float64)
+    predictor = Predictor(detector)
 
-    def again(changed: nn.Module) -> Redetected | None:
-        assert isinstance(changed, Detector)
-        prediction = Predictor(changed).detect_prepared(batch, grid=grid, duration_s=duration_s)
-        tables = {changed.config.label_set: prediction.detections, **prediction.further}
+    def again(output: DetectorOutput) -> Redetected | None:
+        prediction = predictor.read(output, grid=grid, duration_s=duration_s)
+        tables = {detector.config.label_set: prediction.detections, **prediction.further}
         table = tables[label_set]
         table = table[table["label"] == found["label"]]
         near = table[temporal_iou(table[["start_s", "end_s"]].to_numpy(np.float64), own)[:, 0] >= _SAME_TIOU]

@@ -91,6 +91,11 @@ class Predictor:
         with _evaluating(self.detector), torch.inference_mode():
             return self._prediction(self.detector(batch), 0, grid, duration_s)
 
+    def read(self, output: DetectorOutput, *, grid: TimeGrid, duration_s: float) -> Prediction:
+        """What the detector's output for one clip says, as `detect` would; of a batch of one."""
+        with torch.inference_mode():
+            return self._prediction(output, 0, grid, duration_s)
+
     def detect_many(
         self,
         clips: Sequence[ClipFeatures],

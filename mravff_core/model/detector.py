@@ -121,16 +121,26 @@ class Detector(nn.Module):
             trace=FusionTrace(tuple(gate[..., :n] for gate, n in zip(trace.gates, lengths, strict=False))),
         )
 
-    def class_logits_at(self, batch: Batch, level: int) -> Tensor:
+    def class_logits_at(self, batch: Batch, level: int, *, alike: Tensor | None = None) -> Tensor:
         """Class logits [batch, time, classes] of one level, as `forward` gives them, without the work for the others.
 
+        Args:
+            level: which.
+            alike: [batch] for each clip the number of one whose visual features and mask are the same;
+                what is alike is looked at once.
         Raises: FeatureError if shapes do not fit the configuration.
         """
         valid = self._check(batch)
-        pyramid = self.base.pyramid(batch.visual, valid)
-        if self.config.fusion.fuse_for != "boundaries":
-            pyramid, _ = self._fuse(batch, valid, pyramid)
-        alone = Pyramid(pyramid.levels[level : level + 1], pyramid.steps[level : level + 1])
+        if alike is None:
+            pyramid = self.base.pyramid(batch.visual, valid)
+        else:
+            first, place = alike.unique(return_inverse=True)
+            pyramid = self.base.pyramid(batch.visual[first], valid[first]).rows(place)
+        if self.fusion is None or self.config.fusion.fuse_for == "boundaries":
+            here = pyramid.levels[level]
+        else:
+            here = self.fusion(pyramid.levels, **self._sound(batch, valid, pyramid), only=level)[0][0]
+        alone = Pyramid((here,), pyramid.steps[level : level + 1])
         return self.base.classify(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
 
     def with_attention(self, batch: Batch) -> AttentionTrace:

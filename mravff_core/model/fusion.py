@@ -118,6 +118,7 @@ class MRAVFusion(nn.Module):
         *,
         audio_mask: Tensor | None = None,
         audio_present: Tensor | None = None,
+        only: int | None = None,
     ) -> tuple[tuple[Tensor, ...], FusionTrace]:
         """Fuse one batch.
 
@@ -129,17 +130,20 @@ class MRAVFusion(nn.Module):
             audio_mask: [batch, 1, finest time] bool; None for the finest level's mask, repeated
                 where that level's stride is above 1.
             audio_present: [batch] bool; a clip with False is left exactly as it was.
-        Returns: levels of the same shapes, and the gates.
+            only: fuse this level and no other.
+        Returns: levels of the same shapes, and the gates; with `only` those of that level alone.
         Raises: FeatureError if shapes do not fit.
         """
         levels = self._level_fusions(visual_levels, level_masks)
         heard = self._drop_audio(audio_present, len(visual_levels[0]), visual_levels[0].device)
+        wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
-            return tuple(visual_levels), FusionTrace(self._shut_gates(visual_levels))
+            return tuple(visual_levels[wanted]), FusionTrace(self._shut_gates(visual_levels[wanted]))
         audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
         whole = heard is None and bool(torch.stack([valid.all() for valid in level_masks]).all())
         fused_levels, gates = [], []
-        for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
+        parts = zip(levels, visual_levels, audio_levels, level_masks, strict=True)
+        for fusion, visual, sound, valid in list(parts)[wanted]:
             fused, gate = fusion(visual, sound, valid, opening=self.gate_opening)
             if whole:
                 fused_levels.append(fused)

@@ -54,6 +54,11 @@ class StepMask:
         )
         return StepMask(self.valid[..., first:last], present, repeats, self.all_valid)
 
+    def rows(self, places: Tensor) -> StepMask:
+        """Masks of clips of the batch by number."""
+        present, repeats = (None if counts is None else counts[places] for counts in (self.present, self.repeats))
+        return StepMask(self.valid[places], present, repeats, self.all_valid)
+
     def keep_valid(self, features: Tensor) -> Tensor:
         """`features` [batch, channels, time] with steps that are not valid set to 0."""
         return features if self.all_valid else features * self.valid.to(features.dtype)

@@ -12,6 +12,7 @@ from captum.attr import IntegratedGradients, ShapleyValues
 
 from mravff_core import Batch, TimeGrid
 from mravff_core.analysis.attribution import Attribution, Options, Scorer, Target, attribute, modality_share
+from mravff_core.analysis.attribution.levels import level_effects
 from mravff_core.analysis.attribution.occlusion import agreement, windows
 from mravff_core.analysis.planted import CHANNELS, LEVELS, planted_detector, reach
 from mravff_core.errors import CancelledError, ConfigError
@@ -235,6 +236,46 @@ def test_what_every_class_shares_cancels_in_a_contrast() -> None:
 def test_an_unknown_quantity_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot explain 'loudness'; expected one of logit"):
         Target(0, 0, 0, "loudness")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", range(3))
+@pytest.mark.parametrize("fusion", ["mrav", "concat"])
+def test_what_is_alike_is_looked_at_once_and_changes_nothing(
+    level: int, fusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, (visual, audio), other = small_detector(fusion=fusion), inputs(WIDE), inputs(WIDE, seed=5)
+    batch = Batch(torch.cat([visual, other[0], visual]), torch.cat([audio, audio, other[1]]))
+    looked = []
+    usual = detector.base.pyramid
+    monkeypatch.setattr(
+        detector.base, "pyramid", lambda shown, valid: looked.append(len(shown)) or usual(shown, valid), raising=False
+    )
+    with torch.no_grad():
+        whole = detector(batch).class_logits[level]
+        found = detector.class_logits_at(batch, level, alike=torch.tensor([0, 1, 0]))
+    torch.testing.assert_close(found, whole, atol=1e-5, rtol=0)
+    assert looked == [3, 2]
+
+
+def test_shutting_and_opening_levels_encodes_the_pictures_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    given, detector = inputs(WIDE), small_detector()
+    scorer = Scorer(detector, Target(1, 6, 2))
+    score, output = scorer.measure(given)
+    slow = []
+    for level in range(3):
+        for value in (0.0, 1.0):
+            changed = small_detector()
+            gate = changed.fusion.fusions[level].gate  # type: ignore[union-attr]
+            monkeypatch.setattr(gate, "forward", lambda visual, _audio, value=value: visual[:, :1] * 0 + value)
+            slow.append(float(changed(Batch(*given)).class_logits[1][0, 6, 2].detach()) - score)
+    looked = []
+    usual = scorer.detector.base.pyramid  # type: ignore[union-attr,operator]
+    monkeypatch.setattr(
+        type(scorer.detector.base), "pyramid", lambda _self, *shown: looked.append(1) or usual(*shown), raising=False
+    )
+    found = level_effects(scorer, given, score, output.trace.gates)
+    assert [value for one in found for value in (one.closed, one.opened)] == pytest.approx(slow, abs=1e-5)
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize("level", range(3))

@@ -15,6 +15,7 @@ from mravff_core.analysis.attribution.result import Agreement, Attribution, Opti
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer
 from mravff_core.analysis.attribution.shapley import ModalityShare, modality_shares
 from mravff_core.analysis.attribution.target import Target
+from mravff_core.model.outputs import DetectorOutput
 from mravff_core.time_grid import TimeGrid
 
 
@@ -29,7 +30,7 @@ def attribute(
     baseline_names: tuple[str, str] = ("given", "given"),
     further_baselines: Sequence[Inputs] = (),
     options: Options | None = None,
-    redetect: Callable[[nn.Module], Redetected | None] | None = None,
+    redetect: Callable[[DetectorOutput], Redetected | None] | None = None,
     progress: Callable[[float], None] | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> Attribution:
@@ -46,7 +47,7 @@ def attribute(
         baseline_names: of sound and sight, for people.
         further_baselines: others to see how far the share depends on the choice.
         options: how.
-        redetect: finds the detection again with a changed detector.
+        redetect: finds the detection again in a changed detector's output.
         progress: told the share done, 0 to 1.
         cancel: asked before every chunk; True stops.
     Raises: CancelledError.

@@ -8,15 +8,19 @@ to the detection, which competes with those of other levels: see `LevelEffect.cl
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer, without_rounding
+from mravff_core.model.bases import Pyramid
+from mravff_core.model.detector import Detector
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
+from mravff_core.model.outputs import DetectorOutput
 
 
 @dataclass(frozen=True)
@@ -85,41 +89,67 @@ def fusion_of(detector: nn.Module) -> MRAVFusion | None:
     return next((module for module in detector.modules() if isinstance(module, MRAVFusion)), None)
 
 
+@torch.no_grad()
 def level_effects(
     scorer: Scorer,
     inputs: Inputs,
     score: float,
     gates: tuple[Tensor, ...],
-    redetect: Callable[[nn.Module], Redetected | None] | None = None,
+    redetect: Callable[[DetectorOutput], Redetected | None] | None = None,
 ) -> list[LevelEffect]:
-    """Shut and open every level's gate, one at a time.
+    """Shut and open every level's gate, one at a time; one pass each gives the number and the detection.
 
     Args:
         inputs: [1, channels, time] each.
         score: of the detector as it is.
         gates: of the detector as it is, one a level.
-        redetect: finds the detection again with a changed detector.
+        redetect: finds the detection again in a changed detector's output.
     Returns: nothing where the detector does not fuse or there is no sound.
     """
     fusion = fusion_of(scorer.detector)
     if fusion is None or inputs[1] is None:
         return []
+    stride = scorer.strides[scorer.target.level]
     usual = fusion.fusions
     one_each = [usual[0 if len(usual) == 1 else level] for level in range(len(fusion.strides))]
     effects = []
     try:
-        for level, own in enumerate(one_each):
-            assert isinstance(own, LevelFusion)
-            found: dict[float, tuple[float, Redetected | None]] = {}
-            for value in (0.0, 1.0) if own.gate is not None else (0.0,):
-                forced = _forced(own, value)
-                fusion.fusions = nn.ModuleList([*one_each[:level], forced, *one_each[level + 1 :]])
-                change = without_rounding(float(scorer.scores([inputs])[0]) - score, score)
-                found[value] = (change, redetect(scorer.detector) if redetect else None)
-            effects.append(_effect(level, _gate_at(scorer, gates, level), found))
+        with looking_once(scorer.detector):
+            for level, own in enumerate(one_each):
+                assert isinstance(own, LevelFusion)
+                found: dict[float, tuple[float, Redetected | None]] = {}
+                for value in (0.0, 1.0) if own.gate is not None else (0.0,):
+                    fusion.fusions = nn.ModuleList([*one_each[:level], _forced(own, value), *one_each[level + 1 :]])
+                    output = scorer.output(*inputs)
+                    change = without_rounding(float(scorer.target.of(output, stride)[0]) - score, score)
+                    found[value] = (change, redetect(output) if redetect else None)
+                effects.append(_effect(level, _gate_at(scorer, gates, level), found))
     finally:
         fusion.fusions = usual
     return effects
+
+
+@contextmanager
+def looking_once(detector: nn.Module) -> Iterator[None]:
+    """Inside, a detector of ours that is shown one clip all the time encodes its pictures once.
+
+    What it hears enters after that.
+    """
+    if not isinstance(detector, Detector):
+        yield
+        return
+    look, seen = detector.base.pyramid, list[Pyramid]()
+
+    def pyramid(visual: Tensor, valid: Tensor) -> Pyramid:
+        if not seen:
+            seen.append(look(visual, valid))
+        return seen[0]
+
+    detector.base.pyramid = pyramid  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del detector.base.pyramid
 
 
 def _forced(own: LevelFusion, value: float) -> LevelFusion:

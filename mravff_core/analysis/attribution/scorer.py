@@ -91,12 +91,17 @@ class Scorer:
         if self._progress is not None:
             self._progress(len(visual))
 
-    def __call__(self, visual: Tensor, audio: Tensor | None = None) -> Tensor:
-        """The explained number of each variant, [batch]; differentiable by all that is given."""
+    def __call__(self, visual: Tensor, audio: Tensor | None = None, alike: Tensor | None = None) -> Tensor:
+        """The explained number of each variant, [batch]; differentiable by all that is given.
+
+        Args:
+            alike: for each variant the number of one of equal visual features; None to find out.
+        """
         target = self.target
         if isinstance(self.detector, Detector) and target.of_classes:
             self._begin(visual, audio)
-            logits = self.detector.class_logits_at(Batch(visual, audio), target.level)
+            alike = _all_alike(visual) if alike is None else alike
+            logits = self.detector.class_logits_at(Batch(visual, audio), target.level, alike=alike)
             score = target.of_logits(logits)
         else:
             score = target.of(self.output(visual, audio), self.strides[target.level])
@@ -133,5 +138,15 @@ class Scorer:
             part = variants[begin : begin + self.chunk]
             visual = torch.cat([one[0] for one in part])
             heard = [one[1] for one in part if one[1] is not None]
-            found.append(self(visual, torch.cat(heard) if heard else None).double().cpu())
+            first: dict[int, int] = {}
+            alike = [first.setdefault(id(one[0]), number) for number, one in enumerate(part)]
+            places = torch.tensor(alike, device=visual.device)
+            found.append(self(visual, torch.cat(heard) if heard else None, places).double().cpu())
         return torch.cat(found)
+
+
+def _all_alike(visual: Tensor) -> Tensor | None:
+    """Zeros where all variants [batch, channels, time] show the same, as when only sound is taken away."""
+    if len(visual) < 2 or torch.is_grad_enabled() or not torch.equal(visual[1:], visual[:1].expand_as(visual[1:])):
+        return None
+    return torch.zeros(len(visual), dtype=torch.long, device=visual.device)

@@ -22,6 +22,10 @@ class Pyramid:
     levels: tuple[Tensor, ...]
     steps: tuple[StepMask, ...]
 
+    def rows(self, places: Tensor) -> Pyramid:
+        """Clips of the batch by number, [any] of them, one as often as it is named."""
+        return Pyramid(tuple(level[places] for level in self.levels), tuple(mask.rows(places) for mask in self.steps))
+
 
 class Base(nn.Module, ABC):
     """A detector for vision alone, cut open where audio enters.
