@@ -119,6 +119,15 @@ class PageState(Generic[C]):
             **more,
         )
 
+    def several(self, name: str, label: str, options: Mapping[Any, str], **more: Any) -> tuple[Any, ...]:
+        """Any number of a few options that are all in view."""
+        there = tuple(value for value in getattr(self.choices, name) if value in options)
+        self.change("page", **{name: there})
+        words = options.__getitem__
+        return self._input(
+            st.pills, name, label, options=list(options), format_func=words, selection_mode="multi", **more
+        )
+
     def multiselect(self, name: str, label: str, options: Sequence[str], **more: Any) -> tuple[str, ...]:
         """Any number of options."""
         there = tuple(value for value in getattr(self.choices, name) if value in options)

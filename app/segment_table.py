@@ -23,6 +23,7 @@ from mravff_core.errors import WorkspaceError
 
 _PLAY = "▶"
 _PICTURE_PX = 46
+PICTURE = st.column_config.ImageColumn("", width=80)
 
 
 def player_query(
@@ -87,7 +88,7 @@ def segment_table(
         state, field: where the id of the chosen row is kept; empty for none.
         row_id: column of ids, unique and text.
         columns: further columns to show, by column: a label or a `st.column_config` entry; None for one that
-            is only shown when it is asked for in the table's menu.
+            is only shown when it is asked for in the table's menu. The usual ones, named here, move to their place.
         run, audio, second: what the player shows, as of `player_query`; columns `run`, `audio` and
             `second` of the table go first.
         name: unlike any other table's on the page.
@@ -146,7 +147,10 @@ def _shown(app: AppContext, table: pd.DataFrame, columns: Mapping[str, Any], pic
         shown[column] = table[column]
     shown["length_s"] = table["end_s"] - table["start_s"]
     for column in columns:
-        shown[column] = shown[column] if column in shown else table[column]
+        if column in shown:
+            shown[column] = shown.pop(column)
+        elif column in table:
+            shown[column] = table[column]
     return shown
 
 
@@ -156,7 +160,7 @@ def _column_config(shown: pd.DataFrame, columns: Mapping[str, Any], play_key: st
         "play": st.column_config.ButtonColumn(
             "", width=38, pinned=True, type="tertiary", help="Open in the player", key=play_key
         ),
-        "picture": st.column_config.ImageColumn("", width=80),
+        "picture": PICTURE,
         "clip_id": st.column_config.TextColumn("Clip", width=None if "picture" in shown else 66),
         "start_s": st.column_config.NumberColumn("Start (s)", **seconds),
         "end_s": st.column_config.NumberColumn("End (s)", **seconds),

@@ -99,8 +99,8 @@ def _choosing_table(
     key = f"{state.key(field, f'rows of {field}')} {hash(tuple(values))}"
 
     def picked() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        state.change(f"rows of {field}", **{field: values[rows[0]] if rows else ANY})
+        cells = st.session_state[key]["selection"]["cells"]
+        state.change(f"rows of {field}", **{field: values[cells[0][0]] if cells else ANY})
 
     st.dataframe(
         with_signs(shown, signed) if signed else shown,
@@ -110,8 +110,8 @@ def _choosing_table(
         hide_index=True,
         column_config=columns,
         on_select=picked,
-        selection_mode="single-row",
-        selection_default={"selection": {"rows": [values.index(chosen)] if chosen in values else []}},
+        selection_mode="single-cell",
+        selection_default={"selection": {"cells": [(values.index(chosen), column)] if chosen in values else []}},
     )
 
 
@@ -144,12 +144,12 @@ _CLASS_COLUMNS: dict[str, Any] = {
 }
 _RIGHT = "How many of them take a true segment of their class"
 _CLIP_COLUMNS: dict[str, Any] = {
-    "clip_id": st.column_config.TextColumn("Clip", pinned=True, width=62),
-    "lost": st.column_config.NumberColumn("Lost", width=48),
-    "lost_correct": st.column_config.NumberColumn("correct", width=58, help=_RIGHT),
-    "gained": st.column_config.NumberColumn("Gained", width=58),
-    "gained_correct": st.column_config.NumberColumn("correct ", width=58, help=_RIGHT),
-    "moved": st.column_config.NumberColumn("Moved", width=56),
-    "renamed": st.column_config.NumberColumn("Renamed", width=66),
+    "clip_id": st.column_config.TextColumn("Clip", pinned=True),
+    "lost": st.column_config.NumberColumn("Lost", width=44),
+    "lost_correct": st.column_config.NumberColumn("correct", width=56, help=_RIGHT),
+    "gained": st.column_config.NumberColumn("Gained", width=56),
+    "gained_correct": st.column_config.NumberColumn("correct ", width=56, help=_RIGHT),
+    "moved": st.column_config.NumberColumn("Moved", width=52),
+    "renamed": st.column_config.NumberColumn("Renamed", width=64),
     "same": st.column_config.NumberColumn("Same", width=52),
 }

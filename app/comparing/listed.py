@@ -11,7 +11,7 @@ import streamlit as st
 from app.comparing.choices import ANY, CompareChoices
 from app.context import AppContext
 from app.page_state import PageState
-from app.segment_table import segment_table
+from app.segment_table import PICTURE, segment_table
 from app.tracks.segments import MOST_DETECTIONS
 from mravff_core.analysis.changes import KINDS, outcome
 from mravff_core.analysis.compare import Compared
@@ -150,4 +150,5 @@ _COLUMNS = {
     ),
     "truth_tiou": st.column_config.NumberColumn("To truth", format="%.2f", width=62, help="tIoU with the true segment"),
     "tiou": st.column_config.NumberColumn("A to B", format="%.2f", width=56, help="tIoU of A's detection and B's"),
+    "picture": PICTURE,
 }

@@ -18,7 +18,7 @@ from app.page_state import PageState, open_page, prepare_page
 from app.pages.report import ReportChoices, ask_for_report
 from app.run_choice import choose_run
 from app.says_errors import says_errors
-from app.segment_table import segment_table
+from app.segment_table import PICTURE, segment_table
 from app.view import preferred
 from app.work import offer
 from mravff_core.analysis.errors import EDGES, ErrorAnalysis, analyse_errors, boundary_errors, confusions
@@ -323,13 +323,14 @@ _OFF = "Seconds from the true one's, late is positive"
 _DETECTION_COLUMNS = {
     "end_s": None,
     "length_s": None,
-    "name": st.column_config.TextColumn("Found", width=74),
-    "true_name": st.column_config.TextColumn("About", width=74, help="Class of the true segment it overlaps most"),
-    "kind": st.column_config.TextColumn("Kind", width=116),
+    "name": st.column_config.TextColumn("Found", width=66),
+    "true_name": st.column_config.TextColumn("About", width=66, help="Class of the true segment it overlaps most"),
+    "kind": st.column_config.TextColumn("Kind", width=110),
     "score": st.column_config.NumberColumn("Score", format="%.2f", width=50),
     "tiou": st.column_config.NumberColumn("tIoU", format="%.2f", width=48),
-    "start_error_s": st.column_config.NumberColumn("Start off", format="%+.2f", width=66, help=_OFF),
+    "start_error_s": st.column_config.NumberColumn("Start off", format="%+.2f", width=64, help=_OFF),
     "end_error_s": st.column_config.NumberColumn("End off", format="%+.2f", width=64, help=_OFF),
+    "picture": PICTURE,
 }
 
 

@@ -166,7 +166,7 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
         if side != state.choices.about and set(app.workspace.run(Side.parse(side).run).label_sets) & set(label_sets)
     ]
     state.select("against", "Compared with", {"": "nothing", **{side: titles[side] for side in alike}})
-    state.multiselect("sections", "Sections", list(SECTIONS), format_func=SECTIONS.__getitem__)
+    state.several("sections", "Sections", SECTIONS)
     state.multiselect("classes", "Classes", app.workspace.class_names(label_sets[0]), placeholder="All classes")
     sets = marks_of(app).sets()
     state.multiselect("sets", "Saved sets", list(sets), placeholder="None" if sets else "Save one on the Errors page")

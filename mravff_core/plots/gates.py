@@ -62,7 +62,6 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     figure.update_xaxes(
         title_text="AP on − off (points)",
         showgrid=True,
-        tickformat="+d",
         nticks=5,
         range=_effect_range(classes),
         row=1,
@@ -128,7 +127,7 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
         )
     styled(figure, theme, height=430, legend=False)
     figure.update_xaxes(title_text="Mean gate inside segments")
-    figure.update_yaxes(title_text="AP with sound − without (points)", tickformat="+d")
+    figure.update_yaxes(title_text="AP with sound − without (points)")
     _explain_marks(figure, theme, above_px=8)
     return set_margins(figure, left=70)
 

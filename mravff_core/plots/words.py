@@ -8,8 +8,11 @@ MINUS = "−"
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A number with its sign, such as `+20.0` or `−3.1`; a dash for what is not a number."""
-    return f"{value:+.{digits}f}".replace("-", MINUS) if math.isfinite(value) else "–"
+    """A number with its sign, such as `+20.0` or `−3.1`; nothing has none, and what is not a number is a dash."""
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value:+.{digits}f}".replace("-", MINUS)
+    return text if text.strip(f"+{MINUS}0.") else text[1:]
 
 
 def points(value: float) -> str:

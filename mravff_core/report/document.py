@@ -23,13 +23,14 @@ class Figure:
 class Table:
     """Rows under plain column names; `name` is also that of its file.
 
-    `percent` columns hold shares in [0, 1] that are shown as percentages.
+    `percent` columns hold shares in [0, 1] that are shown as percentages, `points` columns differences of such.
     """
 
     name: str
     caption: str
     table: pd.DataFrame
     percent: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from mravff_core.files import written_aside
 from mravff_core.plots import CONFIG
+from mravff_core.plots.words import points
 from mravff_core.report.document import Document, Figure, Scene, Section, Table
 from mravff_core.report.film_rows import clock
 
@@ -91,13 +92,15 @@ def _table(table: Table) -> Iterator[str]:
     yield f'<div class="table"><table><caption>{escape(table.caption)}</caption><thead><tr>'
     numeric = [pd.api.types.is_numeric_dtype(dtype) and dtype.kind != "b" for dtype in frame.dtypes]
     for name, number in zip(frame.columns, numeric, strict=True):
-        words = escape(str(name).replace("_", " ")) + (" (%)" if name in table.percent else "")
+        unit = " (%)" if name in table.percent else " (points)" if name in table.points else ""
+        words = escape(str(name).replace("_", " ")) + unit
         yield f"<th{' class=number' if number else ''}><button>{words}</button></th>"
     yield "</tr></thead><tbody>\n"
     for row in frame.itertuples(index=False, name=None):
         yield "<tr>"
         for name, value, number in zip(frame.columns, row, numeric, strict=True):
-            yield f"<td{' class=number' if number else ''}>{_cell(value, percent=name in table.percent)}</td>"
+            words = points(value) if name in table.points else _cell(value, percent=name in table.percent)
+            yield f"<td{' class=number' if number else ''}>{words}</td>"
         yield "</tr>\n"
     yield "</tbody></table></div>\n"
 

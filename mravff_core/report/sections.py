@@ -109,7 +109,7 @@ def comparison(work: Work) -> Section:
     words = interval_words(overall["difference"], overall["low"], overall["high"])
     clear = "The interval excludes 0." if overall["clear"] else "The interval holds 0: clips decide which is better."
     text = (
-        f"A is {first}, B is {second}. B's mean average precision is {words} points above A's. {clear}\n\n"
+        f"A is {first}, B is {second}. B's mean average precision minus A's is {words} points. {clear}\n\n"
         "Detections of both sides are matched one to one: only B has the gained ones, only A the lost ones."
     )
     figure = compare_plots.class_differences(classes, _LIGHT)
@@ -122,7 +122,11 @@ def comparison(work: Work) -> Section:
         tables=(
             Table("events", "What became of the detections", kinds),
             Table(
-                "classes", "By class", _plain(classes.drop(columns="label")), ("a", "b", "difference", "low", "high")
+                "classes",
+                "By class",
+                _plain(classes.drop(columns="label")),
+                ("a", "b"),
+                ("difference", "low", "high"),
             ),
             Table("clips", "By clip", _plain(found.per_clip)),
         ),
@@ -171,7 +175,15 @@ def gates(work: Work) -> Section:
                 gate_plots.gate_against_effect(table, _LIGHT),
             ),
         ),
-        tables=(Table("classes", "By class", _plain(table.drop(columns="label"))),),
+        tables=(
+            Table(
+                "classes",
+                "By class",
+                _plain(table.drop(columns="label")),
+                ("ap_on", "ap_off"),
+                ("effect", "effect_low", "effect_high"),
+            ),
+        ),
     )
 
 
@@ -242,7 +254,7 @@ def stress_section(work: Work) -> Section:
         cancel=work.cancel,
     )
     text = "Sound shifted in time, drowned in noise, silenced, or taken from another clip."
-    columns = ("map", "map_low", "map_high", "change", "change_low", "change_high")
+    shares, differences = (tuple(f"{name}{end}" for end in ("", "_low", "_high")) for name in ("map", "change"))
     return _section(
         "stress",
         text,
@@ -250,7 +262,7 @@ def stress_section(work: Work) -> Section:
             Figure("precision", "Mean average precision", stress_curves(table, _LIGHT)),
             Figure("gates", "Mean gate", stress_curves(table, _LIGHT, measure="gate")),
         ),
-        tables=(Table("conditions", "By condition", _plain(table), columns),),
+        tables=(Table("conditions", "By condition", _plain(table), shares, differences),),
     )
 
 

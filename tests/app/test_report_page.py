@@ -58,7 +58,7 @@ def test_a_report_is_made_shown_and_saved(app_context: AppContext) -> None:
 
 def test_a_report_needs_a_section(app_context: AppContext) -> None:
     script = opened({"title": "Nothing"})
-    script.multiselect[0].set_value([]).run()
+    next(group for group in script.button_group if group.label == "Sections").set_value([]).run()
     assert "Choose at least one section" in script.info[0].value
     assert not script.button
 

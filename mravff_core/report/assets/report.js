@@ -7,7 +7,7 @@ for (const head of document.querySelectorAll("th")) {
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const value = (row) => {
       const text = row.children[column].textContent;
-      const number = parseFloat(text);
+      const number = parseFloat(text.replace("−", "-"));
       return head.classList.contains("number") ? (Number.isNaN(number) ? -Infinity : number) : text;
     };
     const body = head.closest("table").tBodies[0];
