@@ -5,7 +5,7 @@
 (() => {
   if (window.__addressesInOneStep) return;
   window.__addressesInOneStep = true;
-  let touched = true;
+  let touched = false;
   const push = history.pushState.bind(history);
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, true);
   addEventListener("popstate", () => { touched = false; });

@@ -213,6 +213,14 @@ def test_another_clip_takes_the_place_of_the_first(clip_page: Watched) -> None:
     clip_page.wait("p.clip.id === 'clip_0'", 15_000)
 
 
+def test_an_address_put_right_takes_the_place_of_the_wrong_one(clip_page: Watched, server: Server) -> None:
+    steps = clip_page.page.evaluate("history.length")
+    clip_page.open(f"{server.url}/?clip=clip_1&t=9999&min=7")
+    clip_page.page.wait_for_url("**/?clip=clip_1&run=verb_mrav")
+    assert clip_page.page.evaluate("history.length") == steps + 1
+    assert clip_page.page.get_by_test_id("stToast").count() == 1, "one message for one address"
+
+
 def test_a_reload_amid_playback_goes_on_where_it_was(clip_page: Watched) -> None:
     clip_page.page.keyboard.press("Space")
     clip_page.wait("p.time_s > 0.7")
