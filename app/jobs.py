@@ -45,6 +45,7 @@ class Job:
     result: Any = None
     error: str = ""
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    _end: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
     def ended(self) -> bool:
@@ -59,6 +60,10 @@ class Job:
     def cancel(self) -> None:
         """Ask it to stop; waiting work never begins."""
         self._stop.set()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for its end, for a while at most. Returns: whether it has ended."""
+        return self._end.wait(timeout_s)
 
     def report(self, share: float, stage: str = "") -> None:
         """Say how far it is."""
@@ -137,6 +142,13 @@ class JobQueue:
 
 
 def _perform(job: Job, work: Work) -> None:
+    try:
+        _work(job, work)
+    finally:
+        job._end.set()
+
+
+def _work(job: Job, work: Work) -> None:
     if job.cancelled:
         job.state = "cancelled"
         return

@@ -32,6 +32,8 @@ Handler = Callable[[AppContext, Request], Response]
 _REVALIDATE = {"Cache-Control": "no-cache"}
 # Addresses with a version never answer otherwise: a day without asking again.
 _KEPT = {"Cache-Control": "private, max-age=86400, immutable"}
+# How long a question after running work waits for its end.
+_PATIENCE_S = 0.3
 _POSTER_HEIGHT, _FRAME_HEIGHT = 480, 90
 
 
@@ -149,15 +151,20 @@ def _tracks(app: AppContext, request: Request) -> Response:
 
 
 def _attribution(app: AppContext, request: Request) -> Response:
-    """Of a detection that has been explained; how far that is while it is being explained, 404 where nobody asked."""
+    """Of a detection that has been explained; how far that is while it is being explained.
+
+    204 where nobody asked: that is no error, and browsers would note one as such.
+    """
     question = question_of(request.path_params["clip_id"], request.query_params)
     job = app.jobs.find(job_name(app, question))
-    if job is not None and not job.ended:
+    # Answered when there is news, so that what is done is seen at once.
+    if job is not None and not job.wait(_PATIENCE_S):
         return _told(job)
     found = known(app, question) if job is None or job.state != "done" else job.result
     if found is None:
-        failed = job.error if job is not None else ""
-        return _refusal(failed or "this detection has not been explained yet", 404)
+        if job is not None and job.error:
+            return _refusal(job.error, 404)
+        return Response(status_code=204, headers={"Cache-Control": "no-store"})
     from app.doubts import doubts
     from app.tracks.attribution import attribution
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("inference", "evaluation", "training", "media", "app", "compare", "pages", "explain")
+NAMES = ("inference", "evaluation", "training", "media", "app", "compare", "pages", "explain", "explain_app")
 
 
 def main() -> int:

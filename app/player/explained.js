@@ -2,7 +2,8 @@
 
 import { decodeContainer } from "./container.js";
 
-const AGAIN_MS = 300;
+// The server answers when there is news; this only keeps a quick one from being asked without end.
+const AGAIN_MS = 30;
 
 export class Explained {
   /** @param {() => void} onChange called when the state has changed */
@@ -53,6 +54,7 @@ export class Explained {
     try {
       const response = await fetch(this.url, { method, signal, credentials: "same-origin" });
       if (response.status === 202) this.wait(await response.json(), signal);
+      else if (response.status === 204) this.settle("missing", {}, signal);
       else if (response.ok) this.settle("ready", { value: decodeContainer(await response.arrayBuffer()) }, signal);
       else this.refuse(response.status, (await response.json().catch(() => ({}))).error, signal);
     } catch (error) {
@@ -66,11 +68,10 @@ export class Explained {
     if (!signal.aborted) this.timer = setTimeout(() => this.ask("GET"), AGAIN_MS);
   }
 
-  /** Nobody has asked yet, or it could not be done. */
+  /** It could not be done; where nobody here has asked for it, that need not be said. */
   refuse(status, error, signal) {
     const asked = this.state === "working" || status !== 404;
-    const stopped = asked && status === 404 && /not been explained/.test(error ?? "");
-    this.settle(asked && !stopped ? "failed" : "missing", { error: error ?? `The server answered ${status}.` }, signal);
+    this.settle(asked ? "failed" : "missing", { error: error ?? `The server answered ${status}.` }, signal);
   }
 
   settle(state, more, signal) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from app import player
 from app.context import AppContext
 from app.routes import routes
 from app.tracks.container import MEDIA_TYPE, decode
-from mravff_core.errors import CancelledError
+from mravff_core.errors import CancelledError, ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_a_detection_is_explained_when_asked_and_only_then(client: TestClient, a
     url = "/av/tracks/clip_1/attribution?run=verb_mrav&audio=on&labels=verb&n=0"
     cache = app_context.workspace.cache_folder / "explanations"
     before = client.get(url)
-    assert before.status_code == 404 and "has not been explained yet" in before.json()["error"]
+    assert before.status_code == 204 and before.content == b"" and before.headers["cache-control"] == "no-store"
     assert not list(cache.rglob("clip_1.*")), "asking alone computes nothing"
     begun = client.put(url)
     assert begun.status_code == 202 and begun.json()["state"] in ("waiting", "running", "done")
@@ -75,7 +76,7 @@ def test_a_detection_is_explained_when_asked_and_only_then(client: TestClient, a
     assert decode(answer.content)[1]["name"]
     assert client.get(url, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
     # Another question about the same clip is another explanation; a cached one needs no job.
-    assert client.get(url.replace("n=0", "n=1")).status_code == 404
+    assert client.get(url.replace("n=0", "n=1")).status_code == 204
     app_context.jobs.forget(app_context.jobs.of("explain")[0])
     assert client.get(url).content == answer.content
 
@@ -98,7 +99,27 @@ def test_explaining_can_be_stopped_and_is_not_begun_from_elsewhere(
     assert client.delete(url).status_code == 202
     while (answer := client.get(url)).status_code == 202:
         time.sleep(0.01)
-    assert answer.status_code == 404
+    assert answer.status_code == 204
+
+
+def test_what_is_done_is_answered_at_once_and_a_fault_by_its_sentence(
+    client: TestClient, app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/av/tracks/clip_1/attribution?run=verb_mrav&labels=verb&n=3"
+    go_on = threading.Event()
+
+    def refuse(*_args: object, **_more: object) -> None:
+        go_on.wait(5)
+        raise ConfigError("the sound is gone")
+
+    monkeypatch.setattr("mravff_core.analysis.explain_run.explain_detection", refuse)
+    monkeypatch.setattr("app.routes._PATIENCE_S", 20.0)
+    client.put(url)
+    threading.Timer(0.2, go_on.set).start()
+    began = time.monotonic()
+    answer = client.get(url)
+    assert answer.status_code == 404 and "the sound is gone" in answer.json()["error"]
+    assert time.monotonic() - began < 10
 
 
 def test_browsers_keep_what_has_a_version_and_ask_again_for_the_rest(client: TestClient) -> None:
