@@ -19,6 +19,7 @@ from mravff_core import Workspace
 from mravff_core.analysis.changes import KINDS
 from mravff_core.analysis.compare import compare, kind_counts
 from mravff_core.inference.run_predict import predict
+from tests.app.page_script import addressed, labelled, open_page
 from tests.small_workspace import small_workspace
 
 
@@ -30,31 +31,6 @@ def app_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext
     predict(workspace, "verb_visual")
     yield context.start(workspace.folder, device="cpu")
     context.context().jobs.close()
-
-
-def open_page(**query: str) -> AppTest:
-    def script() -> None:
-        import streamlit as st
-
-        from app.pages import clip, compare
-
-        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
-        compare.show()
-
-    page = AppTest.from_function(script, default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page = page.run()
-    assert not page.exception
-    return page
-
-
-def chosen(widgets: Any, label: str) -> Any:
-    return next(widget for widget in widgets if widget.label == label)
-
-
-def addressed(page: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
 
 
 def finished(app: AppContext, kind: str) -> None:
@@ -70,7 +46,7 @@ def listed(page: AppTest) -> Any:
 
 
 def test_it_opens_on_what_sound_adds(app_context: AppContext) -> None:
-    page = open_page()
+    page = open_page("compare")
     finished(app_context, "intervals")
     page.run()
     assert addressed(page) == {"a": "verb_mrav", "a_sound": "off", "b": "verb_mrav"}
@@ -86,21 +62,21 @@ def test_it_opens_on_what_sound_adds(app_context: AppContext) -> None:
 
 
 def test_filters_narrow_the_list_and_stand_in_the_address(app_context: AppContext) -> None:
-    page = open_page(a="verb_visual", b="verb_mrav", min="0.3", name="stir", kind="gained")
+    page = open_page("compare", a="verb_visual", b="verb_mrav", min="0.3", name="stir", kind="gained")
     found = compare(app_context.workspace, "verb_visual", "verb_mrav", resamples=0, settings=_settings(0.3))
     expected = found.events.query("kind == 'gained' and b_label == 1")
     assert len(listed(page)) == len(expected) > 0
     assert set(listed(page)["change"]) == {"gained"}
     assert addressed(page)["event"], "with a class chosen, its first detection plays"
-    chosen(page.selectbox, "Clip").set_value("clip_1").run()
+    labelled(page.selectbox, "Clip").set_value("clip_1").run()
     assert addressed(page)["clip"] == "clip_1"
     assert len(listed(page)) == (expected["clip_id"] == "clip_1").sum()
 
 
 def test_what_stands_above_an_input_is_not_a_step_behind_it(app_context: AppContext) -> None:
-    page = open_page()
+    page = open_page("compare")
     for threshold in (0.4, 0.6):
-        chosen(page.slider, "Score threshold").set_value(threshold).run()
+        labelled(page.slider, "Score threshold").set_value(threshold).run()
         found = compare(app_context.workspace, "verb_mrav@off", "verb_mrav", resamples=0, settings=_settings(threshold))
         by_clip = next(frame.value for frame in page.dataframe if "renamed" in frame.value.columns)
         assert {kind: int(by_clip[kind].sum()) for kind in by_clip.columns if kind in KINDS} == kind_counts(
@@ -115,9 +91,9 @@ def _settings(min_score: float) -> Any:
 
 
 def test_a_sound_not_computed_yet_is_computed_from_here(app_context: AppContext) -> None:
-    page = open_page(a="verb_mrav", b="verb_mrav", b_sound="shift:+2")
+    page = open_page("compare", a="verb_mrav", b="verb_mrav", b_sound="shift:+2")
     assert "in 3 of 3 clips" in page.info[0].value and not page.metric
-    button = chosen(page.button, "Detect in 3 clips")
+    button = labelled(page.button, "Detect in 3 clips")
     button.click().run()
     finished(app_context, "compare")
     page.run()
@@ -126,19 +102,19 @@ def test_a_sound_not_computed_yet_is_computed_from_here(app_context: AppContext)
 
 
 def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
-    page = open_page(a="verb_visual", b="verb_visual")
+    page = open_page("compare", a="verb_visual", b="verb_visual")
     assert all(box.disabled for box in page.selectbox if box.label == "Sound")
     assert "Both sides are the same" in page.info[0].value
 
 
 def test_addresses_that_do_not_fit_are_mended_with_a_word(app_context: AppContext) -> None:
-    page = open_page(a="gone", b="verb_mrav", b_sound="loud")
+    page = open_page("compare", a="gone", b="verb_mrav", b_sound="loud")
     assert {"'gone'" in toast.value or "'loud'" in toast.value for toast in page.toast} == {True}
     assert addressed(page)["a"] == "verb_mrav"
 
 
 def test_stress_shows_what_is_there_and_offers_the_rest(app_context: AppContext) -> None:
-    page = open_page(section="stress", runs="verb_mrav,verb_visual")
+    page = open_page("compare", section="stress", runs="verb_mrav,verb_visual")
     finished(app_context, "intervals")
     page.run()
     (notice,) = [info.value for info in page.info if "Not computed yet" in info.value]
@@ -151,7 +127,7 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
     opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
     monkeypatch.setattr(context, "_current", opened)
-    page = open_page()
+    page = open_page("compare")
     assert page.subheader[0].value == "No runs to compare yet"
     assert any("python -m mravff_core train" in text.value for text in page.markdown)
 

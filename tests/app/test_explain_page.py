@@ -10,20 +10,11 @@ from streamlit.testing.v1 import AppTest
 from app.context import AppContext
 from mravff_core.analysis.checks import CHECKS_FILE
 from mravff_core.analysis.explain_run import Question, explain_detection
+from tests.app.page_script import page_script
 
 
 def explain_page(**query: str) -> AppTest:
-    def script() -> None:
-        import streamlit as st
-
-        from app.pages import clip, explain
-
-        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
-        explain.show()
-
-    page = AppTest.from_function(script, default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
+    page = page_script("explain", query)
     page.run()
     for _ in range(120):
         if page.exception or any("sight**" in text.value for text in page.markdown):

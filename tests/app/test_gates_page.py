@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,6 +18,7 @@ from mravff_core import Workspace
 from mravff_core.analysis import gates
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
+from tests.app.page_script import addressed, labelled, open_page
 from tests.small_workspace import VERBS, small_workspace
 
 
@@ -30,37 +30,12 @@ def app_context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppContext
     context.context().jobs.close()
 
 
-def open_page(**query: str) -> AppTest:
-    def script() -> None:
-        import streamlit as st
-
-        from app.pages import clip, gates
-
-        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
-        gates.show()
-
-    page = AppTest.from_function(script, default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    page = page.run()
-    assert not page.exception
-    return page
-
-
-def labelled(widgets: Any, label: str) -> Any:
-    return next(widget for widget in widgets if widget.label == label)
-
-
-def addressed(page: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
-
-
 def words_of(page: AppTest) -> str:
     return " ".join(element.value for kind in (page.markdown, page.caption, page.info) for element in kind)
 
 
 def test_without_detections_with_audio_off_a_button_makes_them_and_the_effect_follows(app_context: AppContext) -> None:
-    page = open_page()
+    page = open_page("gates")
     assert "audio off are missing" in words_of(page)
     labelled(page.button, "Detect with audio off").click().run()
     deadline = time.monotonic() + 60
@@ -73,7 +48,7 @@ def test_without_detections_with_audio_off_a_button_makes_them_and_the_effect_fo
 
 
 def test_the_table_is_what_the_analysis_says(app_context: AppContext) -> None:
-    shown = open_page(table="yes").dataframe[0].value
+    shown = open_page("gates", table="yes").dataframe[0].value
     segments = segment_gates(app_context.workspace, SegmentSource("verb_mrav"))
     wanted = gates.class_gates(segments, VERBS)
     assert shown["name"].tolist() == wanted["name"].tolist()
@@ -81,7 +56,7 @@ def test_the_table_is_what_the_analysis_says(app_context: AppContext) -> None:
 
 
 def test_order_search_and_filters_decide_what_is_shown(app_context: AppContext) -> None:
-    page = open_page(table="yes", sort="gate_2", up="yes")
+    page = open_page("gates", table="yes", sort="gate_2", up="yes")
     values = page.dataframe[0].value["gate_2"].tolist()
     assert values == sorted(values) and len(values) == len(VERBS)
     labelled(page.text_input, "Search").set_value("ST").run()
@@ -96,27 +71,27 @@ def test_order_search_and_filters_decide_what_is_shown(app_context: AppContext) 
 def test_a_class_shows_its_segments_most_and_least_gated_first(app_context: AppContext) -> None:
     segments = segment_gates(app_context.workspace, SegmentSource("verb_mrav"))
     own = segments[segments["label"] == VERBS.index("cut")].sort_values("gate", ascending=False)
-    page = open_page(name="cut")
+    page = open_page("gates", name="cut")
     assert page.dataframe[0].value["start_s"].tolist() == pytest.approx(own["start_s"].tolist())
     assert f"{len(own)} segments in" in words_of(page)
-    least = open_page(name="cut", end="least")
+    least = open_page("gates", name="cut", end="least")
     assert least.dataframe[0].value["start_s"].tolist() == pytest.approx(own["start_s"].tolist()[::-1])
 
 
 def test_filters_that_leave_nothing_say_so(app_context: AppContext) -> None:
-    assert "No segment passes the filters" in words_of(open_page(length="40,50"))
-    assert "No class" in words_of(open_page(least="50"))
+    assert "No segment passes the filters" in words_of(open_page("gates", length="40,50"))
+    assert "No class" in words_of(open_page("gates", least="50"))
 
 
 def test_a_link_to_a_run_without_gates_shows_one_that_has_them(app_context: AppContext) -> None:
-    assert addressed(open_page(run="verb_visual"))["run"] == "verb_mrav"
+    assert addressed(open_page("gates", run="verb_visual"))["run"] == "verb_mrav"
 
 
 def test_a_workspace_without_gated_runs_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
     opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
     monkeypatch.setattr(context, "_current", opened)
-    page = open_page()
+    page = open_page("gates")
     assert page.subheader[0].value == "No run with gates yet" and "train RECIPE" in words_of(page)
 
 
@@ -125,9 +100,9 @@ def test_without_true_segments_the_page_says_where_to_get_them(app_context: AppC
     truth = workspace.annotations
     try:
         workspace.set_annotations(truth.iloc[:0])
-        page = open_page()
+        page = open_page("gates")
         assert page.subheader[0].value == "No segments" and "import --annotations" in words_of(page)
         assert "widen them" not in words_of(page)
-        assert "nothing in any clip" not in words_of(open_page(kind="detected"))
+        assert "nothing in any clip" not in words_of(open_page("gates", kind="detected"))
     finally:
         workspace.set_annotations(truth)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -22,80 +21,48 @@ from app.uploads import Uploads
 from mravff_core import AudioCondition, Workspace
 from mravff_core.errors import CancelledError
 from mravff_core.workspace.import_detections import import_detections
+from tests.app.page_script import addressed, labelled, page_script
 from tests.media.factory import make_video, tone
 
 MAIN = str(Path(context.__file__).parent / "entry" / "main.py")
 
 
-def open_page(**query: str) -> AppTest:
-    """The Clip page by itself: a test of Streamlit's cannot stay on a page of a navigation."""
-
-    def script() -> None:
-        import streamlit as st
-
-        from app.pages import add, clip
-
-        st.session_state["pages"] = {"add": st.Page(add.show, url_path="add")}
-        clip.show()
-
-    page = AppTest.from_function(script, default_timeout=60)
-    for name, value in query.items():
-        page.query_params[name] = value
-    return page.run()
-
-
-def add_page() -> AppTest:
-    def script() -> None:
-        import streamlit as st
-
-        from app.pages import add, clip
-
-        st.session_state["pages"] = {"clip": st.Page(clip.show, url_path="clip")}
-        add.show()
-
-    return AppTest.from_function(script, default_timeout=60).run()
-
-
-def chosen(widgets: Any, label: str) -> Any:
-    return next(widget for widget in widgets if widget.label == label)
-
-
-def addressed(page: AppTest) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
+def clip_page(**query: str) -> AppTest:
+    return page_script("clip", query).run()
 
 
 def test_the_app_opens_on_the_clip_page(app_context: AppContext) -> None:
     page = AppTest.from_file(MAIN, default_timeout=60).run()
     assert not page.exception and not page.error
-    assert chosen(page.selectbox, "Clip").value == "clip_0"
+    assert labelled(page.selectbox, "Clip").value == "clip_0"
 
 
 def test_the_clip_page_opens_with_the_run_that_listens(app_context: AppContext) -> None:
-    page = open_page()
+    page = clip_page()
     assert not page.exception and not page.error
-    assert chosen(page.selectbox, "Run").value == "verb_mrav"
+    assert labelled(page.selectbox, "Run").value == "verb_mrav"
     assert addressed(page) == {"clip": "clip_0", "run": "verb_mrav"}
 
 
 def test_choices_are_written_into_the_address(app_context: AppContext) -> None:
-    page = open_page()
-    chosen(page.slider, "Score threshold").set_value(0.4)
-    chosen(page.multiselect, "Classes").set_value(["stir"])
-    chosen(page.selectbox, "Clip").set_value("clip_1").run()
+    page = clip_page()
+    labelled(page.slider, "Score threshold").set_value(0.4)
+    labelled(page.multiselect, "Classes").set_value(["stir"])
+    labelled(page.selectbox, "Clip").set_value("clip_1").run()
     assert addressed(page) == {"clip": "clip_1", "run": "verb_mrav", "min": "0.4", "classes": "stir"}
 
 
 def test_an_address_is_followed(app_context: AppContext) -> None:
-    page = open_page(clip="clip_1", run="verb_mrav", audio="shift:+2", min="0.35", classes="cut,pour")
-    assert chosen(page.selectbox, "Clip").value == "clip_1"
-    assert chosen(page.selectbox, "Sound").value == "shift"
-    assert chosen(page.slider, "Seconds later").value == 2.0
-    assert chosen(page.slider, "Score threshold").value == 0.35
-    assert chosen(page.multiselect, "Classes").value == ["cut", "pour"]
+    page = clip_page(clip="clip_1", run="verb_mrav", audio="shift:+2", min="0.35", classes="cut,pour")
+    assert labelled(page.selectbox, "Clip").value == "clip_1"
+    assert labelled(page.selectbox, "Sound").value == "shift"
+    assert labelled(page.slider, "Seconds later").value == 2.0
+    assert labelled(page.slider, "Score threshold").value == 0.35
+    assert labelled(page.multiselect, "Classes").value == ["cut", "pour"]
 
 
 def test_a_broken_address_says_so_and_shows_something(app_context: AppContext) -> None:
-    page = open_page(clip="gone")
+    page = clip_page(clip="gone")
     assert [message.value for message in page.toast] == [
         "The address asks for the clip 'gone', which is not in this workspace."
     ]
@@ -103,7 +70,7 @@ def test_a_broken_address_says_so_and_shows_something(app_context: AppContext) -
 
 
 def test_previous_and_next_stop_at_the_ends(app_context: AppContext) -> None:
-    page = open_page()
+    page = clip_page()
     assert page.button(key="previous_clip").disabled
     for _ in range(2):
         page.button(key="next_clip").click().run()
@@ -112,7 +79,7 @@ def test_previous_and_next_stop_at_the_ends(app_context: AppContext) -> None:
 
 
 def test_a_sound_not_heard_yet_is_detected_with_in_the_background(app_context: AppContext) -> None:
-    page = open_page(clip="clip_1", audio="silence")
+    page = clip_page(clip="clip_1", audio="silence")
     run = app_context.workspace.run("verb_mrav")
     deadline = time.monotonic() + 30
     while not run.has("silence", "clip_1"):
@@ -132,40 +99,40 @@ def test_a_detection_under_way_is_cancelled_and_asked_for_again(
 
     with monkeypatch.context() as patched:
         patched.setattr("mravff_core.inference.run_predict.predict", endless)
-        page = open_page(clip="clip_1", run="verb_mrav", audio="noise:3")
-        chosen(page.button, "Cancel").click().run()
+        page = clip_page(clip="clip_1", run="verb_mrav", audio="noise:3")
+        labelled(page.button, "Cancel").click().run()
         job = app_context.jobs.find("detect verb_mrav noise:3 clip_1")
         assert job is not None
         while not job.ended:
             time.sleep(0.01)
         page.run()
         assert [error.value for error in page.error] == ["Detection was stopped."]
-    chosen(page.button, "Try again").click().run()
+    labelled(page.button, "Try again").click().run()
     while not app_context.workspace.run("verb_mrav").has("noise:3", "clip_1"):
         time.sleep(0.05)
     assert not page.run().error
 
 
 def test_rows_beside_the_first_are_chosen_and_addressed(app_context: AppContext) -> None:
-    page = open_page(clip="clip_1", run="verb_mrav", **{"with": "verb_visual"})
-    beside = chosen(page.multiselect, "Beside it")
+    page = clip_page(clip="clip_1", run="verb_mrav", **{"with": "verb_visual"})
+    beside = labelled(page.multiselect, "Beside it")
     assert beside.value == ["verb_visual"]
     assert "verb_mrav" not in beside.options and "verb_mrav · no sound" in beside.options
     beside.set_value(["verb_visual", "verb_mrav@off"]).run()
     assert not page.exception and not page.error
     assert addressed(page)["with"] == "verb_visual,verb_mrav@off"
-    chosen(page.selectbox, "Run").set_value("verb_visual").run()
+    labelled(page.selectbox, "Run").set_value("verb_visual").run()
     assert addressed(page)["with"] == "verb_mrav@off", "the first row does not stand beside itself"
 
 
 def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> None:
-    page = open_page(run="verb_visual", audio="off")
-    assert chosen(page.selectbox, "Sound").disabled
+    page = clip_page(run="verb_visual", audio="off")
+    assert labelled(page.selectbox, "Sound").disabled
     assert "audio" not in addressed(page)
 
 
 def test_a_silent_clip_says_that_it_is_silent(app_context: AppContext) -> None:
-    page = open_page(clip="clip_2")
+    page = clip_page(clip="clip_2")
     assert any("no sound track" in caption.value for caption in page.caption)
 
 
@@ -173,7 +140,7 @@ def test_warnings_are_text_and_not_markup(app_context: AppContext) -> None:
     workspace = app_context.workspace
     clip = workspace.clip("clip_0")
     workspace.add_clips([replace(clip, warnings="odd <b>file</b> [x](http://y)")])
-    page = open_page(clip="clip_0")
+    page = clip_page(clip="clip_0")
     workspace.add_clips([clip])
     assert any(r"\[x\]\(http\://y\)" in caption.value for caption in page.caption)
 
@@ -182,7 +149,7 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     empty = Workspace.create(tmp_path / "empty", name="Empty", label_sets={"verb": ["cut"]})
     opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
     monkeypatch.setattr(context, "_current", opened)
-    page = open_page()
+    page = clip_page()
     assert not page.exception and page.subheader[0].value == "No clips yet"
 
 
@@ -191,7 +158,7 @@ def test_a_damaged_run_is_left_out_with_a_sentence(app_context: AppContext) -> N
     text = (folder / "config.yaml").read_text(encoding="utf-8")
     try:
         (folder / "config.yaml").write_text("base: 3\n", encoding="utf-8")
-        page = open_page()
+        page = clip_page()
         assert not page.exception and not page.error
         said = page.warning[0].value.replace("\\", "")
         assert "run verb_mrav is left out" in said and "config.yaml" in said
@@ -209,7 +176,7 @@ def wait_for_jobs(app_context: AppContext) -> None:
 
 def test_a_path_becomes_a_clip_with_detections(app_context: AppContext, tmp_path: Path) -> None:
     video = make_video(tmp_path / "my film.mp4", 2.0, audio=tone(2.0)) or tmp_path / "my film.mp4"
-    page = add_page()
+    page = page_script("add").run()
     page.text_area(key="paths").set_value(str(video))
     page.button[0].click().run()
     wait_for_jobs(app_context)
@@ -230,7 +197,7 @@ def test_a_bad_file_is_refused_and_leaves_nothing(
     if content is not None:
         video.write_bytes(content)
     before = app_context.workspace.clip_ids()
-    page = add_page()
+    page = page_script("add").run()
     page.text_area(key="paths").set_value(str(video))
     page.button[0].click().run()
     wait_for_jobs(app_context)
@@ -246,14 +213,16 @@ def test_an_imported_run_is_shown_and_asked_for_no_more_than_it_has(app_context:
     path.write_text(json.dumps({"results": results}))
     import_detections(app_context.workspace, path, "theirs")
     try:
-        page = open_page(run="theirs", clip="clip_0", audio="off")
+        page = clip_page(run="theirs", clip="clip_0", audio="off")
         assert not page.exception and not page.error and not page.info
-        assert chosen(page.selectbox, "Sound").disabled
+        assert labelled(page.selectbox, "Sound").disabled
         assert any("no detector to hear more" in caption.value for caption in page.caption)
         assert addressed(page) == {"clip": "clip_0", "run": "theirs"}
-        page = open_page(run="theirs", clip="clip_1")
+        page = clip_page(run="theirs", clip="clip_1")
         assert not page.exception and "say nothing of this clip" in page.info[0].value
-        assert not any("theirs" in title for title in chosen(add_page().selectbox, "Detect with").options)
+        assert not any(
+            "theirs" in title for title in labelled(page_script("add").run().selectbox, "Detect with").options
+        )
     finally:
         shutil.rmtree(app_context.workspace.runs_folder / "theirs")
 
@@ -264,14 +233,14 @@ def test_a_run_of_several_label_sets_is_seen_by_each(app_context: AppContext, tm
     path.write_text(json.dumps({"results": {"clip_0": [found]}}))
     import_detections(app_context.workspace, path, "joint")
     try:
-        page = open_page(run="joint", clip="clip_0")
-        assert chosen(page.selectbox, "Label set").options == ["verb", "noun"]
+        page = clip_page(run="joint", clip="clip_0")
+        assert labelled(page.selectbox, "Label set").options == ["verb", "noun"]
         assert addressed(page) == {"clip": "clip_0", "run": "joint"}
-        chosen(page.selectbox, "Label set").set_value("noun").run()
+        labelled(page.selectbox, "Label set").set_value("noun").run()
         assert not page.exception and not page.error
-        assert chosen(page.multiselect, "Classes").options == ["pan", "onion"]
+        assert labelled(page.multiselect, "Classes").options == ["pan", "onion"]
         assert addressed(page) == {"clip": "clip_0", "run": "joint", "labels": "noun"}
-        assert chosen(open_page(**addressed(page)).selectbox, "Label set").value == "noun"
+        assert labelled(clip_page(**addressed(page)).selectbox, "Label set").value == "noun"
         data = segments(app_context.workspace, "clip_0", label_set="noun", run="joint", condition=AudioCondition())
         assert [row["label"] for row in data["detections"]] == [0]
     finally:
