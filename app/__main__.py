@@ -13,6 +13,8 @@ from typing import Any
 from mravff_core.errors import MravffError
 
 DEFAULT_PORT = 8501
+# Paths of the pages; that of the first is empty.
+PAGES = ("", "gates", "compare", "explain", "errors", "report", "add")
 _LIGHT = {
     "primaryColor": "#0f766e",
     "backgroundColor": "#ffffff",
@@ -48,6 +50,7 @@ def serve(args: argparse.Namespace) -> int:
     from starlette.middleware import Middleware
     from streamlit import App
 
+    from app.connecting import Connecting
     from app.preload import Preloading
     from app.routes import routes
     from app.shutdown import stop_promptly
@@ -56,7 +59,7 @@ def serve(args: argparse.Namespace) -> int:
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
     script = Path(__file__).parent / "entry" / "main.py"
-    middleware = [Middleware(Preloading)]
+    middleware = [Middleware(Connecting, pages=PAGES), Middleware(Preloading)]
     App(script, routes=routes(), lifespan=_warmed_up, middleware=middleware).run(config=_settings(args))
     return 0
 

@@ -17,7 +17,18 @@ from streamlit import config, file_util
 
 # By the first part of their files' names; what comes first is fetched first.
 _OF_CHARTS = ("PlotlyChart",)
-_OF_INPUTS = ("Selectbox", "Slider", "ButtonGroup", "Checkbox", "TextInput", "Multiselect", "DataFrame")
+_OF_INPUTS = (
+    "Selectbox",
+    "Slider",
+    "ButtonGroup",
+    "Checkbox",
+    "TextInput",
+    "Multiselect",
+    "DataFrame",
+    "Html",
+    "Button",
+    "Metric",
+)
 _PAGES_WITH_CHARTS = ("gates", "compare", "errors", "explain")
 # Modules name what they import in their first line, long before their own code.
 _IMPORTS = re.compile(rb"""(?:from|import)\s*["']\./([\w.-]+\.js)["']""")

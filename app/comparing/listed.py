@@ -138,15 +138,15 @@ _COLUMNS = {
     "end_s": None,
     "length_s": None,
     "change": st.column_config.TextColumn("Change", width=70),
-    "class": st.column_config.TextColumn("Class", width=88, help="From A to B where it was renamed"),
+    "class": st.column_config.TextColumn("Class", width=82, help="From A to B where it was renamed"),
     "correct": st.column_config.TextColumn(
-        "Correct?", width=74, help="Whether it takes a true segment of its class; from A to B where that changed"
+        "Correct?", width=70, help="Whether it takes a true segment of its class; from A to B where that changed"
     ),
     "a_score": st.column_config.NumberColumn(
-        "Score A", format="%.2f", width=62, help="Empty where A has nothing there"
+        "Score A", format="%.2f", width=58, help="Empty where A has nothing there"
     ),
     "b_score": st.column_config.NumberColumn(
-        "Score B", format="%.2f", width=62, help="Empty where B has nothing there"
+        "Score B", format="%.2f", width=58, help="Empty where B has nothing there"
     ),
     "truth_tiou": st.column_config.NumberColumn("To truth", format="%.2f", width=62, help="tIoU with the true segment"),
     "tiou": st.column_config.NumberColumn("A to B", format="%.2f", width=56, help="tIoU of A's detection and B's"),

@@ -16,6 +16,7 @@ from app.comparing.sides import choose_sides
 from app.comparing.stress import stress_section
 from app.context import AppContext, context
 from app.jobs import Job
+from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
 from app.says_errors import says_errors
 from app.work import offer
@@ -68,6 +69,7 @@ def _compare(app: AppContext, state: State) -> None:
     happened = answers.happened(app.workspace, compared, chosen.settings)
     scored, waiting = answers.precision(app, compared)
     overview(app, state, compared, scored, waiting, happened)
+    first_figures_first("compare")
     worse = bool(scored.overall["difference"] < 0)
     left, right = st.columns(2)
     with left:

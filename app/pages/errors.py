@@ -14,6 +14,7 @@ from app.context import AppContext, context
 from app.error_marks import Mark
 from app.kept import kept
 from app.marks import note_input, notes_table, set_input
+from app.pacing import first_figures_first
 from app.page_state import PageState, open_page, prepare_page
 from app.pages.report import ReportChoices, ask_for_report
 from app.run_choice import choose_run
@@ -179,6 +180,7 @@ def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
     _headline(analysis, chosen.tiou, truths)
     _say_what_counts(chosen)
     _charts(state, analysis, shown)
+    first_figures_first("errors")
     mark = Mark.parse(chosen.mark)
     rows = mark.rows(missed if mark.of_truth else found if mark.any_score else shown)
     _list(app, state, analysis, mark, rows)

@@ -16,6 +16,7 @@ from app.context import AppContext, context
 from app.differences import with_signs
 from app.jobs import Job
 from app.kept import kept
+from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
 from app.pages.gates_class import show_class, show_pairs
 from app.run_choice import choose_shared_run
@@ -195,6 +196,7 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
     effect = _effect(app, state, info, label_set)
     table = gates.with_effect(classes, effect)
     _show_classes(state, table, level_names, has_effect=effect is not None)
+    first_figures_first("gates")
     if state.choices.name in set(table["name"]):
         row = table[table["name"] == state.choices.name].iloc[0]
         show_class(app, state, row, counted[counted["label"] == row["label"]], level_names)
@@ -245,7 +247,7 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         "name": st.column_config.TextColumn("Class", pinned=True),
         "count": "Segments",
         "clips": "Clips",
-        "gate": st.column_config.ProgressColumn("Mean gate", **gate),
+        "gate": st.column_config.ProgressColumn("Mean gate", width=110, **gate),
         "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
         "ap_on": st.column_config.NumberColumn("AP with sound", format="percent"),
         "ap_off": st.column_config.NumberColumn("AP without", format="percent"),
@@ -255,10 +257,10 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         "effect_clear": st.column_config.CheckboxColumn("Clear", help="The interval excludes 0."),
     }
     for level, name in zip(level_columns(shown), level_names, strict=True):
-        columns[level] = st.column_config.ProgressColumn(name, **gate)
+        columns[level] = st.column_config.ProgressColumn(name, width=110, **gate)
     for column in shown.columns.difference([*columns, "label"]):
         columns[column] = st.column_config.NumberColumn(column.replace("_", " "), format="%.3f")
-    first = ["name", "count", "clips", "gate", *level_columns(shown), "spread", *EFFECT_COLUMNS]
+    first = ["name", "count", "clips", "gate", *EFFECT_COLUMNS[2:], *level_columns(shown), "spread"]
     order = [*first, *(column for column in shown.columns if column not in first and column != "label")]
     differences = list(EFFECT_COLUMNS[2:5])
     points = shown[order].assign(**{name: 100 * shown[name] for name in differences})

@@ -19,7 +19,8 @@ from mravff_core.plots.gates import gate_distribution, gate_profile_lines, pair_
 from mravff_core.plots.words import count_words, points
 from mravff_core.workspace import RunInfo
 
-_MOST_ROWS, _MOST_PAIRS = 100, 400
+# As many as a small screen shows without one name upon another.
+_MOST_ROWS, _MOST_FIRST, _MOST_SECOND = 100, 40, 34
 
 
 def show_class(
@@ -65,9 +66,11 @@ def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
     if pairs.empty:
         st.caption("No verb and noun come together in as many true segments.")
         return
-    shown = pairs.nlargest(_MOST_PAIRS, "count", keep="first")
-    note = f"; the {_MOST_PAIRS} commonest of {len(pairs)} pairs" if len(shown) < len(pairs) else ""
-    st.caption(f"Mean gate of `{plain(info.run)}` inside true segments of each pair{note}.")
+    own = pairs[(pairs[["first_name", "second_name"]] == state.choices.name).any(axis=1)]
+    shown = gates.commonest_pairs(pairs if own.empty else own, _MOST_FIRST, _MOST_SECOND)
+    left_out = "of the commonest classes; choose a class above for its own"
+    note = f": {len(shown)} of {len(pairs)} pairs, {left_out}" if len(shown) < len(pairs) else ""
+    st.caption(f"Mean gate of {plain(info.run)} inside true segments of each pair{note}.")
     chart(
         kept(pair_matrix, shown, ("Verb", "Noun"), theme()),
         name="gates by verb and noun",

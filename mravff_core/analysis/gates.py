@@ -243,6 +243,14 @@ def pair_gates(
     return table[order].sort_values(["gate", "first", "second"], ascending=[False, True, True], ignore_index=True)
 
 
+def commonest_pairs(pairs: pd.DataFrame, firsts: int, seconds: int) -> pd.DataFrame:
+    """The pairs of `pair_gates` of the classes with most segments, so many of the first and of the second label set."""
+    for name, most in (("first", firsts), ("second", seconds)):
+        counts = pairs.groupby(name)["count"].sum()
+        pairs = pairs[pairs[name].isin(counts.nlargest(most).index)]
+    return pairs.reset_index(drop=True)
+
+
 def of_pair(
     segments: pd.DataFrame,
     label_sets: tuple[str, str],

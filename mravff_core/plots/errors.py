@@ -178,7 +178,12 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
                 "cmin": 0,
                 "cmax": int(most),
                 "showscale": True,
-                "colorbar": {"title": {"text": "count"}, "thickness": 12, "tickfont": {"color": theme.faint}},
+                "colorbar": {
+                    "title": {"text": "count"},
+                    "thickness": 12,
+                    "tickfont": {"color": theme.faint},
+                    "dtick": max(1, round(most / 5)),
+                },
                 "line": _outline([mark == chosen for mark in marks], theme),
             },
             customdata=list(zip(marks, shown["count"], strict=True)),
@@ -186,8 +191,12 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
         )
     )
     ordered = [escape(name) for name in names]
-    figure.update_xaxes(title="true class", categoryorder="array", categoryarray=ordered, tickangle=-60)
+    figure.update_xaxes(title="true class", categoryorder="array", categoryarray=ordered, tickangle=-90)
     figure.update_yaxes(title="found class", categoryorder="array", categoryarray=ordered[::-1])
+    # All names: Plotly leaves some out where it finds them too close.
+    ticks = {"tickmode": "array", "tickvals": ordered, "tickfont": {"size": 11 if len(ordered) > 24 else 13}}
+    figure.update_xaxes(**ticks)
+    figure.update_yaxes(**ticks)
     return styled(figure, theme, height=max(360, 120 + 19 * len(names)), legend=False)
 
 

@@ -58,7 +58,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     figure.update_yaxes(tickmode="array", tickvals=names, row=1, col=1)
     figure.update_xaxes(side="top", showgrid=False, fixedrange=True)
     figure.update_xaxes(title_text="Mean gate × 100; step in s", row=1, col=1)
-    figure.update_xaxes(title_text="Segments", nticks=3, row=1, col=2)
+    figure.update_xaxes(title_text="Segments", nticks=3, tickangle=0, row=1, col=2)
     figure.update_xaxes(
         title_text="AP on − off (points)",
         showgrid=True,
@@ -224,7 +224,7 @@ def pair_matrix(pairs: pd.DataFrame, titles: tuple[str, str], theme: Theme) -> g
             hovertemplate="%{y} %{x}<br>gate %{marker.color:.2f}, %{customdata[2]} segments<extra></extra>",
         )
     )
-    styled(figure, theme, height=130 + _PAIRS_PX * max(1, len(rows)), legend=False)
+    styled(figure, theme, height=160 + _PAIRS_PX * max(1, len(rows)), legend=False)
     figure.update_yaxes(
         title_text=titles[0], categoryorder="array", categoryarray=rows[::-1], tickmode="array", tickvals=rows
     )
