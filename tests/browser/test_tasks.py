@@ -93,7 +93,7 @@ def test_the_clip_that_loses_most_detections_when_sound_is_two_seconds_late(pers
     _go(page, "Compare")
     page.get_by_text("On → 2 s late").click()
     page.wait_for_url("**b_sound=shift**")
-    if server.workspace.run("verb_mrav").predicted_clips("shift:+2") != set(server.workspace.clip_ids()):
+    if set(server.workspace.truth("verb")["clip_id"]) - server.workspace.run("verb_mrav").predicted_clips("shift:+2"):
         page.get_by_role("button", name=re.compile("Detect in")).click()
     page.get_by_text("95 % interval, paired").wait_for(timeout=60_000)
     page.get_by_role("radio", name="Lost").click()
