@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app import addresses
 from app.comparing.choices import CompareChoices
 from app.page_state import PageState
 from app.sidebar import run_title, sound_titles
@@ -103,12 +104,11 @@ def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
 def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[str, str, str, str]]) -> None:
     """Put sides that are not there right: what sound adds, or the first two runs."""
     chosen = state.choices
-    for field in ("a", "b"):
-        name = getattr(chosen, field)
-        if name and name not in infos:
-            st.toast(
-                f"The address asks for the run {name!r}, which is not in this workspace.", icon=":material/link_off:"
-            )
+    complaints = [
+        f"The address asks for the run {name!r}, which is not in this workspace."
+        for name in (chosen.a, chosen.b)
+        if name and name not in infos
+    ]
     if chosen.a not in infos or chosen.b not in infos:
         usual = next(iter(questions.values()), None)
         if usual is None:
@@ -121,9 +121,10 @@ def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[st
         try:
             known = str(AudioCondition.parse(sound))
         except ConfigError as error:
-            st.toast(f"The address asks for a sound that cannot be made: {error}.", icon=":material/link_off:")
+            complaints.append(f"The address asks for a sound that cannot be made: {error}.")
             known = "on"
         state.change("page", **{f"{field}_sound": known})
+    addresses.complain(complaints)
 
 
 def _swap(state: State) -> None:
