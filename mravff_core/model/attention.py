@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_SMALLEST_CHUNK = 32
+_SMALLEST_CHUNK = 16
 
 
 def attend(
@@ -33,11 +33,12 @@ def attend(
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
     time = query.shape[2]
     near = _neighbourhoods(value, _chunk(window), window // 2)
+    # Steps first is how small products are quickest: weights times values, not the other way round.
     heads = [
-        (near[:, head] @ weights.transpose(-1, -2)).transpose(1, 2)
+        weights @ near[:, head].transpose(-1, -2)
         for head, weights in enumerate(_chunk_weights(query, key, key_mask, window, bias))
     ]
-    return torch.stack(heads, dim=1).flatten(3, 4)[..., :time].transpose(2, 3)
+    return torch.stack(heads, dim=3).flatten(1, 2)[:, :time].transpose(1, 2)
 
 
 def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: int) -> Tensor:
@@ -74,7 +75,8 @@ def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bi
     # Added up rather than filled in, the mask is made once for all heads; half the range leaves room for scores.
     barred = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
     barred = barred.masked_fill_(~allowed, torch.finfo(query.dtype).min / 2)
-    answered = allowed.any(dim=-1, keepdim=True).to(query.dtype)
+    answered = allowed.any(dim=-1, keepdim=True)
+    all_answered = bool(answered.all())
     more = -query.shape[2] % chunk
     query = (functional.pad(query, (0, 0, 0, more)) if more else query).unflatten(2, (-1, chunk))
     near = _neighbourhoods(key, chunk, radius)
@@ -82,7 +84,8 @@ def _chunk_weights(query: Tensor, key: Tensor, key_mask: Tensor, window: int, bi
         scores = (query[:, head] @ near[:, head]).mul_(query.shape[-1] ** -0.5).add_(barred)
         if bias is not None:
             scores = scores + bias[head, offset.clamp(0, window - 1)]
-        yield scores.softmax(dim=-1) * answered
+        weights = scores.softmax(dim=-1)
+        yield weights if all_answered else weights * answered.to(query.dtype)
 
 
 def _chunk(window: int) -> int:
@@ -92,8 +95,10 @@ def _chunk(window: int) -> int:
 
 def _neighbourhoods(features: Tensor, chunk: int, radius: int) -> Tensor:
     """[batch, heads, time, width] to [batch, heads, chunks, width, chunk + 2 * radius]; zeros beyond the ends."""
-    # Channels are contiguous in time, so that padding them there is a plain copy.
-    padded = functional.pad(features.transpose(2, 3), (radius, radius + -features.shape[2] % chunk))
+    # Channels are contiguous in time, so that padding them there is a plain copy; `pad` would fill all of it first.
+    before = features.new_zeros(*features.shape[:2], features.shape[3], radius)
+    after = features.new_zeros(*features.shape[:2], features.shape[3], radius + -features.shape[2] % chunk)
+    padded = torch.cat([before, features.transpose(2, 3), after], dim=-1)
     return padded.unfold(3, chunk + 2 * radius, chunk).transpose(2, 3)
 
 
