@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SEGMENT_COLUMNS = ("start_s", "end_s", "label")
 DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
@@ -53,6 +55,8 @@ def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Flo
         scores: [n] in [0, 1].
     Returns: columns `start_s`, `end_s`, `label` (int64), `score`.
     """
+    import pandas as pd  # Takes 70 MB, which a forward pass can do without.
+
     segments_s = np.asarray(segments_s, dtype=np.float64).reshape(-1, 2)
     table = pd.DataFrame(
         {

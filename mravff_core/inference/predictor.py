@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -19,11 +18,13 @@ from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.inference.batches import ClipFeatures, groups_of_like_length, side_by_side
 from mravff_core.inference.decode import Candidates
 from mravff_core.inference.label_sets import candidates_by_label_set
-from mravff_core.inference.nms import suppress
 from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import Batch, DetectorOutput, FusionTrace
 from mravff_core.segments import detection_table
 from mravff_core.time_grid import TimeGrid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,8 @@ class Predictor:
         settings = self.detector.config.test
         segments, scores, labels = candidates.segments_grid, candidates.scores, candidates.labels
         if settings.nms != "none":
+            from mravff_core.inference.nms import suppress  # Its compiler takes 50 MB, not needed before.
+
             segments, scores, labels = suppress(
                 segments,
                 scores,
@@ -244,7 +247,7 @@ def _feature_array(features: ArrayLike, channels: int, modality: str) -> NDArray
             f"{modality} features are {list(array.shape)}, expected [{channels}, time] with time above 0; "
             "saved with time first, or made by another encoder?"
         )
-    array = array.astype(np.float32)
+    array = array.astype(np.float32, copy=False)
     unfinite = int(np.count_nonzero(~np.isfinite(array).all(axis=0)))
     if unfinite:
         raise FeatureError(
@@ -259,7 +262,8 @@ def _check_duration(duration_s: float) -> None:
 
 
 def _one(features: NDArray[np.float32], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(features))[None].to(device)
+    # Shared with the caller where it can be: nothing writes to it.
+    return torch.from_numpy(np.require(features, requirements=["C", "W"]))[None].to(device)
 
 
 @contextmanager

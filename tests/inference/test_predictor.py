@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +210,23 @@ def test_published_detectors_end_where_their_configuration_ends() -> None:
     Predictor(detector).prepare(np.zeros((6, 96)), grid=GRID)
     with pytest.raises(FeatureError, match=r"97 feature steps, 128 with padding, but .* ends at 96"):
         Predictor(detector).prepare(np.zeros((6, 97)), grid=GRID)
+
+
+def test_a_forward_pass_loads_neither_tables_nor_a_compiler() -> None:
+    heavy = "{'pandas', 'numba', 'duckdb', 'pyarrow', 'scipy'}"
+    program = (
+        "import sys, mravff_core.model.checkpoints, mravff_core.inference.predictor, mravff_core.inference.decode; "
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_features_that_may_not_be_written_to_are_detected_in_and_stay_as_they_were() -> None:
+    visual = np.random.default_rng(0).normal(size=(6, 9)).astype(np.float32)
+    frozen, before = visual.copy(), visual.copy()
+    frozen.flags.writeable = False
+    predictor = Predictor(small_detector())
+    found = [predictor.detect(array, grid=GRID, duration_s=9.0).detections for array in (visual, frozen)]
+    pd.testing.assert_frame_equal(*found)
+    np.testing.assert_array_equal(visual, before)
