@@ -28,6 +28,7 @@ from mravff_core.analysis.explain_run import Explanation, Question
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.inference.predictor import Predictor
 from mravff_core.plots.explanation import level_bars, modality_bars
+from mravff_core.plots.words import signed
 from mravff_core.workspace import RunInfo
 
 _QUANTITIES = {
@@ -85,11 +86,17 @@ def show() -> None:
     with st.sidebar:
         info = _choose_source(app, state, infos, clips)
     state.keep()
-    detections = _detections(app, state, info, clips)
+    choose_clip, choose, way = st.columns([3, 6.5, 2.5], vertical_alignment="center")
+    with choose_clip:
+        _choose_clip(app, state, clips)
+    detections = _detections(app, state, info)
     state.keep()
     if detections is None:
         return
-    _choose_detection(state, info, app, detections)
+    with choose:
+        _choose_detection(state, info, app, detections)
+    with way:
+        _way_to_player(state, detections)
     state.keep()
     question = _question(state, info)
     # Begun before the player asks for it.
@@ -132,11 +139,12 @@ def _other_clips(app: AppContext, state: State, info: RunInfo, clips: list[str])
     return {f"clip:{other}": f"Another clip: {titles[other]}" for other in found}
 
 
-def _detections(app: AppContext, state: State, info: RunInfo, clips: list[str]) -> pd.DataFrame | None:
+def _choose_clip(app: AppContext, state: State, clips: list[str]) -> None:
     titles = dict(zip(app.workspace.clips["clip_id"], app.workspace.clips["title"], strict=True))
-    left, _ = st.columns([5, 7])
-    with left:
-        state.select("clip", "Clip", {clip: titles[clip] for clip in clips}, label_visibility="collapsed")
+    state.select("clip", "Clip", {clip: titles[clip] for clip in clips}, label_visibility="collapsed")
+
+
+def _detections(app: AppContext, state: State, info: RunInfo) -> pd.DataFrame | None:
     chosen, run = state.choices, app.workspace.run(info.run)
     if not run.has(chosen.audio, chosen.clip):
         name = f"detect {info.run} {chosen.audio} {chosen.clip}"
@@ -175,13 +183,13 @@ def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: 
         label = int(row["label"])
         name = names[label] if label < len(names) else str(label)
         words[number] = f"{name} · {row['start_s']:.2f} to {row['end_s']:.2f} s · score {row['score']:.2f}"
-    choose, way = st.columns([9, 3], vertical_alignment="bottom")
-    with choose:
-        state.select("n", "Detection, best first", words)
+    state.select("n", "Detection, best first", words, label_visibility="collapsed")
+
+
+def _way_to_player(state: State, detections: pd.DataFrame) -> None:
     chosen = state.choices
     start_s = float(detections.iloc[chosen.n]["start_s"])
-    with way:
-        player_link(clip_id=chosen.clip, run=chosen.run, audio=chosen.audio, time_s=start_s, segment=f"d{chosen.n}")
+    player_link(clip_id=chosen.clip, run=chosen.run, audio=chosen.audio, time_s=start_s, segment=f"d{chosen.n}")
 
 
 def _question(state: State, info: RunInfo) -> Question:
@@ -233,7 +241,7 @@ def _share(explanation: Explanation) -> None:
             f"**{share:.0%} sound, {1 - share:.0%} sight** for *{sidebar.plain(explanation.name)}*{rather}, "
             f"compared with {sidebar.plain(sound)} and {sidebar.plain(sight)}."
         )
-    told = f"Both together, beyond what each does alone: {attribution.share.interaction:+.2f}."
+    told = f"Both together, beyond what each does alone: {signed(attribution.share.interaction, 2)}."
     if attribution.share_range is not None:
         known = attribution.share_range
         told += f" Over {known.baselines} baselines the audio share runs from {known.low:.0%} to {known.high:.0%}."

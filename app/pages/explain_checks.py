@@ -36,7 +36,8 @@ def warn(app: AppContext, explanation: Explanation) -> None:
     """What to doubt about this explanation, in so many words."""
     found = doubts(app, explanation)
     if found:
-        st.warning("Do not read too much into this: " + " ".join(map(plain, found)), icon=":material/warning:")
+        lines = "".join(f"\n- {plain(one)}" for one in found)
+        st.warning(f"Do not read too much into this:\n{lines}", icon=":material/warning:")
     elif explanation.attribution.levels and read_checks(app.workspace.run(explanation.question.run)) is None:
         st.caption("The explanations of this run have not been checked yet; see the end of the page.")
 
@@ -65,10 +66,11 @@ def show_checks(app: AppContext, info: RunInfo) -> None:
         offer(app, "analysis", f"verify {info.run}", f"Checking {info.run}", "Check them", work)
         return
     rows = [
-        {"Check": _NAMES[one["check"]], "Result": _ICONS[one["passed"]], "In words": one["words"]}
+        {"Check": _NAMES[one["check"]], "Result": _ICONS[one["passed"]], "In words": plain(one["words"])}
         for one in checks["verdicts"]
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch")
+    # Not a data frame: sentences are to be read to their end.
+    st.table(pd.DataFrame(rows).set_index("Check"), border="horizontal")
     st.caption(f"On {checks['segments']} true segments in {checks['clips']} clips.")
     st.markdown(
         "**By class:** audio share of every true segment, mean gate, and what sound is worth (ΔAP, points). "

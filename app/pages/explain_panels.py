@@ -17,6 +17,7 @@ from mravff_core.analysis.listening import listen
 from mravff_core.errors import MravffError
 from mravff_core.media.thumbnails import strip
 from mravff_core.plots.explanation import attention_figure
+from mravff_core.plots.words import signed
 
 _FRAMES = 6
 
@@ -37,7 +38,7 @@ def show_frames(app: AppContext, explanation: Explanation) -> None:
         return
     st.markdown("**The pictures** that spoke for it most, in order of time.")
     for column, step, picture in zip(st.columns(_FRAMES), sorted(best), pictures, strict=False):
-        column.image(picture, caption=f"{times_s[step]:.2f} s · {values[step]:+.2f}", width="stretch")
+        column.image(picture, caption=f"{times_s[step]:.2f} s · {signed(values[step], 3)}", width="stretch")
 
 
 def show_listening(app: AppContext, explanation: Explanation) -> None:
@@ -62,9 +63,16 @@ def show_listening(app: AppContext, explanation: Explanation) -> None:
     third.metric(
         "Score with these moments muted",
         f"{heard.muted_score:.2f}",
-        delta=f"{heard.muted_score - heard.score:+.2f} from {heard.score:.2f}",
+        **_change(heard.muted_score - heard.score, heard.score),
         help="The muted sound was encoded anew and scored at the same point, before suppression.",
     )
+
+
+def _change(difference: float, before: float) -> dict[str, Any]:
+    """What a metric says of a change; one too small to see has neither direction nor colour."""
+    if signed(difference, 2) == "0.00":
+        return {"delta": f"unchanged from {before:.2f}", "delta_color": "off", "delta_arrow": "off"}
+    return {"delta": f"{difference:+.2f} from {before:.2f}"}
 
 
 def show_attention(app: AppContext, state: PageState[Any], explanation: Explanation) -> None:

@@ -16,10 +16,12 @@ from plotly.subplots import make_subplots
 from mravff_core.analysis.attention_map import AttentionMap
 from mravff_core.analysis.attribution import Attribution
 from mravff_core.analysis.baselines import baseline_words
+from mravff_core.media.spectrogram import LogMel
 from mravff_core.plots.theme import Theme, styled
 from mravff_core.plots.words import signed
 
 _AUDIO, _VISION = 1, 0  # places in a theme's colours
+_DECIBELS = (-80.0, 10.0)  # darkest and brightest of a spectrogram
 
 
 def modality_bars(attribution: Attribution, theme: Theme) -> go.Figure:
@@ -77,36 +79,29 @@ def attention_figure(found: AttentionMap, theme: Theme, *, time_s: float) -> go.
 
 
 def spectrogram_figure(
-    decibels: NDArray[Any],
-    times_s: NDArray[np.floating],
-    frequencies_hz: NDArray[Any],
-    attribution: Attribution,
-    theme: Theme,
-    *,
-    start_s: float,
-    end_s: float,
+    sound: LogMel, attribution: Attribution, theme: Theme, *, start_s: float, end_s: float
 ) -> go.Figure:
     """Mel spectrogram, darkened where the audio attribution is small; a curve above says how large it is.
 
     Args:
-        decibels: [bands, columns].
-        times_s, frequencies_hz: of columns and bands.
+        sound: of the clip.
         start_s, end_s: of the detection.
     """
+    times_s = sound.start_s + sound.hop_s * np.arange(sound.decibels.shape[1])
     strength = np.interp(times_s, attribution.times_s, np.abs(attribution.gradients.audio))
-    strength = strength / max(float(strength.max()), 1e-12)
-    low, high = -80.0, 10.0
-    shares = np.clip((decibels - low) / (high - low), 0.0, 1.0) * (0.3 + 0.7 * strength[None])
+    strength = strength / max(float(strength.max(initial=0.0)), 1e-12)
+    low, high = _DECIBELS
+    shares = np.clip((sound.decibels - low) / (high - low), 0.0, 1.0) * (0.3 + 0.7 * strength[None])
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.03, row_heights=[0.25, 0.75])
     line = go.Scatter(
         x=times_s, y=strength, mode="lines", line={"color": theme.ink, "width": 1.2}, fill="tozeroy", name="strength"
     )
     figure.add_trace(line, row=1, col=1)
-    bands = np.arange(len(frequencies_hz))
+    bands = np.arange(len(sound.frequencies_hz))
     heat = go.Heatmap(z=shares, x=times_s, y=bands, colorscale="Magma", showscale=False, zmin=0, zmax=1)
     figure.add_trace(heat, row=2, col=1)
     ticks = bands[:: max(1, len(bands) // 5)]
-    words = [f"{frequencies_hz[band]:.0f} Hz" for band in ticks]
+    words = [f"{sound.frequencies_hz[band]:.0f} Hz" for band in ticks]
     figure.update_yaxes(tickvals=ticks, ticktext=words, row=2, col=1)
     figure.update_yaxes(showticklabels=False, row=1, col=1)
     for edge_s in (start_s, end_s):
@@ -196,7 +191,7 @@ def _add_modalities(figure: go.Figure, attribution: Attribution, theme: Theme, r
             x=values,
             orientation="h",
             marker=_marks(values, [theme.colours[_VISION], theme.colours[_AUDIO]], theme),
-            text=[f"{value:+.2f}" for value in values],
+            text=[signed(value, 2) for value in values],
             textposition="auto",
             hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
             showlegend=False,

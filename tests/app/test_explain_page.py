@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.context import AppContext
@@ -72,3 +73,21 @@ def test_failed_checks_are_said_beside_the_explanation(app_context: AppContext) 
 
 def test_a_clip_without_sound_is_explained_by_sight_alone(app_context: AppContext) -> None:
     assert "0% sound, 100% sight" in words_of(explain_page(run="verb_mrav", clip="clip_2"))
+
+
+@pytest.mark.parametrize(
+    ("difference", "delta", "colour"),
+    [(-0.004, "unchanged from 0.92", "off"), (0.0, "unchanged from 0.92", "off"), (-0.31, "-0.31 from 0.92", "normal")],
+)
+def test_a_change_too_small_to_see_has_no_direction(difference: float, delta: str, colour: str) -> None:
+    def script(difference: float) -> None:
+        import streamlit as st
+
+        from app.pages.explain_panels import _change
+
+        st.metric("Score", "0.92", **_change(difference, 0.92))
+
+    page = AppTest.from_function(script, args=(difference,)).run()
+    assert page.metric[0].delta == delta
+    grey = page.metric[0].proto.color == page.metric[0].proto.MetricColor.GRAY
+    assert grey == (colour == "off")

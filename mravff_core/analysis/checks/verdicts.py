@@ -122,7 +122,7 @@ def _swapped_labels(alike: dict[str, Any]) -> list[dict[str, Any]]:
 _OF_CONTRAST = (("_contrast", "the contrast with other classes", ("contrast",)),)
 _NOT_TRAINED = (
     "Whether a detector trained on swapped labels is explained alike was not looked at: that takes two trainings, "
-    "which `verify-explanations --retrain` does."
+    "which 'verify-explanations --retrain' does."
 )
 
 
