@@ -50,7 +50,8 @@ def serve(args: argparse.Namespace) -> int:
     from starlette.middleware import Middleware
     from streamlit import App
 
-    from app.connecting import Connecting
+    from app.connecting import connecting_script
+    from app.head_scripts import HeadScripts
     from app.preload import Preloading
     from app.routes import routes
     from app.shutdown import stop_promptly
@@ -59,7 +60,8 @@ def serve(args: argparse.Namespace) -> int:
     print(f"Workspace {args.workspace} at http://{args.host}:{args.port} (stop with Ctrl+C)", flush=True)
     sys.argv = sys.argv[:1]
     script = Path(__file__).parent / "entry" / "main.py"
-    middleware = [Middleware(Connecting, pages=PAGES), Middleware(Preloading)]
+    scripts = [connecting_script(PAGES), (Path(__file__).parent / "history.js").read_text(encoding="utf-8")]
+    middleware = [Middleware(HeadScripts, scripts=scripts), Middleware(Preloading)]
     App(script, routes=routes(), lifespan=_warmed_up, middleware=middleware).run(config=_settings(args))
     return 0
 

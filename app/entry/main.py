@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 _ICON = Path(__file__).parent / "icon.svg"
-_HISTORY = (Path(__file__).parent / "history.js").read_text(encoding="utf-8")
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
 _STYLE = """
 <style>
@@ -33,7 +32,6 @@ def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config(page_title="MRAV-FF Explorer", page_icon=str(_ICON), layout="wide")
     st.html(_STYLE)
-    st.html(f"<script>{_HISTORY}</script>", unsafe_allow_javascript=True)
     # In the order of the menu; pages find each other by these names.
     pages = {
         "clip": _page("clip", "Clip", "movie", default=True),

@@ -1,4 +1,4 @@
-"""Documents of our pages say where the server is; nothing else is touched."""
+"""Documents begin with our scripts, which say where the server is; nothing else is touched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app.__main__ import PAGES
-from app.connecting import Connecting
+from app.connecting import connecting_script
+from app.head_scripts import HeadScripts
 
 HTML = {"accept": "text/html,*/*"}
 
@@ -28,12 +29,18 @@ def client(tmp_path: Path) -> TestClient:
         return JSONResponse({"encoding": request.headers.get("accept-encoding")})
 
     routes = [Route("/gates", lambda _request: FileResponse(page)), Route("/data", data)]
-    return TestClient(Connecting(GZipMiddleware(Starlette(routes=routes)), pages=PAGES))
+    return TestClient(
+        HeadScripts(GZipMiddleware(Starlette(routes=routes)), scripts=[connecting_script(PAGES), "var second = 2"])
+    )
 
 
 def test_a_document_is_whole_and_begins_with_the_place_of_the_server(client: TestClient) -> None:
     answer = client.get("/gates", headers=HTML)
-    assert answer.text.startswith("<html><head><script>") and answer.text.endswith("x</html>")
+    assert (
+        answer.text.startswith("<html><head><script>")
+        and "<script>\nvar second = 2\n</script><title>" in answer.text
+        and answer.text.endswith("x</html>")
+    )
     assert "BACKEND_BASE_URL" in answer.text and '"gates"' in answer.text and "<title>é</title>" in answer.text
     assert int(answer.headers["content-length"]) == len(answer.content)
     # What browsers keep under the file's own tag would lack the script.

@@ -3,12 +3,11 @@
 // the page; the half of an address that lies behind it would otherwise need another press of the back
 // button, or lead to the page before with the parameters of the page after.
 (() => {
-  if (window.__addressesInOneStep) return;
-  window.__addressesInOneStep = true;
   let touched = false;
   const push = history.pushState.bind(history);
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, true);
   addEventListener("popstate", () => { touched = false; });
+  // Taken over before Streamlit's own code runs: what it wrote earlier would be a step of its own.
   history.pushState = (state, title, url) => {
     const samePage = new URL(url ?? "", location.href).pathname === location.pathname;
     if (!touched || (samePage && location.search === "")) {
