@@ -29,6 +29,7 @@ def work(app: AppContext, question: Question) -> Callable[[Job], Explanation]:
     """What the job does."""
 
     def explain(job: Job) -> Explanation:
+        from mravff_core.analysis.attribution import Options
         from mravff_core.analysis.explain_run import explain_detection
 
         job.report(0.0, "Loading the detector")
@@ -36,6 +37,8 @@ def work(app: AppContext, question: Question) -> Callable[[Job], Explanation]:
             app.workspace,
             question,
             detector=app.detectors.get(question.run),
+            # Detectors leave a core to the pages, which wait for this very answer.
+            options=Options(side_by_side=True),
             progress=lambda share: job.report(share, "Asking the detector"),
             cancel=lambda: job.cancelled,
         )

@@ -136,6 +136,23 @@ def test_the_memory_limit_changes_nothing_but_the_chunks(explained: Attribution)
     np.testing.assert_allclose(one_by_one.occlusion.vision, explained.occlusion.vision, atol=1e-5)
 
 
+def test_side_by_side_gives_the_same_and_stops_as_well(explained: Attribution) -> None:
+    given, target, options = inputs(WIDE), Target(1, 6, 2), Options(side_by_side=True)
+    found = attribute(small_detector(), given, noise(given), target, grid=GRID, options=options)
+    np.testing.assert_allclose(found.gradients.audio, explained.gradients.audio, atol=1e-5)
+    np.testing.assert_allclose(found.occlusion.vision, explained.occlusion.vision, atol=1e-5)
+    assert [one.closed for one in found.levels] == pytest.approx([one.closed for one in explained.levels], abs=1e-5)
+    asked: list[int] = []
+
+    def cancel() -> bool:
+        asked.append(1)
+        return len(asked) > 2
+
+    with pytest.raises(CancelledError, match="nothing of it was kept"):
+        attribute(small_detector(), given, noise(given), target, grid=GRID, options=options, cancel=cancel)
+    assert len(asked) <= 4
+
+
 def test_a_detector_is_left_as_it_was() -> None:
     detector = small_detector().train()
     given = inputs(WIDE)

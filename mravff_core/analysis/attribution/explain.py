@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from torch import nn
 
-from mravff_core.analysis.attribution.gradients import integrated_gradients
-from mravff_core.analysis.attribution.levels import Redetected, level_effects
+from mravff_core.analysis.attribution.gradients import TimeAttribution, integrated_gradients
+from mravff_core.analysis.attribution.levels import LevelEffect, Redetected, level_effects
 from mravff_core.analysis.attribution.measures import quality
-from mravff_core.analysis.attribution.occlusion import agreement, occlusion, sums_within, windows
+from mravff_core.analysis.attribution.occlusion import Occlusion, agreement, occlusion, sums_within, windows
 from mravff_core.analysis.attribution.result import Agreement, Attribution, Options, ShareRange
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer
 from mravff_core.analysis.attribution.shapley import ModalityShare, modality_shares
@@ -66,22 +67,35 @@ def attribute(
     scorer = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=cancel)
     score, output = scorer.measure(inputs)
     shares = modality_shares(scorer, inputs, [baseline, *further_baselines], both=score)
-    gradients = integrated_gradients(
-        scorer,
-        inputs,
-        baseline,
-        score=score,
-        baseline_score=shares[0].neither,
-        steps=options.steps,
-        most_steps=options.most_steps,
-        largest_gap=options.largest_gap,
-    )
     stride = scorer.strides[target.level]
     start, end = segment or ((target.step - 1) * stride, (target.step + 1) * stride)
     edges = windows(steps, start, end, near=options.near, far=options.far)
-    occluded = occlusion(scorer, inputs, baseline, edges, score=score)
     gates = tuple(gate.detach() for gate in output.trace.gates)
-    levels = level_effects(scorer, inputs, score, gates, redetect)
+
+    def along_the_path() -> TimeAttribution:
+        return integrated_gradients(
+            scorer,
+            inputs,
+            baseline,
+            score=score,
+            baseline_score=shares[0].neither,
+            steps=options.steps,
+            most_steps=options.most_steps,
+            largest_gap=options.largest_gap,
+        )
+
+    def by_taking_away(scorer: Scorer) -> tuple[Occlusion, list[LevelEffect]]:
+        occluded = occlusion(scorer, inputs, baseline, edges, score=score)
+        return occluded, level_effects(scorer, inputs, score, gates, redetect)
+
+    if options.side_by_side:
+        with ThreadPoolExecutor(1, thread_name_prefix="explain") as beside:
+            waiting = beside.submit(by_taking_away, scorer.sharing_memory())
+            gradients = along_the_path()
+            occluded, levels = waiting.result()
+    else:
+        gradients = along_the_path()
+        occluded, levels = by_taking_away(scorer)
     measures = quality(scorer, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)
     return Attribution(
         quantity=target.quantity,

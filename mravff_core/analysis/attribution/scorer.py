@@ -71,6 +71,20 @@ class Scorer:
         self._progress = progress
         self._cancel = cancel
 
+    def sharing_memory(self) -> Scorer:
+        """Another of the same for a second thread; each keeps within half the memory from now on."""
+        self.memory_limit_mb /= 2
+        self.chunk = max(1, self.chunk // 2)
+        other = Scorer(
+            self.detector,
+            self.target,
+            memory_limit_mb=self.memory_limit_mb,
+            progress=self._progress,
+            cancel=self._cancel,
+        )
+        other.chunk = self.chunk
+        return other
+
     @property
     def strides(self) -> tuple[int, ...]:
         """Finest steps from one step of each level to the next."""
