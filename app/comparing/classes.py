@@ -144,7 +144,7 @@ _CLASS_COLUMNS: dict[str, Any] = {
 }
 _RIGHT = "How many of them take a true segment of their class"
 _CLIP_COLUMNS: dict[str, Any] = {
-    "clip_id": st.column_config.TextColumn("Clip", pinned=True),
+    "clip_id": st.column_config.TextColumn("Clip"),
     "lost": st.column_config.NumberColumn("Lost", width=44),
     "lost_correct": st.column_config.NumberColumn("correct", width=56, help=_RIGHT),
     "gained": st.column_config.NumberColumn("Gained", width=56),

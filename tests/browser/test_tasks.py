@@ -167,9 +167,12 @@ def _click_class(page: Any, place: int, classes: int) -> None:
 def _click_row(page: Any, number: int, *, pictures: bool = False) -> None:
     """In the first column of the first table: its box or button, or its first cell."""
     table = page.get_by_test_id("stDataFrame").first
-    table.scroll_into_view_if_needed()
-    page.wait_for_timeout(400)
+    table.evaluate("node => node.scrollIntoView({ block: 'center' })")
+    page.wait_for_timeout(1000)
     box = table.bounding_box()
+    # A table knows the cell under a press from the pointer that came to it.
+    page.mouse.move(box["x"] + 60, box["y"] + 38 + (number + 0.5) * (46 if pictures else 35))
+    page.wait_for_timeout(200)
     page.mouse.click(box["x"] + 20, box["y"] + 38 + (number + 0.5) * (46 if pictures else 35))
 
 
