@@ -13,7 +13,7 @@ from app.sides import Side
 from app.view import View, clips_in_order
 from mravff_core.errors import WorkspaceError
 from mravff_core.workspace import RunInfo, Workspace
-from mravff_core.workspace.layout import SETTINGS_FILE
+from mravff_core.workspace.settings import SETTINGS_FILE
 
 _SHORT_S = 300.0
 _ATTENDS = ("mrav", "cross_attention")

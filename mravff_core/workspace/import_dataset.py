@@ -18,7 +18,8 @@ from mravff_core.data.features import HDF5_SUFFIXES, READABLE_SUFFIXES
 from mravff_core.errors import FeatureError, MediaError, WorkspaceError
 from mravff_core.files import folder_written_aside
 from mravff_core.workspace.dataset_check import CheckedDataSet, check_dataset
-from mravff_core.workspace.layout import SETTINGS_FILE, Workspace
+from mravff_core.workspace.layout import Workspace
+from mravff_core.workspace.settings import SETTINGS_FILE
 
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
 _LOOKED_AT = 200

@@ -18,7 +18,6 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +33,10 @@ from mravff_core.files import write_text
 from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
+from mravff_core.workspace.settings import SETTINGS_FILE, WorkspaceSettings
 from mravff_core.workspace.tables import read_table, write_table
 
-SETTINGS_FILE = "workspace.yaml"
 SEGMENT_KEYS = ("clip_id", "segment_id", "start_s", "end_s")
-
-
-@dataclass(frozen=True)
-class WorkspaceSettings:
-    """What `workspace.yaml` holds.
-
-    Attributes:
-        name: for people.
-        label_sets: class names by label set; a label is an index into its list.
-        media_roots: folders that relative clip paths are looked up in; relative ones lie in the workspace.
-        encoders: encoder name by feature set, such as `{"visual": "light_visual"}`.
-        feature_sources: by feature set, a `FeatureSource` for features that stay outside the workspace.
-    """
-
-    name: str = "workspace"
-    label_sets: dict = field(default_factory=dict)
-    media_roots: tuple[str, ...] = ("media",)
-    encoders: dict = field(default_factory=dict)
-    feature_sources: dict = field(default_factory=dict)
 
 
 class Workspace:
