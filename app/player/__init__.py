@@ -25,20 +25,24 @@ _assets = Assets(_FOLDER, lambda: f"{urls.prefix()}/player")
 asset = _assets.get
 
 # The modules come from a route of ours, so that no packaging of component files is needed.
-# Streamlit calls this again on the same element whenever the data changes.
-_SHIM = """
+# Streamlit calls this again on the same element whenever the data changes. While the module is still
+# on its way several calls wait for it, and they may go on in any order: only the last one counts.
+SHIM = """
+const shown = new WeakMap();
 export default function (component) {
   const { data, parentElement, setStateValue, setTriggerValue } = component;
-  let close = null;
-  let gone = false;
+  const state = shown.get(parentElement) ?? { calls: 0, gone: false, close: null };
+  shown.set(parentElement, state);
+  const call = (state.calls += 1);
   import(new URL(data.module_url, document.baseURI).href).then(({ mount }) => {
-    if (gone) return;
+    if (state.gone || call !== state.calls) return;
     const tell = (moment) => setStateValue("moment", moment);
-    close = mount(parentElement, data, tell, (wish) => setTriggerValue("wish", wish));
+    state.close = mount(parentElement, data, tell, (wish) => setTriggerValue("wish", wish));
   });
   return () => {
-    gone = true;
-    close?.();
+    shown.delete(parentElement);
+    state.gone = true;
+    state.close?.();
   };
 }
 """
@@ -136,4 +140,4 @@ def player(data: PlayerData, *, key: str, on_beside: Callable[[], None] = lambda
 @functools.cache
 def _component() -> Any:
     css = (_FOLDER / "player.css").read_text(encoding="utf-8")
-    return st.components.v2.component("mravff_player", js=_SHIM, css=css, isolate_styles=True)
+    return st.components.v2.component("mravff_player", js=SHIM, css=css, isolate_styles=True)

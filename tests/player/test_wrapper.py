@@ -8,6 +8,7 @@ import pytest
 
 from app import player as package
 from app.assets import Assets
+from tests.player.harness import Site, Stand
 
 
 def test_modules_are_offered_by_name_and_nothing_else_is() -> None:
@@ -70,3 +71,28 @@ def test_what_the_component_tells_comes_back_typed(
     assert package.player(data, key="k") == expected
     assert given["key"] == "k" and given["data"]["clip"] == {"id": "one"}
     assert given["data"]["module_url"].endswith("/player.js")
+
+
+CALLED_TWICE = """
+async (shim) => {
+  const { default: render } = await import(URL.createObjectURL(new Blob([shim], { type: "text/javascript" })));
+  const parentElement = document.createElement("div");
+  window.done = [];
+  const show = (name, wait_ms) => {
+    const code = `await new Promise((go) => setTimeout(go, ${wait_ms}));
+      export const mount = (_parent, data) => (window.done.push(data.name), () => window.done.push("closed"));`;
+    const module_url = `data:text/javascript,${encodeURIComponent(code)}`;
+    return render({ data: { name, module_url }, parentElement, setStateValue() {}, setTriggerValue() {} });
+  };
+  const close = show("older", 300);
+  show("newer", 0);
+  await new Promise((go) => setTimeout(go, 600));
+  close();
+  return window.done;
+}
+"""
+
+
+def test_older_data_whose_module_comes_later_is_not_shown(stand: Stand, site: Site) -> None:
+    stand.page.goto(f"{site.url}/page?theme={{}}")
+    assert stand.page.evaluate(CALLED_TWICE, package.SHIM) == ["newer", "closed"]
