@@ -125,6 +125,12 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
             time.sleep(0.1)
 
 
+def settled(page: Any) -> None:
+    """Until the page is drawn and stands still: what is pressed by its place must not move meanwhile."""
+    page.locator(".stApp[data-test-script-state='notRunning']").wait_for()
+    page.wait_for_timeout(500)
+
+
 def watched_page(context: Any) -> Watched:
     watched = Watched(context.new_page())
     watched.page.set_default_timeout(30_000)

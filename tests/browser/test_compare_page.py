@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from mravff_core.inference.run_predict import predict
-from tests.browser.conftest import Server, Watched
+from tests.browser.conftest import Server, Watched, settled
 
 pytestmark = pytest.mark.browser
 
@@ -22,6 +22,7 @@ def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: 
     page.get_by_text("95 % interval").wait_for(timeout=60_000)
     # While the page is drawn anew the old chart may stand beside the new one.
     expect(chart).to_have_count(1, timeout=30_000)
+    settled(page)
     row = chart.locator(".ytick text", has_text="stir").bounding_box()
     plot = chart.locator(".cartesianlayer .bglayer, .draglayer .nsewdrag").last.bounding_box()
     page.mouse.click(plot["x"] + plot["width"] * 0.7, row["y"] + row["height"] / 2)

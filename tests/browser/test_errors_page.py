@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mravff_core.workspace import Bookmarks
-from tests.browser.conftest import COUNT_CLICKS, Server, Watched
+from tests.browser.conftest import COUNT_CLICKS, Server, Watched, settled
 
 pytestmark = pytest.mark.browser
 NOTE = "too late by a breath"
@@ -108,6 +108,7 @@ def _choose_kind(page: Any, kind: str) -> None:
     """A click on a kind's bar, in the row of its name."""
     chart = page.locator(".js-plotly-plot").filter(has_text="mAP gained without them")
     chart.locator(".ytick text", has_text=kind).wait_for()
+    settled(page)
     number = chart.locator(".barlayer .point text, .bartext").first.bounding_box()
     row = chart.locator(".ytick text", has_text=kind).bounding_box()
     page.mouse.click(number["x"] + number["width"] / 2, row["y"] + row["height"] / 2)

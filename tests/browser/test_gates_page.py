@@ -7,7 +7,7 @@ import pytest
 from mravff_core.analysis.gates import audio_effect, class_gates, with_effect
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
-from tests.browser.conftest import Server, Watched
+from tests.browser.conftest import Server, Watched, settled
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +28,7 @@ def test_five_clicks_to_hear_the_class_with_the_highest_gate_that_sound_does_not
     page.wait_for_url("**unhelped=yes**")
     matrix = page.locator(".js-plotly-plot").filter(has_text="Mean gate × 100").first
     matrix.locator(".scatterlayer .points path").first.wait_for()
+    settled(page)
     box = matrix.locator(".scatterlayer .points path").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # 3: the first row's finest level
     page.wait_for_url("**name=**")
@@ -35,7 +36,7 @@ def test_five_clicks_to_hear_the_class_with_the_highest_gate_that_sound_does_not
     rows.wait_for()
     page.get_by_text("Choose a row to hear").wait_for()
     rows.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    settled(page)
     box = rows.bounding_box()
     page.mouse.click(box["x"] + 22, box["y"] + 38 + 20)  # 4: play the most gated segment
     page.wait_for_url("**clip=**")

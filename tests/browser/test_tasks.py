@@ -15,7 +15,7 @@ from mravff_core.analysis.gates import audio_effect, class_gates, with_effect
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
-from tests.browser.conftest import COUNT_CLICKS, Server, Watched
+from tests.browser.conftest import COUNT_CLICKS, Server, Watched, settled
 from tests.small_workspace import small_detector
 
 pytestmark = pytest.mark.browser
@@ -76,7 +76,7 @@ def test_a_noun_whose_gate_is_high_although_sound_is_not_shown_to_help(
     page.wait_for_url(f"**run={noun_run}**")
     page.get_by_text("Sound not shown to help").click()
     page.wait_for_url("**unhelped=yes**")
-    _settled(page)
+    settled(page)
     matrix = page.locator(".js-plotly-plot").filter(has_text="Mean gate × 100").first
     _click(page, matrix.locator(".scatterlayer .points path").first)
     page.wait_for_url(f"**name={wanted['name']}**")
@@ -102,7 +102,7 @@ def test_the_clip_that_loses_most_detections_when_sound_is_two_seconds_late(pers
     found = compare(server.workspace, "verb_mrav", "verb_mrav@shift:+2")
     worst = found.per_clip.sort_values(["lost", "clip_id"], ascending=[False, True]).iloc[0]
     assert worst["lost"] > 0
-    _settled(page)
+    settled(page)
     _click_row(page, 0)
     page.wait_for_url(f"**clip={worst['clip_id']}**")
     page.wait_for_url("**event=**")
@@ -118,7 +118,7 @@ def test_the_commonest_confusion_and_how_it_sounds(person: Watched, server: Serv
     table = analyse_errors(server.workspace, "verb_mrav").detections(0.5)
     commonest = confusions(table[table["score"] >= 0.2]).iloc[0]
     page.get_by_text("Where true").first.wait_for(state="attached")
-    _settled(page)
+    settled(page)
     _click_row(page, 0)
     page.wait_for_function("() => new URL(location).searchParams.has('mark')")
     assert _of_address(page, "mark") == f"pair={commonest['name']}>{commonest['true_name']}"
@@ -144,11 +144,6 @@ def _go(page: Any, name: str) -> None:
     page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
 
 
-def _settled(page: Any) -> None:
-    page.locator(".stApp[data-test-script-state='notRunning']").wait_for()
-    page.wait_for_timeout(400)
-
-
 def _click(page: Any, mark: Any) -> None:
     mark.wait_for()
     box = mark.bounding_box()
@@ -157,7 +152,7 @@ def _click(page: Any, mark: Any) -> None:
 
 def _click_class(page: Any, place: int, classes: int) -> None:
     """Somewhere in a class's row of the chart, the first on top."""
-    _settled(page)
+    settled(page)
     chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus AP of A").first
     row = chart.locator(".ytick text").nth(classes - 1 - place).bounding_box()
     plot = chart.locator(".draglayer .nsewdrag").last.bounding_box()
