@@ -56,11 +56,13 @@ def _warm_up(app: AppContext) -> None:
     app.detectors.prepare()
     importlib.import_module("app.pages.gates")
     importlib.import_module("app.comparing.answers").warm_up()
-    importlib.import_module("mravff_core.analysis.explain_run")
     set_libraries_aside()
     # The page that is opened first comes first.
     time.sleep(_UNDISTURBED_S)
     prepare_signals(app.workspace, lambda: app.jobs.closed)
+    # Nobody explains before a clip has been looked at.
+    importlib.import_module("mravff_core.analysis.explain_run")
+    set_libraries_aside()
 
 
 def set_libraries_aside() -> None:
