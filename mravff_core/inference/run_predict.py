@@ -19,7 +19,7 @@ import mravff_core
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.features import Features
 from mravff_core.errors import CancelledError, WorkspaceError
-from mravff_core.files import write_json
+from mravff_core.files import write_json, write_text
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.extract import extract
 from mravff_core.inference.predictor import Prediction, Predictor
@@ -95,28 +95,36 @@ def predict(
     sets = feature_sets_of(detector)
     hashes = _fresh_hashes(run, condition)
     stored = run.predicted_clips(condition)
-    todo, made = [], {}
+    todo, done = [], {}
     for clip_id in wanted:
-        made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
-        if clip_id not in stored or hashes.get(clip_id, made[clip_id]) != made[clip_id]:
+        found = _input_hashes(workspace, clip_id, sets, condition)
+        if clip_id in stored and hashes.get(clip_id, found) == found:
+            done[clip_id] = found
+        else:
             todo.append(clip_id)
     predictor = Predictor(detector)
-    at_once = _clips_at_once(detector_device(detector))
-    for begin in range(0, len(todo), at_once):
-        if cancel is not None and cancel():
-            raise CancelledError(f"prediction was stopped after {begin} of {len(todo)} clips; they are stored")
-        some = todo[begin : begin + at_once]
-        for clip_id in some:
-            extract(workspace, _listened(workspace, clip_id, condition), feature_sets=sets, workers=1, cancel=cancel)
-            made[clip_id] = _input_hashes(workspace, clip_id, sets, condition)
-        for clip_id, prediction in zip(some, predict_clips(workspace, some, predictor, condition), strict=True):
-            run.store(condition, clip_id, prediction.detections, level_gates(prediction), prediction.further)
-        if progress is not None:
-            progress((begin + len(some)) / len(todo))
-    seconds = time.perf_counter() - began
-    if todo:
-        run.merge(condition)
-        _write_manifest(run, condition, {**hashes, **made}, seconds, str(detector_device(detector)))
+    device_used = detector_device(detector)
+    at_once = _clips_at_once(device_used)
+    try:
+        for begin in range(0, len(todo), at_once):
+            if cancel is not None and cancel():
+                raise CancelledError(f"prediction was stopped after {begin} of {len(todo)} clips; they are stored")
+            some = todo[begin : begin + at_once]
+            for clip_id in some:
+                heard = _listened(workspace, clip_id, condition)
+                extract(workspace, heard, feature_sets=sets, workers=1, cancel=cancel)
+            made = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in some}
+            for clip_id, prediction in zip(some, predict_clips(workspace, some, predictor, condition), strict=True):
+                run.store(condition, clip_id, prediction.detections, level_gates(prediction), prediction.further)
+                done[clip_id] = made[clip_id]
+            if progress is not None:
+                progress((begin + len(some)) / len(todo))
+    finally:
+        # A call that stopped halfway must know, too, from which features its clips were made.
+        seconds = time.perf_counter() - began
+        if todo:
+            run.merge(condition)
+            _write_manifest(run, condition, done, seconds, str(device_used))
     table = run.detections(condition, wanted)
     count = 0 if table is None else len(table)
     return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
@@ -242,7 +250,12 @@ def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
         run.forget(condition, sorted(run.predicted_clips(condition)))
         (folder / MANIFEST).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    marker.write_text(model_hash + "\n", encoding="utf-8")
+    write_text(marker, model_hash + "\n")
+    return _noted_hashes(folder)
+
+
+def _noted_hashes(folder: Path) -> dict[str, dict[str, str]]:
+    """Input hashes by clip as the manifest has them."""
     try:
         return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["clips"]
     except (OSError, ValueError, KeyError):
@@ -270,8 +283,10 @@ def _hash_when(folder: Path, _written_ns: tuple[int, ...]) -> str:
     return Run(folder).model_hash()
 
 
-def _write_manifest(run: Run, condition: AudioCondition, clips: dict[str, Any], seconds: float, device: str) -> None:
-    manifest = {
+def _write_manifest(run: Run, condition: AudioCondition, done: dict[str, Any], seconds: float, device: str) -> None:
+    """Note what some clips' predictions were made from, beside what is noted of others."""
+    folder = run.predictions_folder(condition)
+    manifest: dict[str, Any] = {
         "run": run.name,
         "audio": str(condition),
         "model_sha256": run.model_hash(),
@@ -283,6 +298,7 @@ def _write_manifest(run: Run, condition: AudioCondition, clips: dict[str, Any], 
         },
         "device": device,
         "seconds_last_call": round(seconds, 3),
-        "clips": dict(sorted(clips.items())),
     }
-    write_json(run.predictions_folder(condition) / MANIFEST, manifest)
+    with run.writing(condition):
+        manifest["clips"] = dict(sorted({**_noted_hashes(folder), **done}.items()))
+        write_json(folder / MANIFEST, manifest)

@@ -17,11 +17,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ from numpy.typing import NDArray
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
-from mravff_core.files import folder_written_aside, written_aside
+from mravff_core.files import folder_written_aside, write_text
 from mravff_core.workspace.stored_tables import (
     DETECTION_COLUMNS,
     check_detections,
@@ -260,16 +262,15 @@ class Run:
         """
         condition = AudioCondition.parse(condition)
         folder = self.predictions_folder(condition)
-        if self.has(condition, clip_id):
-            self.forget(condition, [clip_id])
-        folder.mkdir(parents=True, exist_ok=True)
-        with written_aside(folder / "condition.txt") as aside:
-            aside.write_text(f"{condition}\n", encoding="utf-8")
-        write_table(folder / "parts" / f"{clip_id}.gates.parquet", _gate_table(clip_id, gates))
-        for label_set, table in (further or {}).items():
-            write_table(folder / "parts" / f"{clip_id}.detections.{label_set}.parquet", _of_clip(clip_id, table))
-        # Written last: its presence says that the clip is complete.
-        write_table(folder / "parts" / f"{clip_id}.detections.parquet", _of_clip(clip_id, detections))
+        with self.writing(condition):
+            if self.has(condition, clip_id):
+                self._forget(folder, [clip_id])
+            write_text(folder / "condition.txt", f"{condition}\n")
+            write_table(folder / "parts" / f"{clip_id}.gates.parquet", _gate_table(clip_id, gates))
+            for label_set, table in (further or {}).items():
+                write_table(folder / "parts" / f"{clip_id}.detections.{label_set}.parquet", _of_clip(clip_id, table))
+            # Written last: its presence says that the clip is complete.
+            write_table(folder / "parts" / f"{clip_id}.detections.parquet", _of_clip(clip_id, detections))
 
     def store_all(self, condition: AudioCondition | str, clip_ids: Sequence[str], tables: Mapping[str, Any]) -> None:
         """Store the detections of many clips at once, in place of all that this condition has.
@@ -280,7 +281,7 @@ class Run:
             tables: `clip_id, start_s, end_s, label, score` by label set, the run's first one first.
         """
         folder = self.predictions_folder(condition)
-        with folder_written_aside(folder) as aside:
+        with self.writing(condition), folder_written_aside(folder) as aside:
             (aside / "condition.txt").write_text(f"{AudioCondition.parse(condition)}\n", encoding="utf-8")
             for number, (label_set, table) in enumerate(tables.items()):
                 name = "detections" if number == 0 else f"detections.{label_set}"
@@ -291,21 +292,34 @@ class Run:
     def merge(self, condition: AudioCondition | str = "on") -> None:
         """Gather single clips' files into one file a table, so that large data sets stay quick to ask."""
         folder = self.predictions_folder(condition)
-        parts = sorted(folder.glob("parts/*.parquet"))
-        if not parts:
-            return
-        clip_ids = sorted(self.predicted_clips(condition))
-        tables = {name: self._read(name, condition, clip_ids) for name in _tables_in(folder)}
-        for name, table in tables.items():
-            if table is not None:
-                write_table(folder / f"{name}.parquet", table)
-        write_table(folder / "clips.parquet", pd.DataFrame({"clip_id": clip_ids}))
-        for part in parts:
-            part.unlink()
+        with self.writing(condition):
+            parts = sorted(folder.glob("parts/*.parquet"))
+            if not parts:
+                return
+            clip_ids = sorted(self.predicted_clips(condition))
+            tables = {name: self._read(name, condition, clip_ids) for name in _tables_in(folder)}
+            for name, table in tables.items():
+                if table is not None:
+                    write_table(folder / f"{name}.parquet", table)
+            write_table(folder / "clips.parquet", pd.DataFrame({"clip_id": clip_ids}))
+            for part in parts:
+                part.unlink()
 
     def forget(self, condition: AudioCondition | str, clip_ids: Sequence[str]) -> None:
         """Drop the stored predictions of some clips."""
+        with self.writing(condition):
+            self._forget(self.predictions_folder(condition), clip_ids)
+
+    @contextmanager
+    def writing(self, condition: AudioCondition | str) -> Iterator[None]:
+        """Inside, no other thread or process changes what is stored under one audio condition; not to be nested."""
         folder = self.predictions_folder(condition)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):
+            yield
+
+    @staticmethod
+    def _forget(folder: Path, clip_ids: Sequence[str]) -> None:
         tables = _tables_in(folder)
         for clip_id in clip_ids:
             for name in tables:

@@ -58,6 +58,17 @@ def test_a_stopped_run_goes_on_and_ends_equal(workspace: Workspace) -> None:
     assert predict(workspace, "verb_mrav").computed == 0
 
 
+def test_features_that_change_after_a_stopped_run_are_noticed(workspace: Workspace) -> None:
+    answers = iter([False, True])
+    with pytest.raises(CancelledError):
+        predict(workspace, "verb_mrav", cancel=lambda: next(answers, True))
+    (done,) = workspace.run("verb_mrav").predicted_clips()
+    features = workspace.features("visual", done)
+    features.array[:] = 0
+    workspace.set_features("visual", done, features)
+    assert predict(workspace, "verb_mrav").computed == 3
+
+
 @pytest.mark.parametrize("condition", ["on", "off", "shift:+0.5"])
 def test_clips_taken_several_at_once_are_found_the_same(
     workspace: Workspace, condition: str, monkeypatch: pytest.MonkeyPatch

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from mravff_core.workspace import LevelGates, Run
+from mravff_core.workspace import LevelGates, Run, runs
 
 
 @pytest.fixture
@@ -69,3 +70,22 @@ def test_a_merge_cut_short_counts_nothing_twice(run: Run) -> None:
     run.merge("on")
     part.write_bytes(kept)
     pd.testing.assert_frame_equal(without_clip(run.detections("on")), detections(0), check_dtype=False)
+
+
+def test_a_merge_waits_for_a_clip_that_is_being_stored(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gates are there before its detections, and would be swept away as leftovers."""
+    run.store("on", "a", detections(0), gates(0))
+    merging = threading.Thread(target=run.merge, args=["on"])
+    write = runs.write_table
+
+    def write_while_merging(path: Path, table: pd.DataFrame) -> None:
+        write(path, table)
+        if path.name == "b.gates.parquet":
+            merging.start()
+            merging.join(0.5)
+
+    monkeypatch.setattr(runs, "write_table", write_while_merging)
+    run.store("on", "b", detections(1), gates(1))
+    merging.join()
+    assert run.predicted_clips() == {"a", "b"}
+    assert len(run.gates("on", "b")) == 3
