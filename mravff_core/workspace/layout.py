@@ -154,17 +154,18 @@ class Workspace:
         """An id made from a title that no clip has, kept free of others until the block ends."""
         folder = self.cache_folder / "reserved"
         folder.mkdir(parents=True, exist_ok=True)
-        stem, taken = clip_id_of(title), set(self.clips["clip_id"])
+        stem = clip_id_of(title)
         for number in itertools.count(1):
             candidate = stem if number == 1 else f"{stem}_{number}"
             lock = filelock.FileLock(folder / f"{candidate}.lock", blocking=False)
-            if candidate in taken:
-                continue
             try:
                 lock.acquire()
             except filelock.Timeout:
                 continue
-            break
+            # Asked only now: whoever had it reserved a moment ago may have added their clip.
+            if candidate not in set(self.clips["clip_id"]):
+                break
+            lock.release()
         try:
             yield candidate
         finally:

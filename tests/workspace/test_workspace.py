@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,6 +121,22 @@ def test_reserved_ids_never_collide(workspace: Workspace) -> None:
         assert (first, second) == ("a_2", "a_3")
     with workspace.reserved_clip_id("a") as again:
         assert again == "a_2"
+
+
+def test_an_id_taken_while_another_asks_is_not_given_twice(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody adds the clip and lets go of its id between this one's look at the table and its reservation."""
+    acquire = filelock.FileLock.acquire
+
+    def acquire_after_another(lock: filelock.FileLock, *args: object, **kwargs: object) -> object:
+        if "new.lock" in lock.lock_file and "new" not in workspace.clip_ids():
+            workspace.add_clips([Clip("new", "New", "", 1.0)])
+        return acquire(lock, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire_after_another)
+    with workspace.reserved_clip_id("new") as clip_id:
+        assert clip_id == "new_2"
 
 
 def test_an_id_that_leaves_its_folder_is_refused(workspace: Workspace) -> None:
