@@ -50,7 +50,7 @@ def read_annotations(path: Path | str, label_set: str = "verb") -> pd.DataFrame:
 
 
 def to_workspace_table(table: pd.DataFrame, label_sets: Mapping[str, Sequence[str]], where: Path | str) -> pd.DataFrame:
-    """Turn label names, or numbers, into indices of a workspace's label sets.
+    """Turn label names, or numbers, into indices of a workspace's label sets; what may be a name counts as one.
 
     Raises: AnnotationError if a label is not in its label set or no label set is there at all.
     """
@@ -148,10 +148,10 @@ def checked_times(path: Path, table: pd.DataFrame) -> pd.DataFrame:
 def _index(value: Any, index_of: Mapping[str, int], where: str) -> int | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    if isinstance(value, (int, float, np.number)) and float(value).is_integer() and 0 <= int(value) < len(index_of):
-        return int(value)
     if str(value) in index_of:
         return index_of[str(value)]
+    if isinstance(value, (int, float, np.number)) and float(value).is_integer() and 0 <= int(value) < len(index_of):
+        return int(value)
     raise AnnotationError(
         f"{where} has no class {value!r}; it has {len(index_of)}, such as {', '.join(list(index_of)[:3])}"
     )

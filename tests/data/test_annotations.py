@@ -40,6 +40,12 @@ def test_plain_csv_takes_names_and_numbers(tmp_path: Path) -> None:
     assert indexed["segment_id"].tolist() == ["v_0", "v_1"]
 
 
+def test_names_that_look_like_numbers_are_names(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "clip_id,start_s,end_s,verb\nv,0,1,1\nv,2,3.5,2\nv,4,5,3\n")
+    indexed = to_workspace_table(read_annotations(path), {"verb": ["1", "2", "3"]}, path)
+    assert indexed["verb"].tolist() == [0, 1, 2]
+
+
 def test_real_epic_annotations_are_read(shared: Path) -> None:
     table = read_annotations(shared / "data/epic100/EPIC_100_validation.csv")
     assert len(table) == 9668
