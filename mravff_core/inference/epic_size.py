@@ -47,7 +47,7 @@ def make_epic_size(
     progress: Progress | None = None,
     cancel: Callable[[], bool] | None = None,
 ) -> dict[str, Any]:
-    """Make the workspace, or leave it as it is if it was made from the same seed.
+    """Make the workspace, or leave it as it is if it was made from the same seed; one cut short is made anew.
 
     Args:
         annotations: folder with `EPIC_100_validation.csv`, `EPIC_100_video_info.csv`,
@@ -68,6 +68,7 @@ def make_epic_size(
         raise WorkspaceError(f"{folder}: holds another workspace; choose an empty or new folder")
     workspace = Workspace.create(folder, name="EPIC-Kitchens-100 validation, made up", label_sets=names)
     if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != wanted:
+        write_text(mark, "{}\n")  # whose workspace this is, should the rest be cut short
         _fill(workspace, source, seed, detections, report, cancel or (lambda: False))
         write_text(mark, json.dumps(wanted) + "\n")
     report(1.0)

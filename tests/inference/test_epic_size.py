@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mravff_core.cli import main
-from mravff_core.errors import AnnotationError, WorkspaceError
+from mravff_core.errors import AnnotationError, CancelledError, WorkspaceError
 from mravff_core.inference.epic_size import make_epic_size
 from mravff_core.workspace import Workspace
 
@@ -94,6 +94,16 @@ def test_what_is_missing_is_said_and_nothing_is_left(annotations: Path, tmp_path
         make_epic_size(copy, tmp_path / "made")
     assert not (tmp_path / "made").exists()
     assert main(["epic-size", "--annotations", str(copy), "--workspace", str(tmp_path / "made")]) == 2
+
+
+def test_one_that_was_stopped_is_gone_on_with(annotations: Path, made: Workspace, tmp_path: Path) -> None:
+    asked = iter([False, True])
+    with pytest.raises(CancelledError):
+        make_epic_size(annotations, tmp_path, seed=3, detections=200, cancel=lambda: next(asked))
+    make_epic_size(annotations, tmp_path, seed=3, detections=200)
+    for run in ("verb_mrav", "noun_mrav"):
+        again, wanted = (workspace.run(run).detections("on") for workspace in (Workspace(tmp_path), made))
+        pd.testing.assert_frame_equal(again, wanted)
 
 
 def test_another_workspace_is_not_overwritten(annotations: Path, tmp_path: Path) -> None:
