@@ -9,6 +9,7 @@ their weights change.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from mravff_core.evaluation.tables import Scene
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+_one_at_a_time = threading.Lock()
 
 
 def match(scene: Scene, thresholds: Floats) -> NDArray[np.int32]:
@@ -28,7 +30,7 @@ def match(scene: Scene, thresholds: Floats) -> NDArray[np.int32]:
 
     Returns: [thresholds, detections] places in the scene's true segments, -1 where none.
     """
-    with _threads_of_others_kept():
+    with _alone():
         return _match_all(
             scene.found_s, scene.class_start, scene.first_truth, scene.last_truth, scene.truth_s, thresholds
         )
@@ -46,7 +48,7 @@ def precisions(scene: Scene, matched: NDArray[np.int32], weights: NDArray[np.int
     if weights is None:
         weights = np.ones((1, len(scene.clips)), dtype=np.int64)
     hits, level_start = _hits(scene, matched)
-    with _threads_of_others_kept():
+    with _alone():
         return _weighted_precisions(
             np.ascontiguousarray(weights, dtype=np.int32),
             scene.clip.astype(np.int32),
@@ -59,15 +61,19 @@ def precisions(scene: Scene, matched: NDArray[np.int32], weights: NDArray[np.int
 
 
 @contextmanager
-def _threads_of_others_kept() -> Iterator[None]:
-    """PyTorch computes with as many threads after as before; Numba sets that number for both."""
-    torch: Any = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch else 0
-    try:
-        yield
-    finally:
-        if torch:
-            torch.set_num_threads(threads)
+def _alone() -> Iterator[None]:
+    """One parallel loop at a time, since some of Numba's threading layers end the process otherwise.
+
+    PyTorch computes with as many threads after as before; Numba sets that number for both.
+    """
+    with _one_at_a_time:
+        torch: Any = sys.modules.get("torch")
+        threads = torch.get_num_threads() if torch else 0
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(threads)
 
 
 def _hits(scene: Scene, matched: NDArray[np.int32]) -> tuple[Integers, Integers]:

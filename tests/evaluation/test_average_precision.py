@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +192,23 @@ def test_bad_input_is_named() -> None:
         mean_average_precision(truth, truth.assign(score=1.0), [0.0])
     with pytest.raises(ConfigError, match="protocol 'voc' is not known"):
         mean_average_precision(truth, truth.assign(score=1.0), TIOU, protocol="voc")
+
+
+def test_threads_may_score_at_once_where_numba_cannot() -> None:
+    """Its own threading layer, all that there is on some machines, ends a process that uses it from two threads."""
+    script = """
+import threading
+import numpy as np, pandas as pd
+from mravff_core.evaluation import mean_average_precision
+rng = np.random.default_rng(0)
+start_s = rng.uniform(0, 1000, 20_000)
+found = pd.DataFrame({"clip_id": "a", "start_s": start_s, "end_s": start_s + 2, "label": rng.integers(0, 50, 20_000)})
+found["score"] = rng.uniform(size=len(found))
+threads = [threading.Thread(target=mean_average_precision, args=(found[:2000], found, [0.1, 0.5])) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("scored")
+"""
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": "workqueue", "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, "scored\n"), done.stderr
