@@ -41,6 +41,7 @@ from mravff_core.training.state import (
 from mravff_core.training.targets import Targets
 from mravff_core.training.warm_start import WarmStart, gate_opening, warm_started
 
+_LEAST = {"batch_size": 1, "accumulate_batches": 1, "epochs": 0, "warmup_epochs": 0, "learning_rate": 0}
 _PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -146,6 +147,11 @@ def train(
 
 
 def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:
+    for setting, least in _LEAST.items():
+        if not getattr(recipe.train, setting) >= least:
+            raise ConfigError(f"{name}: train.{setting} is {getattr(recipe.train, setting)}, expected {least} or more")
+    if not 0 <= recipe.train.ema_decay < 1:
+        raise ConfigError(f"{name}: train.ema_decay is {recipe.train.ema_decay}, expected 0 to below 1")
     if not clips:
         raise ConfigError(f"{name}: there are no clips to train on")
     if devices < 1:
@@ -225,6 +231,11 @@ def _epoch(
             update(run, steps)
         for name, value in (("loss", loss.total), ("classes", loss.classes), ("boundaries", loss.boundaries)):
             sums[name] += float(value) / len(plan)
+    if not math.isfinite(sums["loss"]):
+        raise ConfigError(
+            f"the loss is not a number in epoch {run.epoch + 1}; train with a lower train.learning_rate, or check that "
+            "features are of a usual size"
+        )
     run.epoch += 1
     rate = run.optimizer.param_groups[0]["lr"]
     run.history.append({"epoch": run.epoch, **sums, "learning_rate": rate, "normalizer": run.normalizer})

@@ -173,7 +173,16 @@ def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> N
     assert all(value.dtype == torch.float32 for value in weights(tmp_path / "half").values())
 
 
+def test_losses_that_are_no_numbers_end_a_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"loss is not a number in epoch 1; .*learning_rate"):
+        train(recipe(learning_rate=1e30, warmup_epochs=0), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    assert not (tmp_path / "run/model.safetensors").exists()
+
+
 def test_mistakes_are_named(tmp_path: Path) -> None:
+    for name, value in (("batch_size", 0), ("accumulate_batches", 0), ("epochs", -1), ("ema_decay", 1.5)):
+        with pytest.raises(ConfigError, match=rf"train\.{name} is {value}, expected"):
+            train(recipe(**{name: value}), clips(), LABELS, tmp_path / "run")
     with pytest.raises(ConfigError, match="no clips to train on"):
         train(recipe(), [], LABELS, tmp_path / "run")
     with pytest.raises(ConfigError, match="regression_range has 1 levels, the detector has 3"):
