@@ -40,13 +40,13 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.model.checkpoints import load_detector
     from mravff_core.workspace import Workspace
 
+    workspace = Workspace(args.workspace or common.DEFAULT_WORKSPACE) if args.add else None
     folder = _detector_folder(args)
     detector = load_detector(folder, device=args.device)
     with common.progress_bar("Localizing") as progress:
         result = localize(args.video, detector, condition=args.audio, progress=progress)
     document = result.to_mapping(min_score=args.min_score, run=folder.name)
-    if args.add:
-        workspace = Workspace(args.workspace or common.DEFAULT_WORKSPACE)
+    if workspace is not None:
         run_name = folder.name if folder.parent == workspace.runs_folder else None
         with common.progress_bar("Adding to the workspace") as share:
             added = add_video(

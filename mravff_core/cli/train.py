@@ -39,10 +39,13 @@ def register(commands: common.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Make what training needs (demo clips included), train, and score on the test split."""
     from mravff_core.config import Recipe, from_mapping, merge, read_yaml
+    from mravff_core.errors import ConfigError
     from mravff_core.inference.demo import add_split, is_demo
     from mravff_core.inference.evaluate_run import evaluate_run
     from mravff_core.training.from_workspace import train_in_workspace
 
+    if args.from_config and not args.start:
+        raise ConfigError("--from-config goes with --from: it describes the checkpoint named there")
     changes: dict = {"train": {}, "fusion": {}}
     for section, field in (("train", "seed"), ("train", "epochs"), ("fusion", "kind")):
         value = args.fusion if field == "kind" else getattr(args, field)

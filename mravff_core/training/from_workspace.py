@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mravff_core.config import LabelSet, Recipe
-from mravff_core.errors import ConfigError
+from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.training.loop import train
 from mravff_core.training.warm_start import WarmStart, adopt, read_start
 from mravff_core.training.workspace_clips import DEFAULT_CACHE_MB, WorkspaceClips
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.clip import is_clip_id
+from mravff_core.workspace.runs import IMPORTED_NAME
 
 
 def train_in_workspace(
@@ -32,10 +34,11 @@ def train_in_workspace(
     Args:
         cache_mb: features kept in memory; those beyond are read again in each epoch.
     Returns: the name of the run.
-    Raises: WorkspaceError if the split has no clip with true segments, FeatureError for features
-        that are missing or disagree in channels, ConfigError if the detector to start from does
-        not fit, CancelledError.
+    Raises: WorkspaceError if the split has no clip with true segments or the run's name is not
+        usable, FeatureError for features that are missing or disagree in channels, ConfigError
+        if the detector to start from does not fit, CancelledError.
     """
+    _check_name(workspace, recipe.name)
     start = _start(workspace, recipe)
     if start is not None:
         recipe = adopt(recipe, start)
@@ -66,6 +69,14 @@ def train_in_workspace(
         cancel=cancel,
     )
     return recipe.name
+
+
+def _check_name(workspace: Workspace, name: str) -> None:
+    if not is_clip_id(name):
+        raise WorkspaceError(f"run name {name!r} is not usable; expected letters, digits and ._- only")
+    folder = workspace.runs_folder / name
+    if (folder / IMPORTED_NAME).is_file():
+        raise WorkspaceError(f"{folder}: holds imported detections; choose another name for a run to train")
 
 
 def _start(workspace: Workspace, recipe: Recipe) -> WarmStart | None:

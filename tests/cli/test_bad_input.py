@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -107,8 +108,6 @@ def feature_file(write: Callable[[Path], object]) -> Prepare:
 
 def checkpoint(change: Callable[[Path], object]) -> Prepare:
     def prepare(folder: Path) -> list[str]:
-        import shutil
-
         broken = folder / "bad" / "run"
         shutil.rmtree(broken, ignore_errors=True)
         shutil.copytree(folder / "ws/runs/verb_mrav", broken)
@@ -217,6 +216,18 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "recipe misspelt": (recipe("train: {epocs: 3}"), "TrainConfig has no field epocs"),
     "recipe of the wrong type": (recipe("train: {epochs: many}"), "train.epochs: found str 'many', expected int"),
     "recipe for no clips": (recipe("data: {train_split: nothing}"), "no clip with true verb segments"),
+    "recipe without batches": (
+        recipe("data: {train_split: validation}\ntrain: {batch_size: 0}"),
+        "train.batch_size is 0, expected 1 or more",
+    ),
+    "start's configuration without a start": (
+        in_workspace("train", "gone.yaml", "--from-config", "x.yaml"),
+        "--from-config goes with --from",
+    ),
+    "name of a run outside the workspace": (
+        lambda folder: [*recipe("name: x")(folder), "--run", "../elsewhere"],
+        "run name '../elsewhere' is not usable",
+    ),
     "condition unknown": (in_workspace("predict", "--audio", "loud"), "audio condition 'loud' is not known"),
     "run unknown": (in_workspace("predict", "--run", "nope"), "has no run 'nope'"),
     "clip unknown": (in_workspace("predict", "--clips", "nope"), "has no clip 'nope'"),
@@ -316,3 +327,25 @@ def test_a_file_to_write_in_no_folder_is_refused_before_any_work(
 def test_what_is_refused_at_once_shows_no_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["localize", str(tmp_path / "none.mp4")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_no_work_is_done_on_a_video_that_there_is_no_workspace_for(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["localize", str(folder / "ws/media/clip_0.mp4"), "--add", "--out", "result.json"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "expected a workspace" in said
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_training_never_takes_the_name_of_imported_detections(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "ws", tmp_path / "ws")
+    table = tmp_path / "found.csv"
+    table.write_text("clip_id,start_s,end_s,label,score\nclip_0,0,1,cut,0.5\n")
+    ours = ["--run", "theirs", "--workspace", str(tmp_path / "ws")]
+    assert main(["import", "detections", str(table), *ours]) == 0
+    assert main([*recipe("data: {train_split: validation}")(tmp_path)[:2], *ours]) == 2
+    assert "theirs: holds imported detections" in capsys.readouterr().err
