@@ -39,6 +39,7 @@ class Localization:
         label_set: what those classes are.
         detections: `start_s`, `end_s`, `label`, `score` of that label set, best first.
         gates: one entry a level, finest first; empty where the detector has none.
+        strides: visual steps from one step of a level to the next.
         audio_condition: what it was given to hear.
         warnings: sentences for people.
         seconds: time spent by stage.
@@ -54,6 +55,7 @@ class Localization:
     label_set: str
     detections: pd.DataFrame
     gates: list[LevelGates]
+    strides: tuple[int, ...]
     audio_condition: AudioCondition
     warnings: tuple[str, ...]
     seconds: dict[str, float]
@@ -94,11 +96,11 @@ class Localization:
             "gates": [
                 {
                     "level": number,
-                    "step_s": round(self.grid.hop_s * 2**number, 6),
+                    "step_s": round(self.grid.hop_s * stride, 6),
                     "times_s": [round(float(value), 4) for value in level.times_s],
                     "gate": [round(float(value), 5) for value in level.gates],
                 }
-                for number, level in enumerate(self.gates)
+                for number, (level, stride) in enumerate(zip(self.gates, self.strides, strict=False))
             ],
             "warnings": list(self.warnings),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
@@ -183,6 +185,7 @@ def localize(
         label_set=detector.config.label_set,
         detections=prediction.detections,
         gates=level_gates(prediction),
+        strides=detector.strides,
         audio_condition=condition,
         warnings=tuple(warnings),
         seconds=seconds,

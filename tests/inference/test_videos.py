@@ -154,6 +154,14 @@ def test_another_clips_sound_needs_a_workspace(video: Path, detector: Detector) 
         localize(video, detector, condition="swap:other")
 
 
+def test_steps_of_gates_are_those_of_the_levels_that_are_fused(video: Path) -> None:
+    known = small_detector().config
+    without_finest = build_detector(replace(known, base=replace(known.base, neck_first_level=1)))
+    levels = localize(video, without_finest).to_mapping()["gates"]
+    assert [level["step_s"] for level in levels] == pytest.approx([8 / 30, 16 / 30], abs=1e-5)
+    assert levels[0]["times_s"][1] - levels[0]["times_s"][0] == pytest.approx(8 / 30, abs=1e-3)
+
+
 @pytest.mark.parametrize("name", ["big_buck_bunny_0_30.webm", "chaplin.mp4", "bitmap.mp4"])
 def test_real_videos_are_localized(shared: Path, detector: Detector, name: str) -> None:
     result = localize(shared / "data/media" / name, detector)
