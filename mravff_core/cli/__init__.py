@@ -36,6 +36,7 @@ GROUPS = (
     "film",
     "report",
     "runs",
+    "bench",
     "doctor",
 )
 

@@ -349,3 +349,9 @@ def test_a_training_never_takes_the_name_of_imported_detections(
     assert main(["import", "detections", str(table), *ours]) == 0
     assert main([*recipe("data: {train_split: validation}")(tmp_path)[:2], *ours]) == 2
     assert "theirs: holds imported detections" in capsys.readouterr().err
+
+
+def test_a_benchmark_that_is_not_there_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", "nonsense"])
+    assert "no benchmark nonsense; there are inference" in capfd.readouterr().err
