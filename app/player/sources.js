@@ -61,12 +61,6 @@ export class Source {
     this.onChange(this);
   }
 
-  fail(error) {
-    this.state = "failed";
-    this.error = error.message;
-    this.onChange(this);
-  }
-
   close() {
     this.abort?.abort();
     this.onChange = () => {};

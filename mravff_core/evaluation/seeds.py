@@ -28,11 +28,6 @@ class Interval:
     high: float | None
     count: int
 
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the interval lies wholly on one side of 0."""
-        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
-
 
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:
     """Mean of at least one value with its interval. Raises: ValueError without values."""

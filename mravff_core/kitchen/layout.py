@@ -10,7 +10,6 @@ WIDTH, HEIGHT = 640, 360
 COUNTER_BACK, COUNTER_FRONT = 138.0, 292.0
 Point = tuple[float, float]
 
-HOB = (130.0, 214.0)
 SINK = (540.0, 220.0)
 BOARD = (316.0, 256.0)
 WASHING = (540.0, 216.0)

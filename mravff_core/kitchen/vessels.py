@@ -61,9 +61,6 @@ class _Shape:
         foot = arc((0, -self.foot * self.flat * 0.5), (self.foot, self.foot * self.flat), (20, 160))
         return np.concatenate([rim, down[:-1], foot, (down * (-1, 1))[:-1][::-1]])
 
-    def rim_line(self) -> np.ndarray:
-        return arc((0, -self.height), (self.rim, self.rim * self.flat))
-
 
 def _vessel(size: tuple[int, int], anchor: tuple[float, float], shape: _Shape, color: Color, inside: Color,
             filling: Color | None, handles: str, light: tuple[float, float, float]) -> Thing:  # fmt: skip

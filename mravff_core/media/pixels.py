@@ -140,7 +140,6 @@ def _reference_colours() -> Floats:
 
 
 _COLOURS = _reference_colours()
-PALETTE = len(_COLOURS)
 
 
 def _colour_shares(images: Floats) -> Floats:

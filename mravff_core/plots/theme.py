@@ -24,7 +24,6 @@ class Theme:
         paper: the background, for marks that must cover what lies under them.
         colours: of series, in their order.
         good, bad: gain and loss; told apart by lightness too.
-        middle: what is neither, such as the centre of a scale from loss to gain.
     """
 
     name: str
@@ -35,17 +34,11 @@ class Theme:
     colours: tuple[str, ...]
     good: str
     bad: str
-    middle: str
 
     @classmethod
     def of(cls, name: str | None) -> Theme:
         """`dark`, or light for anything else."""
         return _DARK if name == "dark" else _LIGHT
-
-    @property
-    def difference_scale(self) -> list[tuple[float, str]]:
-        """A colour scale from loss over nothing to gain."""
-        return [(0.0, self.bad), (0.5, self.middle), (1.0, self.good)]
 
 
 _LIGHT = Theme(
@@ -57,7 +50,6 @@ _LIGHT = Theme(
     colours=("#0072b2", "#d98c00", "#009e73", "#c2649a", "#3a9fdc", "#d55e00", "#7a7a7a", "#8f8000"),
     good="#0072b2",
     bad="#d55e00",
-    middle="#eceff2",
 )
 _DARK = Theme(
     name="dark",
@@ -68,7 +60,6 @@ _DARK = Theme(
     colours=("#4a97dd", "#f0ae1f", "#1fbf92", "#dd93bb", "#7cc8f4", "#f07a2b", "#a9a9a9", "#ede15a"),
     good="#5aa9ee",
     bad="#f07a2b",
-    middle="#2a323c",
 )
 
 # Viridis: even steps, readable without colour; gates always span all of it.

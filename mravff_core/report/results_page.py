@@ -161,10 +161,6 @@ def _pair(row: dict[str, Any], name: str) -> list[str]:
     return [_number(row[name]), _signed(row["difference"])]
 
 
-def _counted(part: dict[str, Any]) -> tuple[str, str]:
-    return str(part["segments"]), _signed(part["difference"])
-
-
 def _both(value: dict[str, Any] | None, difference: dict[str, Any] | None) -> str:
     return _number(value) if difference is None else f"{_number(value)}; {_number(difference, sign=True)}"
 
