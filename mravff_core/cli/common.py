@@ -44,9 +44,14 @@ def add_workspace(parser: argparse.ArgumentParser, *, nested: bool = False) -> N
     )
 
 
-def add_run(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+def add_run(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
     """`--run NAME`."""
-    parser.add_argument("--run", dest="run_name", default=default, metavar="NAME", help="run of the workspace")
+    parser.add_argument("--run", dest="run_name", required=required, metavar="NAME", help="run of the workspace")
+
+
+def add_labels(parser: argparse.ArgumentParser, words: str = "label set (default: the run's first)") -> None:
+    """`--labels SET`."""
+    parser.add_argument("--labels", "--label-set", default="", metavar="SET", help=words)
 
 
 def add_audio(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ def register(commands: common.Commands) -> None:
     side = "RUN[@CONDITION]"
     parser.add_argument("--a", required=True, metavar=side, help="from: such as my_run@off")
     parser.add_argument("--b", required=True, metavar=side, help="to: such as my_run; differences are b minus a")
-    parser.add_argument("--labels", metavar="SET", help="label set (default: the first that both runs know)")
+    common.add_labels(parser, "label set (default: the first that both runs know)")
     common.add_clips(parser)
     parser.add_argument("--min-score", type=float, default=0.2, help="detections below do not count (default: 0.2)")
     parser.add_argument("--match-tiou", type=float, default=0.3, help="least overlap of one event (default: 0.3)")
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
             workspace,
             args.a,
             args.b,
-            label_set=args.labels,
+            label_set=args.labels or None,
             clip_ids=clip_ids,
             settings=settings,
             resamples=args.resamples,

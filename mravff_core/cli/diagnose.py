@@ -18,7 +18,7 @@ def register(commands: common.Commands) -> None:
     common.add_workspace(parser)
     common.add_run(parser)
     common.add_audio(parser)
-    parser.add_argument("--labels", default="", metavar="SET", help="label set (default: the run's first)")
+    common.add_labels(parser)
     common.add_clips(parser)
     parser.add_argument("--tiou", default=None, help="thresholds (default: the data set's, else 0.1 to 0.5)")
     parser.add_argument(

@@ -26,7 +26,7 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--detection", required=True, metavar="N", help="its number in the clip; 0 is the one of the best score"
     )
-    parser.add_argument("--labels", metavar="SET", help="label set of a joint detector, such as noun")
+    common.add_labels(parser, "label set of a joint detector, such as noun (default: its first)")
     parser.add_argument(
         "--quantity",
         "--of",
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         run=args.run_name or _listening_run(workspace),
         clip=args.clip,
         detection=_number(args.detection),
-        label_set=args.labels,
+        label_set=args.labels or None,
         audio=AudioCondition.parse(args.audio),
         quantity=args.quantity,
         audio_baseline=args.audio_baseline,

@@ -14,7 +14,7 @@ def register(commands: common.Commands) -> None:
         commands, "export", run, "write a run's detections as a challenge submission or a table"
     )
     common.add_workspace(parser)
-    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="run of the workspace")
+    common.add_run(parser, required=True)
     parser.add_argument("--noun-run", metavar="NAME", help="pair the verbs of --run with the nouns of this run")
     parser.add_argument(
         "--format",
@@ -24,7 +24,7 @@ def register(commands: common.Commands) -> None:
         help="EPIC-Kitchens challenge, ActivityNet result, or a table",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help=".json or .zip for the challenges; .csv; .parquet")
-    parser.add_argument("--label-set", metavar="NAME", help="of a joint run, or action (default: the run's first)")
+    common.add_labels(parser, "label set of a joint run, or action (default: the run's first)")
     parser.add_argument(
         "--sls", default="2,3,3", metavar="PT,TL,TD", help="supervision levels of an EPIC submission (default: 2,3,3)"
     )
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         args.form,
         condition=args.audio,
         clip_ids=clip_ids,
-        label_set=args.label_set,
+        label_set=args.labels or None,
         noun_run=args.noun_run,
         supervision=(int(levels[0]), int(levels[1]), int(levels[2])),
     )

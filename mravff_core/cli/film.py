@@ -15,7 +15,7 @@ def register(commands: common.Commands) -> None:
     parser.add_argument("--clip", required=True, metavar="ID", help="which clip")
     common.add_run(parser)
     common.add_audio(parser)
-    parser.add_argument("--label-set", metavar="NAME", help="of the true segments (default: the run's)")
+    common.add_labels(parser, "label set of the true segments (default: the run's)")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="where to end (default: with the clip)")
     parser.add_argument("--min-score", type=float, default=0.2, help="lowest score shown (default: 0.2)")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
         clip_id=args.clip,
         run=args.run_name,
         condition=condition,
-        label_set=args.label_set,
+        label_set=args.labels or None,
         start_s=args.start,
         end_s=args.end,
         min_score=args.min_score,

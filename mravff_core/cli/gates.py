@@ -20,8 +20,8 @@ def register(commands: common.Commands) -> None:
         commands, "gates", run, "print the mean gate of every class at every level, beside what audio is worth to it"
     )
     common.add_workspace(parser)
-    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="run of the workspace")
-    parser.add_argument("--labels", default="", metavar="SET", help="label set (default: the run's first)")
+    common.add_run(parser, required=True)
+    common.add_labels(parser)
     common.add_audio(parser)
     common.add_clips(parser)
     parser.add_argument(
