@@ -69,20 +69,8 @@ def small_workspace(folder: Path, clips: int = 3) -> Workspace:
         path = media / f"clip_{number}.mp4"
         sound = None if number == clips - 1 else 0.3 * tone(2.0, hertz=300.0 * (number + 1))
         make_video(path, 2.0, audio=sound, options={"movflags": "faststart"})
-        info = probe(path)
-        rows.append(
-            Clip(
-                clip_id=path.stem,
-                title=f"Clip {number}",
-                path=path.name,
-                duration_s=info.duration_s,
-                frames_per_second=info.frames_per_second,
-                width=info.width,
-                height=info.height,
-                has_audio=info.has_audio,
-                split="validation",
-            )
-        )
+        title = f"Clip {number}"
+        rows.append(Clip.of_video(path.stem, probe(path), title=title, path=path.name, split="validation"))
     workspace.add_clips(rows)
     workspace.set_annotations(
         pd.DataFrame(

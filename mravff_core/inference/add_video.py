@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mravff_core.audio_condition import AudioCondition
@@ -74,7 +74,9 @@ def add_video(
                 workspace.set_features(feature_set, clip_id, features)
             # The file's own name may be one that it has in passing only.
             warnings = tuple(line.replace(video.name, title) for line in (*info.warnings, *encoded.warnings))
-            workspace.add_clips([_clip(clip_id, title, str(video) if made is None else made.name, info, warnings)])
+            path = str(video) if made is None else made.name
+            clip = Clip.of_video(clip_id, info, title=title, path=path, split="own")
+            workspace.add_clips([replace(clip, warnings="\n".join(warnings))])
             found = 0
             if run_name is not None:
                 found = predict(
@@ -116,21 +118,6 @@ def _playable_copy(
     with written_aside(made) as aside:
         shutil.copyfile(video, aside)
     return made
-
-
-def _clip(clip_id: str, title: str, path: str, info: MediaInfo, warnings: tuple[str, ...]) -> Clip:
-    return Clip(
-        clip_id=clip_id,
-        title=title,
-        path=path,
-        duration_s=info.duration_s,
-        frames_per_second=info.frames_per_second,
-        width=info.width,
-        height=info.height,
-        has_audio=info.has_audio,
-        split="own",
-        warnings="\n".join(warnings),
-    )
 
 
 def _stage(progress: Progress | None, low: float, high: float, name: str) -> Callable[[float], None]:

@@ -143,19 +143,8 @@ def _remember(workspace: Workspace, seed: int, clips: int | None) -> None:
 
 
 def _clip(path: Path, plan: ClipPlan, split: str) -> Clip:
-    info = probe(path)
-    return Clip(
-        clip_id=plan.clip_id,
-        title=plan.clip_id.replace("_", " "),
-        path=path.name,
-        duration_s=info.duration_s,
-        frames_per_second=info.frames_per_second,
-        width=info.width,
-        height=info.height,
-        has_audio=info.has_audio,
-        split=split,
-        warnings="\n".join(info.warnings),
-    )
+    title = plan.clip_id.replace("_", " ")
+    return Clip.of_video(plan.clip_id, probe(path), title=title, path=path.name, split=split)
 
 
 def _predict_all(workspace: Workspace, report: Progress, cancel: Cancel | None) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mravff_core.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from mravff_core.media.probe import MediaInfo
 
 _PREFIX = "v_"
 CLIP_COLUMNS = (
@@ -49,6 +53,22 @@ class Clip:
     has_audio: bool = True
     split: str = "own"
     warnings: str = ""
+
+    @classmethod
+    def of_video(cls, clip_id: str, info: MediaInfo, *, title: str, path: str, split: str) -> Clip:
+        """A clip whose video is known; `path` is where its own copy lies, `info` may be of another."""
+        return cls(
+            clip_id=clip_id,
+            title=title,
+            path=path,
+            duration_s=info.duration_s,
+            frames_per_second=info.frames_per_second,
+            width=info.width,
+            height=info.height,
+            has_audio=info.has_audio,
+            split=split,
+            warnings="\n".join(info.warnings),
+        )
 
 
 def clip_id_of(title: str) -> str:
