@@ -6,11 +6,16 @@ published code does, and attends with a dense matrix. Slow and short on purpose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from mravff_core.model.detector import Detector
+from mravff_core.model.outputs import Batch
 
 Weights = dict[str, Tensor]
 
@@ -46,14 +51,43 @@ _DEFAULTS = {
 
 
 def small_config(**changes: Any) -> dict[str, Any]:
-    """`SMALL` with changes to `model`, or to `dataset` for its keys, or whole sections."""
-    config = {section: dict(values) for section, values in SMALL.items()}
+    """`SMALL` with changes as in `changed`."""
+    return changed(SMALL, changes)
+
+
+def changed(small: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with changes to `model`, or to `dataset` for its keys, or whole sections."""
+    config = {section: dict(values) for section, values in small.items()}
     for key, value in changes.items():
         if key in ("train_cfg", "test_cfg"):
             config.setdefault(key, {}).update(value)
         else:
             config["dataset" if key in config["dataset"] else "model"][key] = value
     return config
+
+
+def written(folder: Path, weights: Weights) -> Path:
+    """A checkpoint as the published code saves one."""
+    path = folder / "model.pth.tar"
+    torch.save({"epoch": 3, "state_dict_ema": {f"module.{name}": value for name, value in weights.items()}}, path)
+    return path
+
+
+def assert_as_published(detector: Detector, published: Published, clips: Sequence[Tensor]) -> None:
+    """Whether a batch of clips, [channels, time] each, gives what the published network gives each of them."""
+    lengths = torch.tensor([clip.shape[1] for clip in clips])
+    steps, valid = int(lengths.max()), None
+    if len(clips) > 1:  # padded further than the longest; what lies beyond a clip's end must not matter
+        steps += 7
+        valid = torch.arange(steps) < lengths[:, None, None]
+    padded = [functional.pad(clip, (0, steps - clip.shape[1]), value=9.0) for clip in clips]
+    with torch.no_grad():
+        output = detector(Batch(torch.stack(padded), valid_mask=valid))
+    for number, clip in enumerate(clips):
+        for level, (logits, offsets) in enumerate(published(clip)):
+            real = output.level_masks[level][number, 0]
+            torch.testing.assert_close(output.class_logits[level][number][real], logits, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(output.boundary_offsets[level][number][real], offsets, atol=1e-4, rtol=1e-4)
 
 
 class Published:
@@ -80,16 +114,20 @@ class Published:
             self.weights[name] = around + scale * value
 
     def __call__(self, features: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """[channels, time] to logits [steps, classes] and offsets [steps, 2] of each level's real steps."""
+        """[channels, time] to logits [steps, classes], offsets [steps, K, 2] of each level's real steps."""
         levels, masks = self._levels(features)
         results = []
         for level, (x, mask) in enumerate(zip(levels, masks, strict=True)):
             logits = self._head("cls_head", "cls_head.cls_head", x, mask)
             offsets = self._head("reg_head", "reg_head.offset_head", x, mask)
-            offsets = torch.relu(offsets * self.weights[f"reg_head.scale.{level}.scale"])
+            offsets = torch.relu(offsets * self.weights[f"reg_head.scale.{level}.scale"])[0].T
             real = mask[0, 0] > 0
-            results.append((logits[0].T[real], offsets[0].T[real]))
+            results.append((logits[0].T[real], self._boundaries(offsets, x, mask)[real]))
         return results
+
+    def _boundaries(self, offsets: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+        """Distances to start and end, [time, K, 2], from what the boundary head says, [time, outputs]."""
+        return offsets[:, None]
 
     def _levels(self, features: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         length, longest = features.shape[-1], self.data["max_seq_len"]

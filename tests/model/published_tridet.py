@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.model.published import SMALL, Published, _norm_shapes
+from tests.model.published import SMALL, Published, _norm_shapes, changed
 
 SMALL_TRIDET: dict[str, Any] = {
     "dataset": SMALL["dataset"],
@@ -40,14 +40,8 @@ _DEFAULTS = {
 
 
 def small_tridet_config(**changes: Any) -> dict[str, Any]:
-    """`SMALL_TRIDET` with changes to `model`, or to `dataset` for its keys, or whole sections."""
-    config = {section: dict(values) for section, values in SMALL_TRIDET.items()}
-    for key, value in changes.items():
-        if key in ("train_cfg", "test_cfg"):
-            config.setdefault(key, {}).update(value)
-        else:
-            config["dataset" if key in config["dataset"] else "model"][key] = value
-    return config
+    """`SMALL_TRIDET` with changes as in `changed`."""
+    return changed(SMALL_TRIDET, changes)
 
 
 class PublishedTriDet(Published):
@@ -58,27 +52,13 @@ class PublishedTriDet(Published):
     def __init__(self, config: dict[str, Any], seed: int = 0) -> None:
         super().__init__({**config, "model": {**_DEFAULTS, **config["model"]}}, seed)
 
-    def __call__(self, features: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """[channels, time] to logits [steps, classes], offsets [steps, K, 2] of each level's real steps."""
-        levels, masks = self._levels(features)
-        results = []
-        for level, (x, mask) in enumerate(zip(levels, masks, strict=True)):
-            logits = self._head("cls_head", "cls_head.cls_head", x, mask)
-            offsets = self._head("reg_head", "reg_head.offset_head", x, mask)
-            offsets = torch.relu(offsets * self.weights[f"reg_head.scale.{level}.scale"])[0].T
-            if self.model["use_trident_head"]:
-                boundaries = self._expected(offsets, x, mask)
-            else:
-                boundaries = offsets[:, None]
-            real = mask[0, 0] > 0
-            results.append((logits[0].T[real], boundaries[real]))
-        return results
-
     def _multiple(self) -> int:
         return max(s * w if w > 1 else s for s, w in zip(self.strides, self.windows, strict=True))
 
-    def _expected(self, offsets: Tensor, x: Tensor, mask: Tensor) -> Tensor:
-        """Boundaries [time, classes, 2] from bins [time, 2 * (bins + 1)] and the two boundary heads."""
+    def _boundaries(self, offsets: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+        """With the Trident head [time, classes, 2], from bins [time, 2 * (bins + 1)] and two heads more."""
+        if not self.model["use_trident_head"]:
+            return super()._boundaries(offsets, x, mask)
         count = self.model["num_bins"]
         left, right = offsets[:, : count + 1], offsets[:, count + 1 :]
         starts = functional.pad(self._head("start_head", "start_head.cls_head", x, mask)[0], (count, 0))

@@ -14,7 +14,7 @@ import yaml
 from mravff_core.errors import CheckpointError, ConfigError
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.outputs import Batch
-from tests.model.published import Published, small_config
+from tests.model.published import Published, assert_as_published, small_config, written
 
 GOLDEN = ["epic_verb", "extra_fpn_relpe"]
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -47,12 +47,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def written(folder: Path, weights: dict[str, torch.Tensor]) -> Path:
-    path = folder / "model.pth.tar"
-    torch.save({"epoch": 3, "state_dict_ema": {f"module.{name}": value for name, value in weights.items()}}, path)
-    return path
-
-
 @pytest.mark.parametrize("variant", GOLDEN)
 def test_every_level_equals_the_stored_numbers(shared: Path, variant: str) -> None:
     folder = shared / "golden" / "actionformer" / variant
@@ -80,28 +74,14 @@ def test_every_variant_equals_a_plain_reading_of_the_published_code(name: str, t
     channels = detector.config.base.input_channels
     for length in (1, 3, 17, longest - 4, longest - 1, longest, longest + 5, 2 * longest - 2, 2 * longest):
         features = torch.randn(channels, length, generator=torch.Generator().manual_seed(length))
-        with torch.no_grad():
-            output = detector(Batch(features[None]))
-        for level, (logits, offsets) in enumerate(published(features)):
-            ours = output.level_masks[level][0, 0]
-            torch.testing.assert_close(output.class_logits[level][0][ours], logits, atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(output.boundary_offsets[level][0, :, 0][ours], offsets, atol=1e-4, rtol=1e-4)
+        assert_as_published(detector, published, [features])
 
 
 def test_clips_of_one_batch_each_keep_their_official_result(tmp_path: Path) -> None:
     config = small_config(use_abs_pe=True, embd_kernel_size=5)
     published = Published(config)
     detector = load_detector(written(tmp_path, published.weights), config=config, device="cpu")
-    lengths = [64, 3, 100, 61]
-    clips = [torch.randn(12, length) for length in lengths]
-    visual = torch.stack([torch.nn.functional.pad(clip, (0, 107 - clip.shape[1]), value=9.0) for clip in clips])
-    valid = torch.stack([torch.arange(107)[None] < length for length in lengths])
-    with torch.no_grad():
-        output = detector(Batch(visual, valid_mask=valid))
-    for number, clip in enumerate(clips):
-        for level, (logits, _) in enumerate(published(clip)):
-            real = output.level_masks[level][number, 0]
-            torch.testing.assert_close(output.class_logits[level][number][real], logits, atol=1e-4, rtol=1e-4)
+    assert_as_published(detector, published, [torch.randn(12, length) for length in (64, 3, 100, 61)])
 
 
 def test_short_clips_are_padded_no_further_than_they_need(tmp_path: Path) -> None:
