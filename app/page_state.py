@@ -125,7 +125,7 @@ class PageState(Generic[C]):
         self.change("page", **{name: there})
         words = options.__getitem__
         return self._input(
-            st.pills, name, label, options=list(options), format_func=words, selection_mode="multi", **more
+            st.pills, name, label, options=list(options), format_func=words, selection_mode="multi", wrap=True, **more
         )
 
     def multiselect(self, name: str, label: str, options: Sequence[str], **more: Any) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
         if words is not None:
             state.change("questions", **dict(zip(_FIELDS, questions[words], strict=True)), event="")
 
-    st.pills("Often asked", list(questions), default=asked, key=key, on_change=take)
+    st.pills("Often asked", list(questions), default=asked, key=key, on_change=take, wrap=True)
 
 
 def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[str, str, str, str]]) -> None:
