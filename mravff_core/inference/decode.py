@@ -59,9 +59,21 @@ def decode(
             output.class_logits, output.boundary_offsets, lengths, strides, strict=True
         )
     ]
+    return gathered(levels, min_duration_grid)
+
+
+def gathered(levels: Sequence[tuple[Tensor, Tensor, Tensor]], min_duration_grid: float) -> Candidates:
+    """Segments, scores and labels of all levels as candidates, only those longer than `min_duration_grid`."""
     segments, scores, labels = (torch.cat(parts) for parts in zip(*levels, strict=True))
     long_enough = segments[:, 1] - segments[:, 0] > min_duration_grid
     return Candidates(*(kept[long_enough].cpu().numpy() for kept in (segments, scores, labels)))
+
+
+def segments_around(step: Tensor, offsets: Tensor, stride: int) -> Tensor:
+    """Segments [n, 2] in finest steps, from steps [n] of a level and distances [n, 2] in its strides."""
+    distances = offsets.float() * stride
+    centre = (step * stride).to(distances.dtype)
+    return torch.stack([centre - distances[:, 0], centre + distances[:, 1]], dim=1)
 
 
 def _decode_level(
@@ -72,10 +84,8 @@ def _decode_level(
     scores = logits.float().sigmoid().flatten()
     chosen = best_scores(scores, min_score, top_k)
     step, label = chosen // classes, chosen % classes
-    distances = offsets[step, label if offsets.shape[1] > 1 else 0].float() * stride
-    centre = (step * stride).to(distances.dtype)
-    segments = torch.stack([centre - distances[:, 0], centre + distances[:, 1]], dim=1)
-    return segments, scores[chosen], label
+    distances = offsets[step, label if offsets.shape[1] > 1 else 0]
+    return segments_around(step, distances, stride), scores[chosen], label
 
 
 def best_scores(scores: Tensor, min_score: float, top_k: int) -> Tensor:

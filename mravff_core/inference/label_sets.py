@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from mravff_core.inference.decode import Candidates, best_scores, decode
+from mravff_core.inference.decode import Candidates, best_scores, decode, gathered, segments_around
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.segments import ACTION, action_labels
@@ -92,13 +92,9 @@ def decode_pairs(
             part.boundary_offsets[level][clip][real][step, label if part.boundary_offsets[level].shape[2] > 1 else 0]
             for part, label in ((verbs, first), (nouns, second))
         ]
-        distances = (sides[0].float() + sides[1].float()) / 2 * stride
-        centre = (step * stride).to(distances.dtype)
-        segments = torch.stack([centre - distances[:, 0], centre + distances[:, 1]], dim=1)
+        segments = segments_around(step, (sides[0].float() + sides[1].float()) / 2, stride)
         levels.append((segments, scores, action_labels(first, second, noun.shape[1])))
-    segments, scores, labels = (torch.cat(parts) for parts in zip(*levels, strict=True))
-    long_enough = segments[:, 1] - segments[:, 0] > min_duration_grid
-    return Candidates(*(kept[long_enough].cpu().numpy() for kept in (segments, scores, labels)))
+    return gathered(levels, min_duration_grid)
 
 
 def _part(output: DetectorOutput, place: slice) -> DetectorOutput:
