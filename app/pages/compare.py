@@ -16,6 +16,7 @@ from app.comparing.sides import choose_sides
 from app.comparing.stress import stress_section
 from app.context import AppContext, context
 from app.jobs import Job
+from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
 from app.says_errors import says_errors
@@ -37,7 +38,7 @@ def show() -> None:
         sidebar.about(app)
     infos = app.workspace.readable_runs()[0]
     if not infos:
-        _welcome()
+        say_no_runs("No runs to compare yet")
         return
     state = open_page("compare", CompareChoices)
     state.segmented("section", "Section", SECTIONS, label_visibility="collapsed")
@@ -48,14 +49,6 @@ def show() -> None:
         state.keep()
         _compare(app, state)
     state.keep()
-
-
-def _welcome() -> None:
-    st.subheader("No runs to compare yet", anchor=False)
-    st.write(
-        "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
-        "`python -m mravff_core import`, or make the demo kitchen with `python -m mravff_core demo`."
-    )
 
 
 def _compare(app: AppContext, state: State) -> None:

@@ -11,6 +11,7 @@ from app import charts, sidebar
 from app.context import AppContext, context
 from app.error_marks import Mark
 from app.kept import kept
+from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import open_page
 from app.pages.errors_list import ErrorChoices, State, list_errors
@@ -45,11 +46,7 @@ def show() -> None:
         sidebar.about(app)
     infos = preferred(app.workspace.readable_runs()[0])
     if not infos:
-        st.subheader("No run to analyse yet", anchor=False)
-        st.write(
-            "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
-            "`python -m mravff_core import`, or make the demo kitchen with `python -m mravff_core demo`."
-        )
+        say_no_runs("No run to analyse yet")
         return
     with st.sidebar:
         info = _choose_source(state, infos)

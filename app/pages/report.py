@@ -14,6 +14,7 @@ from app.context import AppContext, context
 from app.exports import export_name, export_path, sources_of, zipped
 from app.jobs import Job
 from app.marks import marks_of
+from app.no_runs import say_no_runs
 from app.page_state import PageState, open_page
 from app.says_errors import says_errors
 from app.snippet import snippet
@@ -76,11 +77,7 @@ def show() -> None:
     with st.sidebar:
         sidebar.about(app)
     if not app.workspace.readable_runs()[0]:
-        st.subheader("Nothing to report on yet", anchor=False)
-        st.write(
-            "Train a detector with `python -m mravff_core train RECIPE`, import detections of another tool with "
-            "`python -m mravff_core import`, or make the demo kitchen with `python -m mravff_core demo`."
-        )
+        say_no_runs("Nothing to report on yet")
         return
     state = open_page("report", ReportChoices)
     _mend(app, state)
