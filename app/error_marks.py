@@ -9,6 +9,7 @@ import pandas as pd
 
 from mravff_core.analysis.errors import PLACED
 from mravff_core.evaluation.error_kinds import KINDS
+from mravff_core.plots.errors import pair_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Mark:
         if name == "trait" and first and second:
             return cls(text, True, f"Missed true segments with {first} “{second}”")
         if name == "pair" and ">" in value:
-            found, _, true = value.partition(">")
+            found, true = pair_of(text)
             return cls(text, words=f"“{found}” found where “{true}” is true")
         if name in ("start", "end") and _range(value) is not None:
             low, high = _range(value) or (0.0, 0.0)
@@ -58,7 +59,7 @@ class Mark:
             column = f"{first}_bucket"
             return table[~table["found"] & (table[column].astype(str) == second)] if column in table else table[:0]
         if name == "pair":
-            found, _, true = value.partition(">")
+            found, true = pair_of(self.text)
             of_pair = (table["name"] == found) & (table["true_name"] == true)
             return table[of_pair & table["kind"].isin(["wrong label", "confusion"])]
         if name in ("start", "end"):

@@ -254,7 +254,7 @@ def _bucket_words(analysis: ErrorAnalysis) -> str:
 
 def _pair_table(state: State, pairs: pd.DataFrame) -> None:
     """The commonest confusions; a row chooses like a mark."""
-    marks = [f"pair={found}>{true}" for found, true in zip(pairs["name"], pairs["true_name"], strict=True)]
+    marks = list(map(plots.pair_mark, pairs["name"], pairs["true_name"]))
     key = state.key("mark", "table pairs")
     place = marks.index(state.choices.mark) if state.choices.mark in marks else None
 

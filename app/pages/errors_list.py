@@ -109,6 +109,7 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
 def _report_link(state: State, side: Side, name: str) -> None:
     chosen = state.choices
     query = {"about": str(side), "sets": text_of((name,)), "tiou": text_of(chosen.tiou), "min": text_of(chosen.min)}
+    query |= {"labels": chosen.labels} if chosen.labels else {}
     page = st.session_state["pages"]["report"]
     label = f"Report on the set {sidebar.plain(name)}"
     st.page_link(page, label=label, icon=":material/lab_profile:", query_params=query)
@@ -117,7 +118,8 @@ def _report_link(state: State, side: Side, name: str) -> None:
 def _to_report(state: State, side: Side, name: str) -> None:
     """Go to a report on a set that was just saved, and have it made."""
     chosen = state.choices
-    prepare_page("report", ReportChoices, about=str(side), sets=(name,), tiou=chosen.tiou, min=chosen.min)
+    what = {"about": str(side), "labels": chosen.labels, "sets": (name,), "tiou": chosen.tiou, "min": chosen.min}
+    prepare_page("report", ReportChoices, **what)
     ask_for_report()
     st.switch_page(st.session_state["pages"]["report"])
 

@@ -43,6 +43,7 @@ class ReportChoices:
         part: `report` or `film`.
         title, sections, classes, sets, notes, films, tiou, min: as of `ReportPlan`.
         about, against: sides as text; `against` may be empty.
+        labels: label set, where the run has several.
         made: the report made last.
         clip, start, end: stretch of a film; an end of 0 is the clip's.
         score: least score of detections in a film.
@@ -53,6 +54,7 @@ class ReportChoices:
     title: str = "Error analysis"
     about: str = ""
     against: str = ""
+    labels: str = ""
     sections: tuple[str, ...] = USUAL
     classes: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
@@ -156,15 +158,15 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
     state.text("title", "Title")
     titles = {side: sidebar.side_title(Side.parse(side)) for side in offered}
     state.select("about", "Report on", titles, help="A run and what it heard; gates and errors are its own.")
-    label_sets = app.workspace.run(Side.parse(state.choices.about).run).label_sets
+    label_set = _choose_label_set(app, state)
     alike = [
         side
         for side in offered
-        if side != state.choices.about and set(app.workspace.run(Side.parse(side).run).label_sets) & set(label_sets)
+        if side != state.choices.about and label_set in app.workspace.run(Side.parse(side).run).label_sets
     ]
     state.select("against", "Compared with", {"": "nothing", **{side: titles[side] for side in alike}})
     state.several("sections", "Sections", SECTIONS)
-    state.multiselect("classes", "Classes", app.workspace.class_names(label_sets[0]), placeholder="All classes")
+    state.multiselect("classes", "Classes", app.workspace.class_names(label_set), placeholder="All classes")
     sets = marks_of(app).sets()
     state.multiselect("sets", "Saved sets", list(sets), placeholder="None" if sets else "Save one on the Errors page")
     state.toggle("notes", "Segments with notes", help="Besides those of the saved sets.")
@@ -180,6 +182,7 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
         sides=sides,
         title=chosen.title.strip() or "Error analysis",
         sections=chosen.sections,
+        label_set=label_set,
         classes=chosen.classes,
         sets=chosen.sets,
         notes=chosen.notes,
@@ -188,6 +191,15 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
         min_score=chosen.min,
     )
     return plan.checked(app.workspace)
+
+
+def _choose_label_set(app: AppContext, state: State) -> str:
+    """Whose classes, where the run tells several kinds apart."""
+    offered = app.workspace.run(Side.parse(state.choices.about).run).label_sets
+    if len(offered) > 1:
+        return state.select("labels", "Label set", list(offered))
+    state.change(labels="")
+    return offered[0]
 
 
 def _make(app: AppContext, name: str, title: str, label: str, work: Callable[[Job], object]) -> None:
@@ -272,6 +284,7 @@ def _film(app: AppContext, state: State) -> None:
         state.select("clip", "Clip", clips)
         sides = {side: sidebar.side_title(Side.parse(side)) for side in _sides(app)}
         state.select("about", "Detections of", sides)
+        label_set = _choose_label_set(app, state)
         duration_s = app.workspace.clip(state.choices.clip).duration_s
         one, two = st.columns(2)
         with one:
@@ -281,7 +294,7 @@ def _film(app: AppContext, state: State) -> None:
         state.slider("score", "Score threshold", 0.0, 1.0, 0.01)
         state.segmented("theme", "Colours", {"dark": "Dark", "light": "Light"})
         state.keep()
-        plan = _film_plan(state.choices)
+        plan = _film_plan(state.choices, label_set)
         name = export_name("film", plan, *sources_of(app, [plan.run or ""]), ending="mp4")
         _make(app, name, f"Film of {plan.clip_id}", "Make the film", _filming(app, plan, name))
         there = export_path(app, name).is_file()
@@ -308,12 +321,13 @@ def _seconds(state: State, field: str, label: str, most: float, help_: str | Non
         state.change("input", **{field: chosen})
 
 
-def _film_plan(chosen: ReportChoices) -> FilmPlan:
+def _film_plan(chosen: ReportChoices, label_set: str) -> FilmPlan:
     side = Side.parse(chosen.about)
     return FilmPlan(
         clip_id=chosen.clip,
         run=side.run,
         condition=side.audio,
+        label_set=label_set,
         start_s=chosen.start,
         end_s=chosen.end or None,
         min_score=chosen.score,

@@ -15,7 +15,7 @@ def register(commands: common.Commands) -> None:
     parser.add_argument("--clip", required=True, metavar="ID", help="which clip")
     common.add_run(parser)
     common.add_audio(parser)
-    common.add_labels(parser, "label set of the true segments (default: the run's)")
+    common.add_labels(parser, "label set of true and predicted segments (default: the run's first)")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="where to end (default: with the clip)")
     parser.add_argument("--min-score", type=float, default=0.2, help="lowest score shown (default: 0.2)")

@@ -152,6 +152,17 @@ def trait_bars(missed: pd.DataFrame, sensitivity: pd.DataFrame, theme: Theme, *,
     return styled(figure, theme, height=390, legend=True)
 
 
+def pair_mark(found: str, true: str) -> str:
+    """Mark of one class found where another is true; `pair_of` reads it."""
+    return f"pair={_quoted(found)}>{_quoted(true)}"
+
+
+def pair_of(mark: str) -> tuple[str, str]:
+    """Both names of a mark of `pair_mark`."""
+    found, _, true = mark.partition("=")[2].partition(">")
+    return _unquoted(found), _unquoted(true)
+
+
 def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:
     """Squares where one class was taken for another; larger and deeper for more.
 
@@ -162,7 +173,7 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
     kept = set(counted.nlargest(_MOST_CLASSES).index)
     shown = pairs[pairs["name"].isin(kept) & pairs["true_name"].isin(kept)]
     names = sorted({*shown["name"], *shown["true_name"]})
-    marks = [f"pair={found}>{true}" for found, true in zip(shown["name"], shown["true_name"], strict=True)]
+    marks = list(map(pair_mark, shown["name"], shown["true_name"]))
     most = max(shown["count"].max() if len(shown) else 1, 1)
     size = max(9.0, min(22.0, 460 / max(len(names), 1)))
     figure = go.Figure(
@@ -248,6 +259,15 @@ def boundary_histogram(errors_s: NDArray[np.float64], edge: str, theme: Theme, *
     figure.update_xaxes(title=f"{edge} too early ← seconds → too late")
     figure.update_yaxes(title="detections")
     return styled(figure, theme, height=300, legend=False)
+
+
+def _quoted(name: str) -> str:
+    """A name without the sign that stands between the names of a pair."""
+    return name.replace("%", "%25").replace(">", "%3E")
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("%3E", ">").replace("%25", "%")
 
 
 def _looks(kind: str, theme: Theme, outlined: list[bool]) -> dict:

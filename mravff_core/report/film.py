@@ -35,7 +35,7 @@ class FilmPlan:
         clip_id: which clip.
         run: whose detections and gates; None shows the truth alone.
         condition: what the run heard.
-        label_set: of the true segments; the run's own if None.
+        label_set: of true and predicted segments; the run's first if None.
         start_s, end_s: stretch of the clip; None ends with the clip.
         min_score: detections below it are left out.
         theme: `dark` or `light`.
@@ -152,7 +152,7 @@ def _rows(
         names = workspace.class_names(label_set)
         rows.append(SegmentRow("True", workspace.truth(label_set, [plan.clip_id]), names, theme))
         if run is not None:
-            found = run.detections(plan.condition, [plan.clip_id])
+            found = run.detections(plan.condition, [plan.clip_id], label_set=label_set)
             found = pd.DataFrame(columns=["start_s", "end_s", "label", "score"]) if found is None else found
             rows.append(SegmentRow("Predicted", found[found["score"] >= plan.min_score], names, theme))
     levels = [] if run is None else [level for level in run.gates(plan.condition, plan.clip_id) if len(level.gates)]

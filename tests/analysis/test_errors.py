@@ -99,6 +99,14 @@ def test_marks_of_all_figures_list_as_many_segments_as_they_show(workspace: Work
     assert all(Mark.parse(mark).of_truth for mark in by_mark)
 
 
+def test_a_pair_of_any_names_lists_its_own(workspace: Workspace) -> None:
+    detections = analyse_errors(workspace, "verb_visual").detections(0.5)
+    odd = detections.assign(name=detections["name"].replace("cut", "<b>%3E"), true_name="a>b")
+    mark = Mark.parse(plots.pair_mark("<b>%3E", "a>b"))
+    assert mark.words == "“<b>%3E” found where “a>b” is true"
+    assert len(mark.rows(odd)) == 2
+
+
 @pytest.mark.parametrize(
     "text", ["", "kind=none", "band=x:background", "start=a:b", "start=nan:1", "who=knows", "pair="]
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -69,6 +70,27 @@ def test_a_film_is_made(app_context: AppContext) -> None:
     finished(app_context)
     script.run()
     assert any("/av/export/film-" in element.proto.url for element in script.get("link_button"))
+
+
+def test_a_run_of_several_label_sets_is_reported_on_by_the_one_chosen(app_context: AppContext) -> None:
+    _import_two_label_sets(app_context)
+    script = opened({"sections": "overview", "about": "theirs", "labels": "noun"})
+    (classes,) = [each for each in script.multiselect if each.label == "Classes"]
+    assert classes.options == ["pan", "onion"]
+    press(script, "Make the report")
+    finished(app_context)
+    script.run()
+    assert "--labels noun" in script.code[0].value
+    film = opened({"part": "film", "clip": "clip_0", "about": "theirs", "labels": "noun"})
+    assert next(each for each in film.selectbox if each.label == "Label set").value == "noun"
+
+
+def _import_two_label_sets(app: AppContext) -> None:
+    found = pd.DataFrame({"clip_id": ["clip_0"], "start_s": [0.2], "end_s": [0.9], "label": [1], "score": [0.8]})
+    folder = app.workspace.runs_folder / "theirs"
+    folder.mkdir()
+    (folder / "imported.yaml").write_text("label_sets: {verb: 3, noun: 2}\n", encoding="utf-8")
+    app.workspace.run("theirs").store_all("on", ["clip_0"], {"verb": found, "noun": found})
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mravff_core.analysis.gates import audio_effect, class_gates, with_effect
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.plots.errors import pair_mark
 from tests.browser.conftest import COUNT_CLICKS, Server, Watched, settled
 from tests.small_workspace import small_detector
 
@@ -121,7 +122,7 @@ def test_the_commonest_confusion_and_how_it_sounds(person: Watched, server: Serv
     settled(page)
     _click_row(page, 0)
     page.wait_for_function("() => new URL(location).searchParams.has('mark')")
-    assert _of_address(page, "mark") == f"pair={commonest['name']}>{commonest['true_name']}"
+    assert _of_address(page, "mark") == pair_mark(commonest["name"], commonest["true_name"])
     page.get_by_text(f": {commonest['count']}").first.wait_for()
     page.wait_for_url("**picked=**")
     _heard(page, _of_address(page, "picked").partition(" ")[0])

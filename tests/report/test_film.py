@@ -14,6 +14,7 @@ from mravff_core.media.decode import iter_frames
 from mravff_core.media.probe import probe
 from mravff_core.media.sound import read_audio
 from mravff_core.plots.theme import Theme
+from mravff_core.report import film
 from mravff_core.report.film import FilmPlan, write_film
 from mravff_core.report.film_rows import _CLASS_COLOURS, GateRow, SegmentRow, SpectrumRow, Stretch, class_colour
 from mravff_core.report.movie import cut
@@ -51,6 +52,24 @@ def test_rows_stand_under_the_picture_and_the_playhead_moves(workspace: Workspac
 
     places = [playhead(frame) for frame in frames]
     assert places == sorted(places) and places[-1] - places[0] > 700
+
+
+def test_detections_are_those_of_the_label_set_that_names_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = {"start_s": [0.2], "end_s": [1.4], "score": [0.9]}
+    verbs, nouns = (pd.DataFrame(found | {"label": [label]}) for label in (2, 1))
+    workspace.run("verb_visual").store("on", "clip_0", verbs, [], {"noun": nouns})
+    drawn: dict[str, list[str]] = {}
+
+    def note(title: str, table: pd.DataFrame, names: list[str], theme: Theme) -> SegmentRow:
+        drawn[title] = [names[label] for label in table["label"]]
+        return SegmentRow(title, table, names, theme)
+
+    monkeypatch.setattr(film, "SegmentRow", note)
+    for label_set, name in (("noun", "onion"), (None, "pour")):
+        write_film(workspace, FilmPlan("clip_0", "verb_visual", label_set=label_set, end_s=0.2), tmp_path / "film.mp4")
+        assert drawn["Predicted"] == [name]
 
 
 def test_a_silent_clip_makes_a_silent_film(workspace: Workspace, tmp_path: Path) -> None:
