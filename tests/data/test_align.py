@@ -54,6 +54,13 @@ def test_beyond_the_sound_lies_the_fill() -> None:
     np.testing.assert_array_equal(to_grid(features, grid, grid, 5)[:, 3:], 0)
 
 
+def test_a_coarse_step_of_sound_lasts_as_long_as_itself_on_a_finer_grid() -> None:
+    coarse = TimeGrid(hop_frames=4, window_frames=4, frames_per_second=10)
+    fine = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=10, offset_frames=-1.5)
+    aligned = to_grid(np.ones((1, 2)), coarse, fine, 13, fill=np.array([-5.0]))[0]
+    assert aligned.tolist() == [-5] * 2 + [1] * 8 + [-5] * 3
+
+
 @pytest.mark.parametrize("shape", [(3,), (3, 0)])
 def test_shapes_without_time_are_refused(shape: tuple[int, ...]) -> None:
     grid = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,8 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     assert (np.diff(rates[20:]) < 0).all()
     steps = TrainConfig(epochs=4, warmup_epochs=0, learning_rate=0.1, schedule="multistep", schedule_steps=(1, 3))
     assert [round(learning_rate(10 * epoch, 10, steps), 6) for epoch in range(4)] == [0.1, 0.01, 0.01, 0.001]
+    warmed = replace(steps, warmup_epochs=2)
+    assert [round(learning_rate(10 * epoch, 10, warmed), 6) for epoch in range(2, 6)] == [0.1, 0.01, 0.01, 0.001]
 
 
 def test_only_weights_of_projections_decay() -> None:

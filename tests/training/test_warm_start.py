@@ -97,6 +97,14 @@ def test_the_fusion_learns_while_the_base_stays(shared: Path, tmp_path: Path, va
     assert equal(outputs(tmp_path / "run", clips[0], sound=False), outputs(start, clips[0], sound=False))
 
 
+def test_gates_are_stored_as_far_open_as_the_last_step_left_them(shared: Path, tmp_path: Path) -> None:
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    plan = replace(NOTHING, warmup_epochs=1)
+    recipe = adopt(Recipe(fusion=FusionConfig(kind="mrav", audio_channels=5), train=plan), start)
+    train(recipe, clips_for(start), start.detector.labels, tmp_path / "run", start=start, accelerator="cpu")
+    assert load_detector(tmp_path / "run", device="cpu").config.fusion.gate_opening == 1.0
+
+
 def test_everything_learns_unless_the_base_is_frozen(shared: Path, tmp_path: Path) -> None:
     start = official_start(shared, OFFICIAL[0], tmp_path)
     clips = clips_for(start)
