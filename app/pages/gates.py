@@ -115,7 +115,7 @@ def _no_gates() -> None:
     st.write(
         "Gates come from detectors with MRAV-FF fusion. Train one with "
         "`python -m mravff_core train RECIPE` (for the demo kitchen `configs/kitchen/verb_mrav.yaml`), "
-        "or import a checkpoint."
+        "or take one over with `python -m mravff_core import checkpoint`."
     )
 
 

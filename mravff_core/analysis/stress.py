@@ -84,7 +84,7 @@ def stress(
         if not workspace.run(run).has_detector:
             raise ConfigError(
                 f"{workspace.run(run).folder}: holds imported detections and no detector, so it cannot be asked what "
-                "it would find with another sound; stress runs that were trained or imported as a checkpoint"
+                "it would find with another sound; stress runs that were trained here or imported as checkpoints"
             )
         scored_clips(workspace, run, clip_ids)
     compute(workspace, lacking(workspace, runs, conditions, clip_ids), device=device, progress=progress, cancel=cancel)

@@ -25,6 +25,21 @@ def register(commands: common.Commands) -> None:
     import_dataset.register(kinds)
     _register_sounds(kinds)
     _register_detections(kinds)
+    _register_checkpoint(kinds)
+
+
+def _register_checkpoint(kinds: common.Commands) -> None:
+    parser = common.add_command(
+        kinds, "checkpoint", run_checkpoint, "take an official ActionFormer or TriDet checkpoint, or a run, as a run"
+    )
+    parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
+    parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")
+    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
+    parser.add_argument("--label-set", metavar="SET", help="what its classes are (default: the set with as many)")
+    parser.add_argument("--visual", default="visual", metavar="SET", help="visual features it reads (default: visual)")
+    parser.add_argument("--audio", default="audio", metavar="SET", help="audio features it reads (default: audio)")
+    common.add_workspace(parser, nested=True)
+    common.add_json(parser, nested=True)
 
 
 def _register_detections(kinds: common.Commands) -> None:
@@ -103,6 +118,26 @@ def run_detections(args: argparse.Namespace) -> None:
         f"{made.clips_not_in_workspace} clips of the file are not in the workspace, "
         f"{made.clips_without_detections} clips of the workspace are not in the file"
     )
+
+
+def run_checkpoint(args: argparse.Namespace) -> None:
+    """Make the run and say what it is."""
+    from mravff_core.inference.import_checkpoint import import_checkpoint
+
+    made = import_checkpoint(
+        common.open_workspace(args),
+        args.path,
+        args.run_name,
+        config=args.config,
+        label_set=args.label_set,
+        visual=args.visual,
+        audio=args.audio,
+    )
+    if args.json:
+        common.print_json(dataclasses.asdict(made))
+        return
+    features = " and ".join(made.features.values())
+    print(f"run {made.run}: {made.base}, fusion {made.fusion}, {', '.join(made.label_sets)}; reads features {features}")
 
 
 def run_sounds(args: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from mravff_core.training.warm_start import WarmStart, adopt, read_start
 from mravff_core.training.workspace_clips import DEFAULT_CACHE_MB, WorkspaceClips
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.clip import is_clip_id
+from mravff_core.workspace.feature_record import feature_record
 from mravff_core.workspace.runs import IMPORTED_NAME
 
 
@@ -59,7 +60,7 @@ def train_in_workspace(
         clips,
         workspace.label_sets[recipe.data.label_set],
         workspace.runs_folder / recipe.name,
-        features=feature_record(workspace, recipe, clips[0].clip_id),
+        features=feature_record(workspace, _feature_sets(recipe), clips[0].clip_id),
         further_label_sets=[LabelSet(name, workspace.label_sets[name]) for name in recipe.data.further_label_sets],
         start=start,
         lengths=clips.lengths,
@@ -88,18 +89,9 @@ def _start(workspace: Workspace, recipe: Recipe) -> WarmStart | None:
     return read_start(run if run.is_dir() else Path(checkpoint), recipe.start.config)
 
 
-def feature_record(workspace: Workspace, recipe: Recipe, clip_id: str) -> dict[str, dict]:
-    """What a detector remembers of the features it was trained on, by modality."""
+def _feature_sets(recipe: Recipe) -> dict[str, str]:
+    """Feature sets that a recipe's detector reads, by modality."""
     sets = {"visual": recipe.data.visual_encoder}
     if recipe.data.audio_encoder is not None and recipe.fusion.kind != "none":
         sets["audio"] = recipe.data.audio_encoder
-    record = {}
-    for modality, name in sets.items():
-        features = workspace.features(name, clip_id)
-        record[modality] = {
-            "set": name,
-            "encoder": workspace.settings.encoders.get(name, "imported"),
-            "channels": int(features.array.shape[0]),
-            "hop_s": round(features.grid.hop_s, 9),
-        }
-    return record
+    return sets

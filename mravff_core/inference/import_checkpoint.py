@@ -1,0 +1,111 @@
+"""Take a trained detector into a workspace as a run: an official checkpoint, or a folder of ours."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from mravff_core.errors import ConfigError, WorkspaceError
+from mravff_core.model.checkpoints import load_detector, save_detector
+from mravff_core.model.detector import DetectorConfig
+from mravff_core.workspace import Workspace
+from mravff_core.workspace.clip import is_clip_id
+from mravff_core.workspace.feature_record import feature_record
+
+
+@dataclass(frozen=True)
+class ImportedCheckpoint:
+    """What a call made: the run, what it is, and the feature sets that it reads by modality."""
+
+    run: str
+    base: str
+    fusion: str
+    label_sets: tuple[str, ...]
+    features: dict[str, str]
+
+
+def import_checkpoint(
+    workspace: Workspace,
+    path: Path | str,
+    run_name: str,
+    *,
+    config: Path | str | None = None,
+    label_set: str | None = None,
+    visual: str = "visual",
+    audio: str = "audio",
+) -> ImportedCheckpoint:
+    """Make a run of a trained detector, which predicts exactly what it did where it comes from.
+
+    Args:
+        workspace: whose features it is to read.
+        path: official ActionFormer or TriDet file, or folder of a detector of ours.
+        run_name: of the run that is made.
+        config: YAML file of an official checkpoint.
+        label_set: what its classes are, in the workspace's order; None for the one with as many.
+        visual, audio: feature sets that it reads.
+    Raises: WorkspaceError for a name that is taken or not usable, or a label set that is not
+        there; ConfigError if classes or features do not fit; CheckpointError, FeatureError.
+    """
+    folder = workspace.runs_folder / run_name
+    if not is_clip_id(run_name):
+        raise WorkspaceError(f"run name {run_name!r} is not usable; expected letters, digits and ._- only")
+    if folder.exists():
+        raise WorkspaceError(f"{folder}: is there already; choose another name")
+    detector = load_detector(path, config=config, device="cpu")
+    own = detector.config
+    label_sets = _label_sets(workspace, own, label_set, path)
+    sets = {"visual": visual} if own.fusion.kind == "none" else {"visual": visual, "audio": audio}
+    widths = {"visual": own.base.input_channels, "audio": own.fusion.audio_channels}
+    record = feature_record(workspace, sets, _clip_with(workspace, sets))
+    for modality, name in sets.items():
+        if record[modality]["channels"] != widths[modality]:
+            raise ConfigError(
+                f"{path}: takes {widths[modality]} {modality} channels, the feature set {name!r} has "
+                f"{record[modality]['channels']}; name the features that it was trained on"
+            )
+    first, *further = label_sets
+    detector.config = dataclasses.replace(
+        own,
+        label_set=first,
+        labels=workspace.label_sets[first],
+        features=record,
+        further_label_sets=tuple(
+            dataclasses.replace(other, name=name, labels=workspace.label_sets[name])
+            for other, name in zip(own.further_label_sets, further, strict=True)
+        ),
+    )
+    save_detector(detector, folder)
+    return ImportedCheckpoint(run_name, own.base.kind, own.fusion.kind, tuple(label_sets), sets)
+
+
+def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None, path: Path | str) -> list[str]:
+    """Label sets of the workspace that a detector's classes are, in the detector's order."""
+    found = []
+    for name, labels in config.label_sets.items():
+        fitting = [own for own, classes in workspace.label_sets.items() if len(classes) == len(labels)]
+        chosen = wanted if wanted is not None and not found else name if name in fitting else None
+        if chosen is None and len(fitting) == 1:
+            chosen = fitting[0]
+        if chosen is not None and chosen not in workspace.label_sets:
+            known = ", ".join(workspace.label_sets)
+            raise WorkspaceError(f"{workspace.folder}: has no label set {chosen!r}; it has {known}")
+        if chosen not in fitting:
+            sizes = ", ".join(f"{own} of {len(classes)}" for own, classes in workspace.label_sets.items())
+            raise ConfigError(
+                f"{path}: has {len(labels)} classes, the workspace has {sizes}; name its label set, "
+                "or was it trained on other labels?"
+            )
+        found.append(str(chosen))
+    return found
+
+
+def _clip_with(workspace: Workspace, sets: dict[str, str]) -> str:
+    """The first clip that has all features wanted. Raises: WorkspaceError if none has."""
+    for clip_id in workspace.clip_ids():
+        if all(workspace.has_features(name, clip_id) for name in sets.values()):
+            return clip_id
+    raise WorkspaceError(
+        f"{workspace.folder}: no clip has features {' and '.join(map(repr, sets.values()))}; "
+        "import or extract them first, or name others"
+    )

@@ -1,0 +1,106 @@
+"""A checkpoint becomes a run that predicts in the workspace what it predicts elsewhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from mravff_core import Predictor, TimeGrid, Workspace, load_detector
+from mravff_core.cli import main
+from mravff_core.data.features import Features
+from mravff_core.workspace import Clip
+from tests.model.published import Published, small_config, written
+from tests.small_workspace import small_detector, small_workspace
+
+GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
+VERBS = ["cut", "stir", "pour", "wash", "open"]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": VERBS, "noun": ["pan"]})
+    made.add_clips([Clip("a", "A", "", 40.0, has_audio=False)])
+    array = np.random.default_rng(0).normal(size=(12, 70)).astype(np.float32)
+    made.set_features("slowfast", "a", Features(array, GRID))
+    return made
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> list[str]:
+    """A checkpoint as ActionFormer's code saves one, with its YAML file."""
+    config = small_config()
+    (tmp_path / "epic.yaml").write_text(yaml.safe_dump(config))
+    weights = Published(config).weights
+    weights["reg_head.offset_head.conv.bias"] += 3  # chance would leave segments without length
+    return [str(written(tmp_path, weights)), "--config", str(tmp_path / "epic.yaml")]
+
+
+def test_an_official_checkpoint_detects_as_it_does_by_itself(
+    workspace: Workspace, official: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = ["--workspace", str(workspace.folder), "--json"]
+    assert main(["import", "checkpoint", *official, "--run", "theirs", "--visual", "slowfast", *here]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "run": "theirs",
+        "base": "actionformer",
+        "fusion": "none",
+        "label_sets": ["verb"],
+        "features": {"visual": "slowfast"},
+    }
+    assert main(["predict", "--run", "theirs", "--device", "cpu", *here]) == 0
+    capsys.readouterr()
+    detector = load_detector(official[0], config=official[2], device="cpu")
+    features = workspace.features("slowfast", "a")
+    wanted = Predictor(detector).detect(features.array, grid=GRID, duration_s=40.0).detections
+    found = workspace.run("theirs").detections()
+    assert found is not None and len(found) > 20
+    pd.testing.assert_frame_equal(found.drop(columns="clip_id"), wanted)
+    assert load_detector(workspace.run("theirs").folder).config.labels == tuple(VERBS)
+
+
+def test_a_run_of_another_workspace_may_be_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = (small_workspace(tmp_path / name, clips=2) for name in ("one", "other"))
+    source = str(one.run("verb_mrav").folder)
+    assert main(["import", "checkpoint", source, "--run", "again", "--workspace", str(other.folder)]) == 0
+    assert "reads features visual and audio" in capsys.readouterr().out
+    first, second = (load_detector(run.folder) for run in (one.run("verb_mrav"), other.run("again")))
+    assert replace(first.config, features=second.config.features) == second.config
+    assert all(torch.equal(value, second.state_dict()[name]) for name, value in first.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--visual", "slowfast", "--run", "../x"], "run name '../x' is not usable"),
+        (["--visual", "slowfast", "--run", "taken"], "taken: is there already"),
+        (["--visual", "slowfast", "--run", "x", "--label-set", "noun"], "has 5 classes, the workspace has verb of 5, "),
+        (["--visual", "slowfast", "--run", "x", "--label-set", "sport"], "has no label set 'sport'; it has verb, noun"),
+        (["--visual", "thin", "--run", "x"], "takes 12 visual channels, the feature set 'thin' has 3"),
+        (["--run", "x"], "no clip has features 'visual'"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_leaves_nothing(
+    workspace: Workspace, official: list[str], options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.set_features("thin", "a", Features(np.ones((3, 70), np.float32), GRID))
+    (workspace.runs_folder / "taken").mkdir(parents=True)
+    assert main(["import", "checkpoint", *official, *options, "--workspace", str(workspace.folder)]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in workspace.runs_folder.iterdir()] == ["taken"]
+
+
+def test_another_number_of_classes_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from mravff_core.model.checkpoints import save_detector
+
+    workspace = small_workspace(tmp_path / "ws", clips=1)
+    save_detector(small_detector(labels=("a", "b", "c", "d")), tmp_path / "other")
+    here = ["--run", "x", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", str(tmp_path / "other"), *here]) == 2
+    assert "has 4 classes, the workspace has verb of 3, noun of 2" in capsys.readouterr().err
