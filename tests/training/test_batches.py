@@ -106,6 +106,8 @@ def test_like_lengths_share_batches_and_every_clip_comes_once() -> None:
     assert padded["length"] < 1.15 * sum(lengths) < padded["chance"]
     again = epoch_plan(61, 3, TrainConfig(batch_size=4, batches_by="length"), lengths)
     assert [rows.tolist() for rows in again] == [rows.tolist() for rows in plan]
+    shortest = [min(lengths[row] for row in rows) for rows in plan]
+    assert shortest != sorted(shortest), "short clips do not come first in every epoch"
 
 
 class Watched:
@@ -130,6 +132,24 @@ def maker(watched: Watched) -> BatchMaker:
     detector = small_detector()
     detector.config = replace(detector.config, fusion=replace(detector.config.fusion, audio_channels=3))
     return BatchMaker(watched, detector, recipe().train)
+
+
+def test_noise_is_put_on_what_is_seen_anew_in_every_epoch() -> None:
+    plain = maker(Watched())
+    plan = replace(plain.config, crop_ratio=None, input_noise=0.5)
+    clean = plain.clips[0].visual
+    noise = [
+        replace(plain, config=plan).parts(np.array([0]), epoch)[0].batch.visual[0].numpy() - clean for epoch in (0, 1)
+    ]
+    assert [part.std() for part in noise] == pytest.approx([0.5, 0.5], rel=0.15)
+    assert not np.array_equal(*noise)
+
+
+def test_losses_that_balance_each_other_need_whole_batches() -> None:
+    plain, rows = maker(Watched()), np.arange(4)
+    for weight, wanted in ((1.0, 4), (0.0, 1)):
+        plan = replace(plain.config, steps_at_once=1, loss_weight=weight)
+        assert len(replace(plain, config=plan).parts(rows, 0)) == wanted
 
 
 def test_the_next_batches_are_read_while_one_is_in_use() -> None:

@@ -173,6 +173,22 @@ def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> N
     assert all(value.dtype == torch.float32 for value in weights(tmp_path / "half").values())
 
 
+def test_each_epoch_computes_with_as_many_threads_as_the_first(tmp_path: Path) -> None:
+    """Whoever is told of the progress may have changed their number, and sums round by it."""
+    seen: list[int] = []
+    train(
+        recipe(epochs=1),
+        clips(),
+        LABELS,
+        tmp_path / "run",
+        accelerator="cpu",
+        progress=lambda _share: torch.set_num_threads(2),
+        cancel=lambda: bool(seen.append(torch.get_num_threads())),
+    )
+    torch.set_num_threads(1)
+    assert set(seen) == {1} and len(seen) == 6
+
+
 def test_losses_that_are_no_numbers_end_a_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"loss is not a number in epoch 1; .*learning_rate"):
         train(recipe(learning_rate=1e30, warmup_epochs=0), clips(), LABELS, tmp_path / "run", accelerator="cpu")

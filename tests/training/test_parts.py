@@ -46,6 +46,11 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     assert [round(learning_rate(10 * epoch, 10, warmed), 6) for epoch in range(2, 6)] == [0.1, 0.01, 0.01, 0.001]
 
 
+def test_a_segment_cut_to_just_its_least_share_stays() -> None:
+    cut = random_crop(clip(10, [(0, 10)]), np.random.default_rng(0), max_steps=5, crop_ratio=None, truncated_share=0.5)
+    assert cut.segments_grid.tolist() == [[0, 5]]
+
+
 def test_only_weights_of_projections_decay() -> None:
     detector = small_detector()
     decaying, free = parameter_groups(detector, 0.05)

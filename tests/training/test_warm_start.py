@@ -97,6 +97,21 @@ def test_the_fusion_learns_while_the_base_stays(shared: Path, tmp_path: Path, va
     assert equal(outputs(tmp_path / "run", clips[0], sound=False), outputs(start, clips[0], sound=False))
 
 
+def test_a_frozen_base_leaves_out_no_paths(shared: Path, tmp_path: Path) -> None:
+    """With shut gates and no learning, only chance within the base could tell two seeds apart."""
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    assert start.detector.config.base.drop_path > 0
+    losses: dict[bool, set[float]] = {True: set(), False: set()}
+    for freeze, found in losses.items():
+        for seed in (0, 1):
+            plan = replace(NOTHING, warmup_epochs=1, seed=seed, freeze_base=freeze, crop_ratio=None)
+            recipe = adopt(Recipe(fusion=FusionConfig(kind="mrav", audio_channels=5), train=plan), start)
+            folder = tmp_path / f"{freeze}{seed}"
+            train(recipe, clips_for(start, 1), start.detector.labels, folder, start=start, accelerator="cpu")
+            found.add(json.loads((folder / "training/metrics.jsonl").read_text())["loss"])
+    assert (len(losses[True]), len(losses[False])) == (1, 2)
+
+
 def test_gates_are_stored_as_far_open_as_the_last_step_left_them(shared: Path, tmp_path: Path) -> None:
     start = official_start(shared, OFFICIAL[0], tmp_path)
     plan = replace(NOTHING, warmup_epochs=1)
