@@ -180,6 +180,14 @@ def test_two_hits_and_a_miss_by_hand() -> None:
     assert mean_average_precision(truth, found, [0.5]).average == pytest.approx((1 + 2 / 3) / 2)
 
 
+def test_of_two_segments_overlapped_alike_the_earlier_is_found() -> None:
+    truth = pd.DataFrame({"clip_id": "a", "start_s": [0.0, 2.0], "end_s": [1.0, 3.0], "label": 0})
+    between = {"clip_id": "a", "start_s": 0.5, "end_s": 2.5, "label": 0, "score": 0.9}
+    for start_s, wanted in ((2.0, 1.0), (0.0, 0.5)):
+        found = pd.DataFrame([between, {**between, "start_s": start_s, "end_s": start_s + 1, "score": 0.5}])
+        assert mean_average_precision(truth, found, [0.2]).average == pytest.approx(wanted)
+
+
 def test_bad_input_is_named() -> None:
     truth = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [1.0], "label": [0]})
     with pytest.raises(AnnotationError, match="detections: lack column score"):

@@ -94,6 +94,10 @@ def test_every_interval_holds_its_value() -> None:
         said = table.dropna()
         assert len(said) and ((said["low"] <= said["value"]) & (said["value"] <= said["high"])).all()
     np.testing.assert_allclose(result.per_class["value"], result.scores.per_class.mean(axis=1))
+    # Rare labels flatter the draws; what is left of that is nothing.
+    assert result.draws.mean() == pytest.approx(result.average.value)
+    ends = np.quantile(result.draws, [0.025, 0.975])
+    np.testing.assert_allclose([result.average.low, result.average.high], ends, rtol=1e-6)
 
 
 def test_a_label_of_one_clip_has_no_interval() -> None:
