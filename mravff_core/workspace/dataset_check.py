@@ -225,8 +225,9 @@ def _indices(values: pd.Series, names: tuple[str, ...]) -> tuple[pd.Series, np.n
 
     def index(value: object) -> int | None:
         known = index_of.get(str(value))
-        if known is None and isinstance(value, (int, float, np.number)) and 0 <= float(value) < len(names):
-            return int(value)
+        number = float(value) if isinstance(value, (int, float, np.number)) else -1.0
+        if known is None and number.is_integer() and 0 <= number < len(names):
+            return int(number)
         return known
 
     found = values.map({value: index(value) for value in values.dropna().unique()})

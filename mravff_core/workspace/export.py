@@ -167,7 +167,8 @@ def _epic(
 
 
 def _activitynet(named: pd.DataFrame, clip_ids: Iterable[str]) -> dict[str, Any]:
-    labels = named.drop(columns=["clip_id", "start_s", "end_s", "score"]).astype(str).agg(" ".join, axis=1)
+    names = named.drop(columns=["clip_id", "start_s", "end_s", "score"])
+    labels = [" ".join(row) for row in names.itertuples(index=False)]
     items = (
         (clip_id, {"label": label, "score": score, "segment": [start_s, end_s]})
         for clip_id, start_s, end_s, score, label in zip(

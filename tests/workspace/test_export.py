@@ -108,9 +108,12 @@ def test_clips_without_detections_are_named(workspace: Workspace, tmp_path: Path
     assert {item["label"] for item in document["results"]["a"]} <= set(NOUNS)
 
 
-def test_a_submission_without_a_detection_is_still_one(workspace: Workspace, tmp_path: Path) -> None:
-    assert export_detections(workspace, "joint", tmp_path / "s.zip", "epic", clip_ids=["c"]) == 0
-    assert import_detections(workspace, tmp_path / "s.zip", "again").label_sets == ("verb", "noun", "action")
+@pytest.mark.parametrize(("form", "label_sets"), [("epic", ("verb", "noun", "action")), ("activitynet", ("verb",))])
+def test_a_submission_without_a_detection_is_still_one(
+    workspace: Workspace, tmp_path: Path, form: Any, label_sets: tuple[str, ...]
+) -> None:
+    assert export_detections(workspace, "joint", tmp_path / "s.zip", form, clip_ids=["c"]) == 0
+    assert import_detections(workspace, tmp_path / "s.zip", "again").label_sets == label_sets
 
 
 def test_equal_detections_give_equal_files(workspace: Workspace, tmp_path: Path) -> None:

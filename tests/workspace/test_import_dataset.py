@@ -107,6 +107,7 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
         {"segment": [18.0, 25.0], "label": "Diving"},
         {"segment": [30.0, 35.0], "label": "Diving"},
         {"segment": [1.0, 2.0], "label": "Flying"},
+        {"segment": [2.0, 3.0], "label": 0.5},
     ]
     write_all(tmp_path, database)
     (tmp_path / "visual/gone.npy").unlink()
@@ -127,7 +128,7 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
         "sound and picture disagree": 2,
         "segments outside the clip": 2,
         "segments without length": 1,
-        "unknown labels": 1,
+        "unknown labels": 2,
     }
     assert checked.checked.findings.needs_permission
     made = make_workspace(checked, tmp_path / "ws")
