@@ -152,3 +152,10 @@ def test_bad_arguments_are_told(change: dict[str, Any], message: str) -> None:
     arguments = {"segments": [[0, 1], [2, 3]], "scores": [0.5, 0.4], "labels": [0, 1], **change}
     with pytest.raises(ValueError, match=message):
         suppress(**arguments)
+
+
+def test_hard_suppression_drops_scores_that_are_not_above_the_least() -> None:
+    segments = [[0, 1], [2, 3], [4, 5]]
+    kept = suppress(segments, [0.5, 0.25, 0.125], [0, 0, 0], method="hard", min_score=0.25)
+    assert kept[1].tolist() == [0.5]
+    assert len(suppress(segments, [0.5, 0.25, 0.125], [0, 0, 0], method="hard", min_score=0.0)[1]) == 3

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mravff_core import AudioCondition, Workspace
+from mravff_core import AudioCondition, Predictor, Workspace, load_detector
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.inference import run_predict
 from mravff_core.inference.evaluate_run import evaluate_run
 from mravff_core.inference.run_predict import predict
 from mravff_core.inference.sound import heard_clip, with_noise
+from mravff_core.media.encoders import ENCODERS
 from mravff_core.model.checkpoints import save_detector
 from tests.small_workspace import small_detector, small_workspace
 
@@ -108,6 +109,22 @@ def test_the_audio_conditions_differ_where_they_should(workspace: Workspace) -> 
     gates = workspace.run("verb_mrav").gates("off", "clip_0")
     assert all((level.gates == 0).all() for level in gates)
     assert sorted(str(condition) for condition in workspace.run("verb_mrav").conditions()) == sorted(conditions)
+
+
+def test_before_a_sound_that_comes_late_lies_the_encoders_silence(workspace: Workspace) -> None:
+    predict(workspace, "verb_mrav", condition="shift:+0.5", clip_ids=["clip_0"])
+    visual, audio = (workspace.features(name, "clip_0") for name in ("visual", "audio"))
+    wanted = Predictor(load_detector(workspace.run("verb_mrav").folder)).detect(
+        visual.array,
+        audio.array,
+        grid=visual.grid,
+        audio_grid=audio.grid,
+        duration_s=workspace.clip("clip_0").duration_s,
+        audio_condition="shift:+0.5",
+        silence=ENCODERS["light_audio"]().silence(),  # type: ignore[attr-defined]
+    )
+    found = detections(workspace, "shift:+0.5").drop(columns="clip_id")
+    pd.testing.assert_frame_equal(found, wanted.detections)
 
 
 def test_the_next_clips_sound_is_that_clips_sound(workspace: Workspace) -> None:
