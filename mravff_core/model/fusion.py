@@ -67,6 +67,9 @@ class MRAVFusion(nn.Module):
         _check_choice("gate", gate, ("scalar", "channel", "softmax"))
         _check_choice("gate_source", gate_source, ("visual", "audio", "both"))
         _check_choice("mix", mix, ("convex", "residual"))
+        if not 0 <= gate_opening <= 1:
+            raise ConfigError(f"fusion: gate_opening is {gate_opening}, expected 0 to 1")
+        self.channels = channels
         self.audio_channels = audio_channels
         self.audio_dropout = audio_dropout
         self.gate_opening = gate_opening
@@ -123,13 +126,14 @@ class MRAVFusion(nn.Module):
         """Fuse one batch.
 
         Args:
-            visual_levels: [batch, channels, time of the level], finest first.
+            visual_levels: [batch, channels, time of the level], finest first; a level of stride `s` may
+                keep or leave out a last step that fewer than `s` of the finest stand behind.
             audio: [batch, audio channels, finest time], on the grid of stride 1; None for no sound.
                 May end with the longest clip where vision is padded further.
             level_masks: [batch, 1, time of the level] bool, True is real.
             audio_mask: [batch, 1, finest time] bool; None for the finest level's mask, repeated
                 where that level's stride is above 1.
-            audio_present: [batch] bool; a clip with False is left exactly as it was.
+            audio_present: [batch] bool; a clip with False is left exactly as it was, whatever its audio holds.
             only: fuse this level and no other.
         Returns: levels of the same shapes, and the gates; with `only` those of that level alone.
         Raises: FeatureError if shapes do not fit.
@@ -139,12 +143,13 @@ class MRAVFusion(nn.Module):
         wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
             return tuple(visual_levels[wanted]), FusionTrace(self._shut_gates(visual_levels[wanted]))
-        audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
+        audio_levels = self._audio_levels(audio, audio_mask, heard, visual_levels, level_masks)
         whole = heard is None and bool(torch.stack([valid.all() for valid in level_masks]).all())
         fused_levels, gates = [], []
         parts = zip(levels, visual_levels, audio_levels, level_masks, strict=True)
         for fusion, visual, sound, valid in list(parts)[wanted]:
             fused, gate = fusion(visual, sound, valid, opening=self.gate_opening)
+            fused = fused.to(visual.dtype)
             if whole:
                 fused_levels.append(fused)
                 gates.extend([] if gate is None else [gate])
@@ -172,7 +177,9 @@ class MRAVFusion(nn.Module):
         levels = self._level_fusions(visual_levels, level_masks)
         if audio is None or any(fusion.attention is None for fusion in levels):
             return AttentionTrace((), ())
-        audio_levels = self._audio_levels(audio, audio_mask, visual_levels, level_masks)
+        if audio_present is not None:
+            _check_flags("audio_present", audio_present, [len(visual_levels[0])])
+        audio_levels = self._audio_levels(audio, audio_mask, audio_present, visual_levels, level_masks)
         weights, windows = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             assert fusion.attention is not None
@@ -190,6 +197,14 @@ class MRAVFusion(nn.Module):
                 f"found {len(visual_levels)} visual levels and {len(level_masks)} masks, "
                 f"expected {len(self.strides)} of each"
             )
+        clips = len(visual_levels[0])
+        for number, (visual, valid) in enumerate(zip(visual_levels, level_masks, strict=True)):
+            if visual.ndim != 3 or len(visual) != clips or visual.shape[1] != self.channels:
+                raise FeatureError(
+                    f"visual level {number} is {list(visual.shape)}, expected [{clips}, {self.channels}, time]; "
+                    "is time first, or the pyramid of another width?"
+                )
+            _check_flags(f"mask of level {number}", valid, [clips, 1, visual.shape[2]])
         fusions = list(self.fusions) * (len(self.strides) if len(self.fusions) == 1 else 1)
         return [fusion for fusion in fusions if isinstance(fusion, LevelFusion)]
 
@@ -197,20 +212,26 @@ class MRAVFusion(nn.Module):
         self,
         audio: Tensor,
         audio_mask: Tensor | None,
+        heard: Tensor | None,
         visual_levels: Sequence[Tensor],
         level_masks: Sequence[Tensor],
     ) -> list[Tensor]:
-        """Audio pyramid cut to the visual levels' lengths."""
-        finest = self.strides[0]
+        """Audio pyramid cut to the visual levels' lengths; that of a clip that is not heard is 0 throughout."""
+        finest, clips = self.strides[0], len(visual_levels[0])
         steps = visual_levels[0].shape[-1] * finest
-        fits = audio.ndim == 3 and audio.shape[1] == self.audio_channels and audio.shape[-1] <= steps
+        fits = audio.ndim == 3 and list(audio.shape[:2]) == [clips, self.audio_channels] and audio.shape[-1] <= steps
         missing = steps - audio.shape[-1]
         # Padded vision takes audio padded likewise, or not at all.
         if not fits or (missing >= finest and missing > steps - int(level_masks[0].sum(dim=-1).max()) * finest):
             raise FeatureError(
-                f"audio features are {list(audio.shape)}, expected [batch, {self.audio_channels}, {steps}] "
+                f"audio features are {list(audio.shape)}, expected {[clips, self.audio_channels, steps]} "
                 "on the finest visual grid; bring them there by time stamps first"
             )
+        if audio_mask is not None:
+            _check_flags("audio_mask", audio_mask, [clips, 1, audio.shape[-1]])
+        if heard is not None:
+            # What is not heard may be anything, and 0 times not-a-number would still reach the gradients.
+            audio = audio.masked_fill(~heard[:, None, None], 0.0)
         if missing:
             audio = fitted(audio, steps)
             audio_mask = None if audio_mask is None else functional.pad(audio_mask, (0, missing))
@@ -218,16 +239,20 @@ class MRAVFusion(nn.Module):
             audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
             audio_mask[..., steps - missing :] = False
         sounds = self.audio_pyramid(audio, audio_mask)
-        for sound, visual in zip(sounds, visual_levels, strict=True):
-            if sound.shape[-1] != visual.shape[-1]:
+        fitting = []
+        for stride, sound, visual in zip(self.strides, sounds, visual_levels, strict=True):
+            if visual.shape[-1] not in (sound.shape[-1], steps // stride):
                 raise FeatureError(
                     f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, "
                     f"expected {[level.shape[-1] for level in sounds]} for strides {list(self.strides)}"
                 )
-        return list(sounds)
+            fitting.append(sound[..., : visual.shape[-1]])
+        return fitting
 
     def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
         """[batch] bool, True where sound is heard; None where all clips are."""
+        if audio_present is not None:
+            _check_flags("audio_present", audio_present, [batch])
         if not self.training or self.audio_dropout == 0:
             return audio_present
         kept = draw_by_clip(self.clip_draws, batch, device) >= self.audio_dropout
@@ -238,6 +263,11 @@ class MRAVFusion(nn.Module):
         if gates[0] is None:
             return ()
         return tuple(level.new_zeros(len(level), gates[0].width, level.shape[-1]) for level in visual_levels)
+
+
+def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:
+    if flags.dtype != torch.bool or list(flags.shape) != shape:
+        raise FeatureError(f"{name} is {flags.dtype} {list(flags.shape)}, expected torch.bool {shape}")
 
 
 def _check(

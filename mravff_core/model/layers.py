@@ -122,22 +122,23 @@ class MaskedMaxPool(nn.Module):
         return nn.functional.max_pool1d(features, width, stride=self.stride, padding=width // 2)
 
 
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of [batch, channels, time], with scale and shift per channel."""
+class ChannelNorm(nn.GroupNorm):
+    """Layer norm over the channels of [batch, channels, time], with scale and shift per channel.
+
+    To others it is a group norm, of one group and every step on its own: the published detectors'
+    optimisers refuse weights of any norm that they do not know by its class.
+    """
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.epsilon = epsilon
+        super().__init__(1, channels, eps=epsilon)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Same shape, at least single precision; mean 0 and variance 1 over channels before scale and shift."""
+        """Same shape, in the precision of the weights; mean 0 and variance 1 over channels before scale and shift."""
         features = at_least_single(features)
         centred = features - features.mean(dim=1, keepdim=True)
-        spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.epsilon)
+        spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.eps)
         # Broadcast along channels, addcmul takes several times as long as these two.
-        return (centred * spread * self.weight[:, None]).add_(self.bias[:, None])
+        return (centred * spread * self.weight[:, None]).add_(self.bias[:, None]).to(self.weight.dtype)
 
 
 @dataclass(frozen=True)

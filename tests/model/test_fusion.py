@@ -201,9 +201,14 @@ def test_strides_must_be_multiples() -> None:
 def test_shapes_that_do_not_fit_are_told() -> None:
     fusion = fusion_of()
     levels, audio, masks = pyramid()
-    with pytest.raises(FeatureError, match=r"audio features are \[2, 5, 20\], expected \[batch, 5, 21\]"):
+    with pytest.raises(FeatureError, match=r"audio features are \[2, 5, 20\], expected \[2, 5, 21\]"):
         fusion(levels, audio[..., :20], masks)
     with pytest.raises(FeatureError, match="found 2 visual levels and 3 masks, expected 3"):
         fusion(levels[:2], audio, masks)
-    with pytest.raises(FeatureError, match=r"visual levels have \[21, 10, 6\] steps, expected \[21, 11, 6\]"):
-        fusion((levels[0], levels[1][..., :10], levels[2]), audio, masks)
+    short = (levels[0], levels[1][..., :9], levels[2])
+    with pytest.raises(
+        FeatureError, match=r"mask of level 1 is torch.bool \[2, 1, 11\], expected torch.bool \[2, 1, 9\]"
+    ):
+        fusion(short, audio, masks)
+    with pytest.raises(FeatureError, match=r"visual levels have \[21, 9, 6\] steps, expected \[21, 11, 6\]"):
+        fusion(short, audio, (masks[0], masks[1][..., :9], masks[2]))
