@@ -44,9 +44,9 @@ def add_workspace(parser: argparse.ArgumentParser, *, nested: bool = False) -> N
     )
 
 
-def add_run(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+def add_run(parser: argparse.ArgumentParser, words: str = "run of the workspace", *, required: bool = False) -> None:
     """`--run NAME`."""
-    parser.add_argument("--run", dest="run_name", required=required, metavar="NAME", help="run of the workspace")
+    parser.add_argument("--run", dest="run_name", required=required, metavar="NAME", help=words)
 
 
 def add_labels(parser: argparse.ArgumentParser, words: str = "label set (default: the run's first)") -> None:

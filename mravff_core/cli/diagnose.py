@@ -16,7 +16,7 @@ def register(commands: common.Commands) -> None:
     summary = "print error kinds and their costs, misses and sensitivity of a run, and write diagnosis.json"
     parser = common.add_command(commands, "diagnose", run, summary)
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, required=True)
     common.add_audio(parser)
     common.add_labels(parser)
     common.add_clips(parser)
@@ -40,12 +40,9 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.analysis.errors import analyse_errors, confusions
     from mravff_core.analysis.side import Side
     from mravff_core.audio_condition import AudioCondition
-    from mravff_core.errors import ConfigError
     from mravff_core.files import write_json
     from mravff_core.inference.run_predict import predict
 
-    if not args.run_name:
-        raise ConfigError("diagnose is about one run; name it with --run")
     workspace = common.open_workspace(args)
     found = workspace.run(args.run_name)
     audio = AudioCondition.parse(args.audio)

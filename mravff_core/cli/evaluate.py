@@ -13,7 +13,7 @@ def register(commands: common.Commands) -> None:
     summary = "print mean average precision with intervals and recall, and write metrics.json"
     parser = common.add_command(commands, "evaluate", run, summary)
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, "run of the workspace (default: all)")
     common.add_audio(parser)
     common.add_clips(parser)
     common.add_labels(parser, "label set of a joint run, or action (default: the run's first)")

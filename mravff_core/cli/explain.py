@@ -20,7 +20,7 @@ def register(commands: common.Commands) -> None:
         commands, "explain", run, "say how much of a detection comes from sound and sight, when, and at which level"
     )
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, "run of the workspace (default: one with gates)")
     common.add_audio(parser)
     parser.add_argument("--clip", required=True, metavar="ID", help="clip of the detection")
     parser.add_argument(

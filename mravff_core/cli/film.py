@@ -13,7 +13,7 @@ def register(commands: common.Commands) -> None:
     parser = common.add_command(commands, "film", run, summary)
     common.add_workspace(parser)
     parser.add_argument("--clip", required=True, metavar="ID", help="which clip")
-    common.add_run(parser)
+    common.add_run(parser, "run whose detections and gates are shown (default: none)")
     common.add_audio(parser)
     common.add_labels(parser, "label set of true and predicted segments (default: the run's first)")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")

@@ -16,7 +16,7 @@ from mravff_core.errors import ConfigError, WorkspaceError
 def register(kinds: common.Commands) -> None:
     """Add one kind of import for each data set."""
     for key, data_set in DATA_SETS.items():
-        title = data_set.title if data_set.visual else "any other data set, its features described by options,"
+        title = data_set.title if data_set.visual else "any other data set, its features described by options"
         parser = common.add_command(kinds, key, functools.partial(run, key), f"make a workspace of {title}")
         _add_files(parser)
         _add_features(parser, "visual", "", list(data_set.visual))

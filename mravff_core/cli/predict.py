@@ -14,7 +14,7 @@ def register(commands: common.Commands) -> None:
         commands, "predict", run, "detect in all or chosen clips and store detections and gates"
     )
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, "run of the workspace (default: every one with a detector)")
     common.add_audio(parser)
     common.add_clips(parser)
     common.add_device(parser)

@@ -13,7 +13,7 @@ def register(commands: common.Commands) -> None:
     parser = common.add_command(commands, "train", run, "train a detector with a YAML recipe; resumes where it was")
     parser.add_argument("recipe", metavar="RECIPE", help="YAML file such as configs/kitchen/verb_mrav.yaml")
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, "name of the run (default: the recipe's)")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     parser.add_argument(

@@ -16,7 +16,7 @@ def register(commands: common.Commands) -> None:
         "hold explanations to known truth, planted detectors and random weights; store the figures with the run",
     )
     common.add_workspace(parser)
-    common.add_run(parser)
+    common.add_run(parser, "run of the workspace (default: every one that listens)")
     parser.add_argument(
         "--segments", type=int, default=300, help="least true segments; a demo kitchen renders more (default: 300)"
     )
