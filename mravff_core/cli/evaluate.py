@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from mravff_core.analysis.side import Side
+    from mravff_core.audio_condition import AudioCondition
     from mravff_core.errors import ConfigError
     from mravff_core.inference.evaluate_run import Scored, evaluate_run
     from mravff_core.segments import ACTION
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> None:
     workspace = common.open_workspace(args)
     clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else None
     single = args.verb_run or args.run_name
-    names = [single] if single else [info.run for info in workspace.runs()]
+    as_recorded = AudioCondition.parse(args.audio).kind == "on"
+    known = [info.run for info in workspace.runs() if info.has_detector or as_recorded]
+    names = [single] if single else known
     against = None
     if args.against:
         side = Side.parse(args.against)

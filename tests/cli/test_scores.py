@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from mravff_core.cli import main
 from mravff_core.evaluation import mean_average_precision, paired_bootstrap
 from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.import_detections import import_detections
 from tests.small_workspace import small_workspace
 
 TIOU = (0.1, 0.2, 0.3, 0.4, 0.5)
@@ -86,3 +88,15 @@ def test_diagnose_prints_what_the_page_shows(
     assert pd.read_csv(out)["kind"].tolist() == analysis.detections(0.5)["kind"].tolist()
     table = printed(capsys, workspace, "diagnose", "--run", "verb_visual")
     assert "without wrong label" in table and "missed %" in table
+
+
+def test_imported_detections_are_not_asked_about_other_sounds(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(workspace.folder, tmp_path / "ws")
+    copy = Workspace(tmp_path / "ws")
+    (tmp_path / "found.csv").write_text("clip_id,start_s,end_s,label,score\nclip_0,0,1,cut,0.5\n")
+    import_detections(copy, tmp_path / "found.csv", "theirs")
+    for audio, runs in (("on", ["theirs", "verb_mrav", "verb_visual"]), ("off", ["verb_mrav", "verb_visual"])):
+        documents = json.loads(printed(capsys, copy, "evaluate", "--audio", audio, "--json"))
+        assert [document["run"] for document in documents] == runs
