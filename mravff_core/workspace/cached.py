@@ -103,6 +103,13 @@ def _digest_of(path: Path, _size: int, _written_ns: int) -> str:
 
 def _drop_old(folder: Path, name: str) -> None:
     """Keep the latest tables of one kind; whoever needs another makes it again."""
-    files = sorted(folder.glob(f"{name}.*.parquet"), key=lambda path: path.stat().st_mtime_ns)
-    for path in files[:-_MOST_FILES]:
+    for path in sorted(folder.glob(f"{name}.*.parquet"), key=_written_ns)[:-_MOST_FILES]:
         path.unlink(missing_ok=True)
+
+
+def _written_ns(path: Path) -> int:
+    """When a file was written; 0 where another process has dropped it since."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
