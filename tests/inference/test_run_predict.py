@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mravff_core import AudioCondition, Predictor, Workspace, load_detector
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.inference import run_predict
 from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.predictor import Prediction
 from mravff_core.inference.run_predict import predict
 from mravff_core.inference.sound import heard_clip, with_noise
 from mravff_core.media.encoders import ENCODERS
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.model.outputs import FusionTrace
 from tests.small_workspace import small_detector, small_workspace
 
 
@@ -153,6 +156,12 @@ def test_a_visual_detector_has_no_gates_and_needs_no_sound(workspace: Workspace)
     predict(workspace, "verb_visual")
     assert len(detections(workspace, run="verb_visual"))
     assert workspace.run("verb_visual").gates("on", "clip_0") == []
+
+
+def test_of_a_gate_in_every_channel_the_mean_is_stored() -> None:
+    gates = torch.tensor([[[0.0, 0.25, 1.0], [1.0, 0.25, 0.5]]])
+    (level,) = run_predict.level_gates(Prediction(pd.DataFrame(), FusionTrace((gates,)), (np.arange(3.0),)))
+    assert level.gates.tolist() == [0.5, 0.25, 0.75]
 
 
 def test_the_manifest_says_from_what_and_by_what(workspace: Workspace) -> None:
