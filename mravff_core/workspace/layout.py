@@ -33,6 +33,7 @@ from mravff_core.files import write_text
 from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
+from mravff_core.workspace.segment_ids import told_apart
 from mravff_core.workspace.settings import SETTINGS_FILE, WorkspaceSettings
 from mravff_core.workspace.tables import read_table, write_table
 
@@ -190,8 +191,11 @@ class Workspace:
 
         Args:
             table: `clip_id`, `segment_id`, `start_s`, `end_s`, one integer column a label set,
-                and any further columns that describe a segment (such as `audibility`).
+                and any further columns that describe a segment (such as `audibility`). Ids that
+                several segments have get those of their clips put before them.
         """
+        if "segment_id" in table and "clip_id" in table:
+            table = table.assign(segment_id=told_apart(table))
         self._replace_table("annotations.parquet", table, (*SEGMENT_KEYS, *self.label_sets))
 
     def set_sound_events(self, table: pd.DataFrame) -> None:

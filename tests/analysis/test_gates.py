@@ -99,7 +99,10 @@ def test_class_means_counts_and_spread_by_plain_pandas(predicted: Workspace) -> 
         assert table.loc[name, "spread"] == pytest.approx(levels.max() - levels.min())
         assert (table.loc[name, "count"], table.loc[name, "clips"]) == (len(own), own["clip_id"].nunique())
         assert table.loc[name, "gate_low"] <= table.loc[name, "gate"] <= table.loc[name, "gate_high"]
-    assert class_gates(segments, VERBS, min_count=99, resamples=0).empty
+    most = int(table["count"].max())
+    kept = class_gates(segments, VERBS, min_count=most, resamples=0)
+    assert set(kept["name"]) == set(table.index[table["count"] == most])
+    assert class_gates(segments, VERBS, min_count=most + 1, resamples=0).empty
 
 
 def test_intervals_come_from_drawing_clips() -> None:

@@ -97,6 +97,17 @@ def test_missing_things_are_named(workspace: Workspace, tmp_path: Path) -> None:
         Workspace.create(workspace.folder, name="test", label_sets={"verb": ["other"]})
 
 
+def test_ids_of_segments_that_begin_anew_in_every_clip_are_told_apart(workspace: Workspace) -> None:
+    times = {"start_s": [0.0, 2.0, 0.0, 2.0, 4.0], "end_s": [1.0, 3.0, 1.0, 3.0, 5.0], "verb": 0, "noun": None}
+    table = pd.DataFrame({"clip_id": list("aabbb"), "segment_id": ["0", "1", "0", "1", "own"], **times})
+    workspace.set_annotations(table)
+    ids = workspace.truth("verb")["segment_id"].tolist()
+    assert ids == ["a_0", "a_1", "b_0", "b_1", "own"]
+    workspace.set_annotations(workspace.annotations.assign(segment_id=["x", "x", "x", "y", "z"]))
+    ids = workspace.truth("verb")["segment_id"].tolist()
+    assert len(set(ids)) == 5 and ids[3:] == ["y", "z"]
+
+
 def test_settings_with_a_typo_are_refused(workspace: Workspace) -> None:
     settings = workspace.folder / "workspace.yaml"
     settings.write_text(settings.read_text() + "labelsets: {}\n")
