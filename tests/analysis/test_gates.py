@@ -171,6 +171,16 @@ def test_the_effect_of_audio_is_the_difference_of_two_scores(predicted: Workspac
     assert quick["effect"].tolist() == pytest.approx(effect["effect"].tolist()) and quick["effect_low"].isna().all()
 
 
+def test_the_effect_counts_only_clips_that_were_looked_at_both_ways(predicted: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(predicted.folder, tmp_path / "ws")
+    workspace = Workspace(tmp_path / "ws")
+    workspace.run(RUN).forget("off", ["clip_0", "clip_2"])
+    effect = audio_effect(workspace, RUN, resamples=0)
+    truth, run = workspace.truth("verb", ["clip_1"]), workspace.run(RUN)
+    on, off = (mean_average_precision(truth, run.detections(sound, ["clip_1"]), TIOUS) for sound in ("on", "off"))
+    assert effect.loc[0, ["ap_on", "ap_off"]].tolist() == pytest.approx([on.average, off.average])
+
+
 def test_filters_keep_what_they_say(predicted: Workspace) -> None:
     segments = segment_gates(predicted, SegmentSource(RUN, kind="detected"))
     kept = SegmentFilter(min_score=0.3, length_s=(0.2, 1.0), clips=("clip_0", "clip_1"))(segments)
