@@ -147,6 +147,11 @@ def test_dropped_sound_is_a_bypass_and_only_while_training() -> None:
     assert float(trace.gates[0].detach().max()) == 0
     _, trace = fusion.eval()(levels, audio, masks)
     assert float(trace.gates[0].max()) > 0
+    # A clip without sound stays without, whatever chance says.
+    silent = torch.tensor([True, False])
+    mixed, _ = fusion_of(audio_dropout=1e-6).train()(levels, audio, masks, audio_present=silent)
+    assert_equal([level[1] for level in mixed], [level[1] for level in levels])
+    assert not torch.equal(mixed[0][0], levels[0][0])
 
 
 @pytest.mark.parametrize("window", [3, -1])
