@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mravff_core.data.reading import label_index, read_csv, read_json
 from mravff_core.errors import AnnotationError
 
 SEGMENTS = ("clip_id", "segment_id", "start_s", "end_s")
 
 
-def read_annotations(path: Path | str, label_set: str = "verb") -> pd.DataFrame:
+def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too: bool = False) -> pd.DataFrame:
     """Read ActivityNet-style JSON, EPIC-Kitchens CSV or a plain CSV, told apart by content.
 
     Args:
         path: `.json` with `database`, or `.csv` with EPIC's columns, or with `clip_id, start_s,
             end_s` and one column of names or numbers for each label set.
         label_set: column that ActivityNet's single label goes to.
+        backwards_too: keep segments that end before they start, unless all do.
     Returns: `clip_id`, `segment_id`, `start_s`, `end_s` and one column a label set.
     Raises: AnnotationError if the file is missing, unreadable, of no known format, or holds
         times that are not numbers or end before they start.
@@ -36,9 +38,9 @@ def read_annotations(path: Path | str, label_set: str = "verb") -> pd.DataFrame:
         raise AnnotationError(f"{path}: no such annotation file")
     try:
         if path.suffix.lower() == ".json":
-            table = _activitynet(path, json.loads(path.read_text(encoding="utf-8")), label_set)
+            table = _activitynet(path, read_json(path), label_set)
         elif path.suffix.lower() == ".csv":
-            table = _csv(path, pd.read_csv(path))
+            table = _csv(path, read_csv(path))
         else:
             raise AnnotationError(f"{path}: suffix {path.suffix!r} is not known; expected .json or .csv annotations")
     except (UnicodeDecodeError, json.JSONDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
@@ -46,7 +48,7 @@ def read_annotations(path: Path | str, label_set: str = "verb") -> pd.DataFrame:
         raise AnnotationError(
             f"{path}: not readable as {path.suffix[1:].upper()} ({first_line}); truncated?"
         ) from error
-    return checked_times(path, table)
+    return checked_times(path, table, backwards_too=backwards_too)
 
 
 def to_workspace_table(table: pd.DataFrame, label_sets: Mapping[str, Sequence[str]], where: Path | str) -> pd.DataFrame:
@@ -83,13 +85,20 @@ def _activitynet(path: Path, document: Any, label_set: str) -> pd.DataFrame:
         for number, item in enumerate(annotations):
             try:
                 start_s, end_s = item["segment"]
-                rows.append((clip_id, f"{clip_id}_{number}", start_s, end_s, item["label"]))
+                rows.append((clip_id, f"{clip_id}_{number}", start_s, end_s, _label(item["label"])))
             except (KeyError, TypeError, ValueError):
                 raise AnnotationError(
                     f"{path}: annotation {number} of clip {clip_id!r} is {str(item)[:80]}, "
                     "expected a label and a segment of two times"
                 ) from None
     return pd.DataFrame(rows, columns=[*SEGMENTS, label_set])
+
+
+def _label(value: Any) -> str | int | float:
+    """A name or a number. Raises: ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "" or value != value:
+        raise ValueError(value)
+    return value
 
 
 def _csv(path: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -127,16 +136,19 @@ def timestamp_s(path: Path, text: object) -> float:
         raise AnnotationError(f"{path}: time {text!r} is not hours:minutes:seconds") from None
 
 
-def checked_times(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose `start_s` and `end_s` are seconds, in order. Raises: AnnotationError, naming the file."""
+def checked_times(path: Path, table: pd.DataFrame, *, backwards_too: bool = False) -> pd.DataFrame:
+    """A table whose `start_s` and `end_s` are seconds, in order unless `backwards_too`, which no file is throughout.
+
+    Raises: AnnotationError, naming the file.
+    """
     for name in ("start_s", "end_s"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
         if not np.isfinite(numbers).all():
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-            raise AnnotationError(f"{path}: segment {row} has {name} {table[name].iloc[row]!r}, expected seconds")
+            raise AnnotationError(f"{path}: segment {row} has {name} {str(table[name].iloc[row])!r}, expected seconds")
         table[name] = numbers
     backwards = table[table["end_s"] < table["start_s"]]
-    if len(backwards):
+    if len(backwards) and not (backwards_too and len(backwards) < len(table)):
         first = backwards.iloc[0]
         raise AnnotationError(
             f"{path}: {len(backwards)} segments end before they start, the first in clip {first['clip_id']!r} "
@@ -148,10 +160,8 @@ def checked_times(path: Path, table: pd.DataFrame) -> pd.DataFrame:
 def _index(value: Any, index_of: Mapping[str, int], where: str) -> int | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
-    if str(value) in index_of:
-        return index_of[str(value)]
-    if isinstance(value, (int, float, np.number)) and float(value).is_integer() and 0 <= int(value) < len(index_of):
-        return int(value)
+    if (index := label_index(value, index_of)) is not None:
+        return index
     raise AnnotationError(
         f"{where} has no class {value!r}; it has {len(index_of)}, such as {', '.join(list(index_of)[:3])}"
     )

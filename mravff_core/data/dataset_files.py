@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,11 @@ from typing import Any
 import pandas as pd
 
 from mravff_core.data.annotations import read_annotations
+from mravff_core.data.reading import read_csv, read_json
 from mravff_core.errors import AnnotationError
 
+_ABOUT_CLIP = ("split", "duration_s", "frames_per_second")
+_MOST_CLASSES = 100_000
 _SPLITS = {"training": "train", "testing": "test", "val": "validation"}
 _EPIC_INFO = "EPIC_100_video_info.csv"
 _EPIC_CLASSES = {"verb": "EPIC_100_verb_classes.csv", "noun": "EPIC_100_noun_classes.csv"}
@@ -58,10 +60,18 @@ def read_dataset(
         classes: class names of that label set, one a line; by default what the annotations name,
             in the order of their numbers where they have such, else of the alphabet.
         split: of files that do not say it.
-    Raises: AnnotationError for files that are missing, malformed or of several kinds.
+    Raises: AnnotationError for files that are missing, malformed or of several kinds, that name no
+        video, or one video in two files.
     """
     files = [file for path in paths for file in _files(Path(path))]
     names = None if classes is None else _class_names(Path(classes))
+    found = _read(files, label_set, names, split)
+    if not found.videos:
+        raise AnnotationError(f"{files[0]}: names no video; cut short?")
+    return found
+
+
+def _read(files: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None) -> DataSetFiles:
     if all(file.suffix.lower() == ".json" for file in files):
         return _activitynet(files, label_set, names, split)
     if any(file.suffix.lower() == ".json" for file in files):
@@ -96,8 +106,10 @@ def _activitynet(
     numbers: dict[str, int] = {}
     tables = []
     for path in paths:
-        tables.append(read_annotations(path, label_set))
-        for name, entry in json.loads(path.read_text(encoding="utf-8"))["database"].items():
+        tables.append(read_annotations(path, label_set, backwards_too=True))
+        database = read_json(path)["database"]
+        _refuse_repeated(videos, database, path)
+        for name, entry in database.items():
             videos[name] = SourceVideo(
                 name,
                 _split(entry.get("subset") or split),
@@ -105,11 +117,13 @@ def _activitynet(
                 _number(path, name, entry, "fps"),
             )
             for item in entry.get("annotations", []):
-                if isinstance(item.get("label_id"), int):
+                if item.get("label_id") is not None:
                     _settle(numbers, str(item["label"]), item["label_id"], path)
     segments = pd.concat(tables, ignore_index=True)
     if names is None:
-        names = _numbered(numbers) if numbers else tuple(sorted({str(label) for label in segments[label_set]}))
+        names = (
+            _numbered(numbers, paths[0]) if numbers else tuple(sorted({str(label) for label in segments[label_set]}))
+        )
     return DataSetFiles(videos, segments, {label_set: names})
 
 
@@ -124,10 +138,12 @@ def _epic(headers: Mapping[Path, Sequence[str]], split: str | None) -> DataSetFi
         for label_set, file in _EPIC_CLASSES.items():
             if (path.parent / file).is_file():
                 classes[label_set] = _class_names(path.parent / file)
-        for name in pd.read_csv(path, usecols=["video_id"], dtype=str)["video_id"].unique():
+        named = read_csv(path)["video_id"].unique()
+        _refuse_repeated(videos, named, path)
+        for name in named:
             videos[name] = SourceVideo(name, split or own, *info.get(name, (0.0, 0.0)))
         if {"verb_class", "noun_class"} <= set(columns):
-            tables.append(read_annotations(path))
+            tables.append(read_annotations(path, backwards_too=True))
     lost = [file for label_set, file in _EPIC_CLASSES.items() if label_set not in classes]
     if lost:
         folder = next(iter(headers)).parent
@@ -140,9 +156,14 @@ def _epic(headers: Mapping[Path, Sequence[str]], split: str | None) -> DataSetFi
 
 
 def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None) -> DataSetFiles:
-    segments = pd.concat([read_annotations(path, label_set) for path in paths], ignore_index=True)
+    tables: dict[Path, pd.DataFrame] = {}
+    for path in paths:
+        table = read_annotations(path, label_set, backwards_too=True)
+        _refuse_repeated({name for other in tables.values() for name in other["clip_id"]}, table["clip_id"], path)
+        tables[path] = table
+    segments = pd.concat(tables.values(), ignore_index=True)
     segments = segments.rename(columns={"label": label_set})
-    about = {"clip_id", "segment_id", "start_s", "end_s", "split", "duration_s", "frames_per_second", "audibility"}
+    about = {"clip_id", "segment_id", "start_s", "end_s", "audibility", *_ABOUT_CLIP}
     label_sets: dict[str, tuple[str, ...]] = {}
     for column in segments.columns:
         if column not in about:
@@ -152,7 +173,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
         raise AnnotationError(f"{paths[0]}: has no column of labels beside {', '.join(segments.columns)}")
     videos = {}
     for name, rows in segments.groupby("clip_id", sort=True):
-        first = {str(column): value for column, value in rows.iloc[0].items()}
+        first = {column: _said_once(paths[0], str(name), rows, column) for column in _ABOUT_CLIP}
         said = first.get("split")
         videos[str(name)] = SourceVideo(
             str(name),
@@ -160,7 +181,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
             _number(paths[0], str(name), first, "duration_s"),
             _number(paths[0], str(name), first, "frames_per_second"),
         )
-    kept = [column for column in segments.columns if column not in ("split", "duration_s", "frames_per_second")]
+    kept = [column for column in segments.columns if column not in _ABOUT_CLIP]
     for name in label_sets:
         segments[name] = [value if pd.isna(value) else str(value) for value in segments[name]]
     return DataSetFiles(videos, segments[kept], label_sets)
@@ -193,17 +214,53 @@ def _number(path: Path, name: str, entry: Mapping[str, Any], key: str) -> float:
     return number
 
 
-def _settle(numbers: dict[str, int], label: str, number: int, path: Path) -> None:
-    if numbers.setdefault(label, number) != number:
-        raise AnnotationError(f"{path}: label {label!r} has the numbers {numbers[label]} and {number}; two data sets?")
+def _refuse_repeated(known: Collection[str], named: Iterable[str], path: Path) -> None:
+    """Refuse a file that speaks of a video which another one has spoken of. Raises: AnnotationError."""
+    repeated = sorted(set(known) & set(named))
+    if repeated:
+        raise AnnotationError(
+            f"{path}: speaks of video {repeated[0]!r}, as another of the files does ({len(repeated)} such videos); "
+            "is one named twice?"
+        )
 
 
-def _numbered(numbers: Mapping[str, int]) -> tuple[str, ...]:
-    """Names by number, as training code that goes by numbers needs them; gaps stay classes without a segment."""
-    names = [f"class {number}" for number in range(max(numbers.values()) + 1)]
+def _said_once(path: Path, name: str, rows: pd.DataFrame, column: str) -> Any:
+    """What all rows of a clip say in a column, None where none does. Raises: AnnotationError if they disagree."""
+    said = rows[column].dropna().unique() if column in rows else []
+    if len(said) > 1:
+        raise AnnotationError(f"{path}: clip {name!r} has {column} {said[0]} and {said[1]}, expected one")
+    return said[0] if len(said) else None
+
+
+def _settle(numbers: dict[str, int], label: str, said: Any, path: Path) -> None:
+    """Note the number of a label."""
+    try:
+        number = math.nan if isinstance(said, bool) else float(said)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (number.is_integer() and 0 <= number < _MOST_CLASSES):
+        raise AnnotationError(
+            f"{path}: label {label!r} has the number {said!r}, expected a whole one from 0 to {_MOST_CLASSES - 1}"
+        )
+    if numbers.setdefault(label, int(number)) != number:
+        raise AnnotationError(
+            f"{path}: label {label!r} has the numbers {numbers[label]} and {int(number)}; two data sets?"
+        )
+
+
+def _numbered(numbers: Mapping[str, int], path: Path) -> tuple[str, ...]:
+    """Names by number, as training code that goes by numbers needs them; gaps stay classes without a segment.
+
+    Raises: AnnotationError if two labels have one number.
+    """
+    name_of: dict[int, str] = {}
     for label, number in numbers.items():
-        names[number] = label
-    return tuple(names)
+        if number in name_of:
+            raise AnnotationError(
+                f"{path}: labels {name_of[number]!r} and {label!r} have both the number {number}; two data sets?"
+            )
+        name_of[number] = label
+    return tuple(name_of.get(number, f"class {number}") for number in range(max(name_of) + 1))
 
 
 def _epic_info(path: Path) -> dict[str, tuple[float, float]]:
@@ -232,7 +289,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
             raise AnnotationError(f"{path}: ids are not 0 to {len(table) - 1}, each once; cut short?")
         names = tuple(table["key"])
     else:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
         names = tuple(line.strip() for line in lines if line.strip())
     if len(set(names)) != len(names) or not names:
         raise AnnotationError(f"{path}: names {len(set(names))} classes in {len(names)} lines, expected each once")

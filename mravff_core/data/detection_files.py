@@ -6,7 +6,6 @@ any file can be matched to the label sets of a workspace.
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mravff_core.data.reading import label_index, parsed_json, read_csv, read_json
 from mravff_core.errors import AnnotationError
 
 Format = Literal["activitynet", "epic", "table"]
@@ -60,11 +60,11 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
     suffix = path.suffix.lower()
     try:
         if suffix == ".json":
-            found = _json(path, json.loads(path.read_text(encoding="utf-8")), label_set)
+            found = _json(path, read_json(path), label_set)
         elif suffix == ".zip":
-            found = _json(path, json.loads(_only_member(path)), label_set)
+            found = _json(path, parsed_json(path, _only_member(path)), label_set)
         elif suffix == ".csv":
-            found = _table(path, _csv(path), label_set)
+            found = _table(path, read_csv(path, ("start_s", "end_s", "score")), label_set)
         elif suffix == ".parquet":
             found = _table(path, pq.read_table(path).to_pandas(), label_set)
         else:
@@ -81,13 +81,6 @@ def _only_member(path: Path) -> bytes:
         if len(members) != 1:
             raise AnnotationError(f"{path}: holds {len(members)} JSON files, expected the one that was submitted")
         return archive.read(members[0])
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    """A table whose numbers are read exactly and whose labels stay text."""
-    columns = pd.read_csv(path, nrows=0).columns
-    texts = {name: str for name in columns if name not in ("start_s", "end_s", "score")}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, float_precision="round_trip")
 
 
 def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
@@ -161,18 +154,7 @@ def label_indices(values: pd.Series, names: tuple[str, ...], where: str) -> pd.S
     Raises: AnnotationError if a value is neither, naming how many rows have such.
     """
     index_of: Mapping[str, int] = {name: index for index, name in enumerate(names)}
-
-    def index(value: Any) -> int | None:
-        known = index_of.get(str(value))
-        if known is not None:
-            return known
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            return None
-        return int(number) if number.is_integer() and 0 <= number < len(names) else None
-
-    found = {value: index(value) for value in pd.unique(values)}
+    found = {value: label_index(value, index_of) for value in pd.unique(values)}
     unknown = [value for value, number in found.items() if number is None]
     if unknown:
         rows = int(values.isin(unknown).sum())

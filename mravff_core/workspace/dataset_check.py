@@ -10,6 +10,7 @@ import pandas as pd
 
 from mravff_core.data.dataset_files import DataSetFiles, SourceVideo
 from mravff_core.data.feature_source import FeatureSource
+from mravff_core.data.reading import label_index
 from mravff_core.errors import FeatureError, WorkspaceError
 from mravff_core.workspace.clip import Clip, clip_id_from_source
 
@@ -27,6 +28,7 @@ KINDS: dict[str, tuple[str, bool]] = {
     "segments without a clip": ("segments left out", True),
     "segments outside the clip": ("segments cut or left out", True),
     "segments without length": ("segments left out", True),
+    "segments that end before they start": ("segments left out", True),
     "unknown labels": ("segments left out", True),
     "no video files": ("kept, features only", False),
 }
@@ -166,7 +168,9 @@ def _covered_s(source: FeatureSource, video: SourceVideo, kind: str, findings: F
             return None
         return video.duration_s
     if not (source.frames_per_second or video.frames_per_second):
-        findings.add("unknown frame rates", video.name, "the features' grid needs the video's frames per second")
+        findings.add(
+            "unknown frame rates", video.name, "the features need the video's rate; say it by --fps"
+        )
         return None
     grid = source.grid(steps, video.duration_s, video.frames_per_second)
     last = (source.resize_steps or steps) - 1
@@ -211,10 +215,11 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
     for name, start, end, length in _picked(outside, table["clip_id"], start_s, end_s, length_s):
         findings.add("segments outside the clip", name, f"{start:.2f} to {end:.2f} s of {length:.2f} s")
     table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
-    empty = end_s <= start_s
-    for name, start, end, _ in _picked(empty, table["clip_id"], start_s, end_s, length_s):
-        findings.add("segments without length", name, f"{start:.2f} to {end:.2f} s")
-    keep &= ~empty & (table["end_s"] > table["start_s"]).to_numpy()
+    wrong = {"segments without length": end_s == start_s, "segments that end before they start": end_s < start_s}
+    for kind, rows in wrong.items():
+        for name, start, end, _ in _picked(rows, table["clip_id"], start_s, end_s, length_s):
+            findings.add(kind, name, f"{start:.2f} to {end:.2f} s")
+    keep &= (table["end_s"] > table["start_s"]).to_numpy()
     kept = table[keep]
     return kept.assign(clip_id=[clip_of[name].clip_id for name in kept["clip_id"]]).reset_index(drop=True)
 
@@ -222,15 +227,7 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
 def _indices(values: pd.Series, names: tuple[str, ...]) -> tuple[pd.Series, np.ndarray]:
     """Class indices, missing where the segment has no such label; and which labels are no class."""
     index_of = {name: index for index, name in enumerate(names)}
-
-    def index(value: object) -> int | None:
-        known = index_of.get(str(value))
-        number = float(value) if isinstance(value, (int, float, np.number)) else -1.0
-        if known is None and number.is_integer() and 0 <= number < len(names):
-            return int(number)
-        return known
-
-    found = values.map({value: index(value) for value in values.dropna().unique()})
+    found = values.map({value: label_index(value, index_of) for value in values.dropna().unique()})
     unknown = (found.isna() & values.notna()).to_numpy()
     return found.astype("float64" if found.isna().any() else "int64"), unknown
 

@@ -17,12 +17,14 @@ from mravff_core.data.feature_source import FeatureSource, Modality
 from mravff_core.data.features import HDF5_SUFFIXES, READABLE_SUFFIXES
 from mravff_core.errors import FeatureError, MediaError, WorkspaceError
 from mravff_core.files import folder_written_aside
+from mravff_core.workspace.clip import source_name
 from mravff_core.workspace.dataset_check import CheckedDataSet, check_dataset
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.settings import SETTINGS_FILE
 
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
 _LOOKED_AT = 200
+_NOT_OF_FEATURES = ("unusable names", "unknown frame rates")
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,9 @@ def plan_import(
     checked = check_dataset(files, seen, heard, video_paths=paths, progress=progress)
     if not checked.clips:
         row = checked.findings.rows()[0]
+        likely = "" if row["found"] in _NOT_OF_FEATURES else "; another folder, or another kind of features?"
         raise FeatureError(
-            f"{seen.location}: none of {len(names)} clips can be used ({row['found']}, {row['for example']}); "
-            "another folder, or another kind of features?"
+            f"{seen.location}: none of {len(names)} clips can be used ({row['found']}, {row['for example']}){likely}"
         )
     sources = {"visual": (seen, visual[0].encoder)}
     if heard is not None and audio is not None:
@@ -91,7 +93,7 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
 
     Clips that are there already are replaced, with their true segments; others stay.
 
-    Raises: WorkspaceError if the folder holds something else.
+    Raises: WorkspaceError if the folder holds something else, or clips that would lose their features.
     """
     folder = Path(folder)
     if (folder / SETTINGS_FILE).is_file():
@@ -99,6 +101,7 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
         if workspace.label_sets != plan.label_sets:
             has = ", ".join(f"{key} ({len(labels)})" for key, labels in workspace.label_sets.items())
             raise WorkspaceError(f"{folder}: is a workspace with other label sets ({has}); choose another folder")
+        _check_features_stay(workspace, plan)
         _fill(workspace, plan)
         return workspace
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -163,6 +166,31 @@ def _fill(workspace: Workspace, plan: ImportPlan) -> None:
     kept = workspace.annotations[~workspace.annotations["clip_id"].isin(new)]
     segments = plan.checked.segments
     workspace.set_annotations(segments if kept.empty else pd.concat([kept, segments], ignore_index=True))
+
+
+def _check_features_stay(workspace: Workspace, plan: ImportPlan) -> None:
+    """Refuse to point a workspace to features that its other clips do not have. Raises: WorkspaceError."""
+    new = {clip.clip_id for clip in plan.checked.clips}
+    others = [clip_id for clip_id in workspace.clip_ids() if clip_id not in new]
+    for name, (source, _) in plan.sources.items():
+        before = workspace.feature_sources.get(name)
+        if before is None or before == source:
+            continue
+        place = {field: getattr(source, field) for field in ("location", "files", "time_first")}
+        alike = dataclasses.replace(before, **place) == source
+        lost = [
+            clip_id
+            for clip_id in others
+            if not workspace.feature_path(name, clip_id).is_file()
+            and before.has(source_name(clip_id))
+            and not (alike and source.has(source_name(clip_id)))
+        ]
+        if lost:
+            raise WorkspaceError(
+                f"{workspace.folder}: {len(lost)} of its clips, such as {lost[0]}, have {name} features in "
+                f"{before.location}, which {source.location} has not, or of another kind; "
+                "put all into one folder, or make another workspace"
+            )
 
 
 def _videos_by_name(folder: Path) -> dict[str, str]:

@@ -46,6 +46,34 @@ def test_names_that_look_like_numbers_are_names(tmp_path: Path) -> None:
     assert indexed["verb"].tolist() == [0, 1, 2]
 
 
+def test_names_in_a_table_are_never_numbers(tmp_path: Path) -> None:
+    rows = "001,0,1,NA\n1e5,0,1,007\nNA,0,1,\n-x,0,1,2\n"
+    path = tmp_path / "a.csv"
+    path.write_text(f"clip_id,start_s,end_s,verb\n{rows}".replace("\n", "\r\n"), encoding="utf-8-sig")
+    table = read_annotations(path)
+    assert table["clip_id"].tolist() == ["001", "1e5", "NA", "-x"]
+    indexed = to_workspace_table(table, {"verb": ["x", "NA", "y", "007"]}, path)
+    assert indexed["verb"].tolist()[:2] == [1, 3] and pd.isna(indexed["verb"].tolist()[2])
+    assert indexed["verb"].tolist()[3] == 2
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    database = {"v1": {"annotations": [{"segment": [1, 2.5], "label": "stir"}]}}
+    (tmp_path / "a.json").write_text(json.dumps({"database": database}), encoding="utf-8-sig")
+    assert read_annotations(tmp_path / "a.json")["verb"].tolist() == ["stir"]
+
+
+def test_segments_that_run_backwards_may_be_kept_but_not_all(tmp_path: Path) -> None:
+    text = "clip_id,start_s,end_s,verb\nv,3,1,cut\nv,4,6,cut\n"
+    path = written(tmp_path, "a.csv", text)
+    assert len(read_annotations(path, backwards_too=True)) == 2
+    with pytest.raises(AnnotationError, match="1 segments end before they start"):
+        read_annotations(path)
+    path = written(tmp_path, "b.csv", text.replace("4,6", "6,4"))
+    with pytest.raises(AnnotationError, match="2 segments end before they start"):
+        read_annotations(path, backwards_too=True)
+
+
 def test_real_epic_annotations_are_read(shared: Path) -> None:
     table = read_annotations(shared / "data/epic100/EPIC_100_validation.csv")
     assert len(table) == 9668
@@ -69,6 +97,19 @@ def test_real_epic_annotations_are_read(shared: Path) -> None:
             "a.json",
             '{"database": {"v": {"annotations": [{"segment": [3, 2], "label": "x"}]}}}',
             "end before they start",
+        ),
+        *[
+            (
+                "a.json",
+                f'{{"database": {{"v": {{"annotations": [{{"segment": [1, 2], "label": {label}}}]}}}}}}',
+                "a label",
+            )
+            for label in ("null", "true", '""', '["x"]', "NaN")
+        ],
+        (
+            "a.json",
+            '{"database": {"v": {"duration": 1}, "v": {"duration": 2}}}',
+            "holds 'v' twice with different content",
         ),
         ("a.csv", "", "not readable as CSV"),
         ("a.csv", "video,from,to\n1,2,3\n", "lacks column clip_id, start_s, end_s"),

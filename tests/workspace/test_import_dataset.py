@@ -106,6 +106,7 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
         {"segment": [3.0, 3.0], "label": "Diving"},
         {"segment": [18.0, 25.0], "label": "Diving"},
         {"segment": [30.0, 35.0], "label": "Diving"},
+        {"segment": [6.0, 5.0], "label": "Diving"},
         {"segment": [1.0, 2.0], "label": "Flying"},
         {"segment": [2.0, 3.0], "label": 0.5},
     ]
@@ -128,6 +129,7 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
         "sound and picture disagree": 2,
         "segments outside the clip": 2,
         "segments without length": 1,
+        "segments that end before they start": 1,
         "unknown labels": 2,
     }
     assert checked.checked.findings.needs_permission
@@ -166,6 +168,82 @@ def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None
     write_all(tmp_path, {"one": video([(1.0, 2.0, "Chess")])})
     with pytest.raises(WorkspaceError, match=r"other label sets \(sport \(2\)\)"):
         make_workspace(plan(tmp_path), tmp_path / "ws")
+
+
+def test_features_in_another_folder_are_not_taken_from_other_clips(tmp_path: Path) -> None:
+    (first := tmp_path / "first").mkdir()
+    (second := tmp_path / "second").mkdir()
+    write_all(first, {"one": DATABASE["one"]})
+    write_all(second, {"three": DATABASE["one"]})
+    make_workspace(plan(first), tmp_path / "ws")
+    with pytest.raises(
+        WorkspaceError, match=r"1 of its clips, such as one, have visual features in .*put all into one"
+    ):
+        make_workspace(plan(second), tmp_path / "ws")
+    assert Workspace(tmp_path / "ws").clip_ids() == ["one"]
+    for folder in ("visual", "audio"):
+        (second / folder / "one.npy").write_bytes((first / folder / "one.npy").read_bytes())
+    made = make_workspace(plan(second), tmp_path / "ws")
+    assert made.clip_ids() == ["one", "three"] and made.features("visual", "one").array.shape == (6, steps())
+    wider = replace(plan(first), sources={"visual": (replace(plan(first).sources["visual"][0], hop_frames=8), "i3d")})
+    with pytest.raises(WorkspaceError, match="or of another kind"):
+        make_workspace(wider, tmp_path / "ws")
+
+
+def test_features_cut_short_are_found_before_they_are_read(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    path = tmp_path / "visual/one.npy"
+    path.write_bytes(path.read_bytes()[:-4])
+    checked = plan(tmp_path)
+    assert found(checked) == {"visual features unfit": 1}
+    assert "truncated?" in str(checked.checked.findings.rows()[0]["for example"])
+
+
+def test_class_names_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    (tmp_path / "classes.txt").write_text("Diving\nBilliards\n", encoding="utf-8-sig")
+    assert found(plan(tmp_path, classes=tmp_path / "classes.txt")) == {}
+
+
+@pytest.mark.parametrize(
+    ("label_ids", "match"),
+    [
+        ([0, 0], "labels 'a' and 'b' have both the number 0"),
+        ([0, -1], "label 'b' has the number -1, expected a whole one from 0 to 99999"),
+        ([0, 10**8], "has the number 100000000, expected"),
+        ([True, 1], "label 'a' has the number True"),
+        ([0, "x"], "has the number 'x'"),
+        ([0, 1.5], "has the number 1.5"),
+        (["1", 0.0], ""),
+    ],
+)
+def test_numbers_of_labels_are_whole_and_each_its_own(tmp_path: Path, label_ids: list[Any], match: str) -> None:
+    both = video([(0, 1, "a"), (1, 2, "b")])
+    for item, number in zip(both["annotations"], label_ids, strict=True):
+        item["label_id"] = number
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"v": both}}))
+    if not match:
+        assert read_dataset([tmp_path / "a.json"], label_set="sport").label_sets == {"sport": ("b", "a")}
+        return
+    with pytest.raises(AnnotationError, match=match):
+        read_dataset([tmp_path / "a.json"], label_set="sport")
+
+
+def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"database": {}}))
+    with pytest.raises(AnnotationError, match="names no video"):
+        read_dataset([tmp_path / "a.json"], label_set="sport")
+    (tmp_path / "a.json").write_text(json.dumps({"database": DATABASE}))
+    (tmp_path / "b.json").write_text(json.dumps({"database": {"one": DATABASE["one"]}}))
+    with pytest.raises(AnnotationError, match=r"b.json: speaks of video 'one', as another of the files does \(1 such"):
+        read_dataset([tmp_path / "a.json", tmp_path / "b.json"], label_set="sport")
+    rows = "x,train,0,1,cut\nx,val,2,3,cut\n"
+    (tmp_path / "a.csv").write_text(f"clip_id,split,start_s,end_s,verb\n{rows}")
+    with pytest.raises(AnnotationError, match="clip 'x' has split train and val, expected one"):
+        read_dataset([tmp_path / "a.csv"], label_set="verb")
+    (tmp_path / "a.csv").write_text("clip_id,start_s,end_s,verb\nx,0,1,cut\n")
+    with pytest.raises(AnnotationError, match="speaks of video 'x'"):
+        read_dataset([tmp_path / "a.csv", tmp_path / "a.csv"], label_set="verb")
 
 
 def test_names_with_a_prefix_and_other_containers_are_found(tmp_path: Path) -> None:
