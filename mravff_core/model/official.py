@@ -57,7 +57,27 @@ _RENAMES = [
     (r"(start|end)_head\.norm\.(\d+)\.", r"boundary_head.\1.tower.layers.\2.norm."),
 ]
 
+# What training code keeps beside the weights. None of it is needed, so it is passed over, its own code never run.
+_BESIDE_WEIGHTS = (
+    "argparse.Namespace",
+    "pathlib.PosixPath",
+    "pathlib._local.PosixPath",
+    "numpy.dtype",
+    "numpy.ndarray",
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+)
+
 _PER_CHANNEL = re.compile(r"((ln[12]?|norms?(\.\d+)?)\.(weight|bias)|drop_path_\w+\.scale)$")
+
+
+class _Unread:
+    """Takes the place of a value that is not needed, and forgets what that was made of."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
 
 
 def read_official(path: Path, config: Path | str | Mapping[str, Any]) -> tuple[DetectorConfig, dict[str, Tensor]]:
@@ -79,15 +99,17 @@ def read_official(path: Path, config: Path | str | Mapping[str, Any]) -> tuple[D
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Weights of an official file under official names, averaged ones preferred; nothing in it is run.
 
+    Settings and numbers of NumPy that lie beside them are passed over.
+
     Raises: CheckpointError for a file that is damaged, unsafe or holds no weights.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_Unread, name) for name in _BESIDE_WEIGHTS]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
-            f"{path}: refused, since reading it could run code or it is no checkpoint "
-            f"({_first_line(error)}); expected plain tensors in lists and mappings: "
-            "if you trust it, save its state dictionary alone again"
+            f"{path}: refused, since reading it could run code or it is no checkpoint ({_refusal(error, path)}); "
+            "expected plain tensors in lists and mappings: if you trust it, save its state dictionary alone again"
         ) from error
     except Exception as error:
         # A damaged archive surfaces as any of a dozen kinds of error from torch and zipfile.
@@ -127,6 +149,20 @@ def _plain_shape(name: str, value: Tensor) -> Tensor:
     return value.reshape(value.shape[-2:]) if name.endswith(".rel_pe") else value
 
 
+def _refusal(error: Exception, path: Path) -> str:
+    """What in a file is not plain, or what else the file seems to be."""
+    if named := re.search(r"GLOBAL (\S+)", str(error)):
+        return f"it holds {named[1]}"
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, not the file it stands for"
+    return "a web page" if start.startswith(b"<") else "no archive of PyTorch"
+
+
 def _first_line(error: Exception) -> str:
+    """What a library says is the matter, without its guesses."""
     lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    if not lines or isinstance(error, KeyError):
+        return f"no archive of PyTorch, {type(error).__name__}"
+    return lines[0].partition(". This is")[0][:160]

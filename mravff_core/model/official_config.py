@@ -146,14 +146,19 @@ def _test_settings(full: Mapping[str, Any], family: Family) -> dict[str, Any]:
         "nms": test["nms_method"],
         "iou_threshold": test["iou_threshold"],
         "sigma": test["nms_sigma"],
-        "min_score": test["min_score"],
+        "min_score": _at_least_zero(test["min_score"]),
         "max_segments": test["max_seg_num"],
         "multiclass": test["multiclass_nms"],
-        "voting_threshold": test["voting_thresh"],
+        "voting_threshold": _at_least_zero(test["voting_thresh"]),
         "vote_weight": family.vote_weight,
         "max_buffer_factor": full["model"]["max_buffer_len_factor"],
         "keep_outside": True,
     }
+
+
+def _at_least_zero(value: Any) -> Any:
+    """A threshold, 0 where the published code takes one below it to mean none."""
+    return max(value, 0) if isinstance(value, (int, float)) else value
 
 
 def _feature_record(data: Mapping[str, Any], channels: int) -> dict[str, Any]:

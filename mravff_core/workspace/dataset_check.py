@@ -168,9 +168,7 @@ def _covered_s(source: FeatureSource, video: SourceVideo, kind: str, findings: F
             return None
         return video.duration_s
     if not (source.frames_per_second or video.frames_per_second):
-        findings.add(
-            "unknown frame rates", video.name, "the features need the video's rate; say it by --fps"
-        )
+        findings.add("unknown frame rates", video.name, "the features need the video's rate; say it by --fps")
         return None
     grid = source.grid(steps, video.duration_s, video.frames_per_second)
     last = (source.resize_steps or steps) - 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +152,52 @@ class RunsCode:
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     bait = tmp_path / "ran"
     torch.save({"state_dict": RunsCode(bait)}, tmp_path / "bad.pt")
-    with pytest.raises(CheckpointError, match=r"bad\.pt: refused, since reading it could run code"):
+    with pytest.raises(CheckpointError, match=r"bad\.pt: refused, since reading it could run code.*it holds getattr"):
         load_detector(tmp_path / "bad.pt", config=small_config())
     assert not bait.exists()
+
+
+def test_what_training_leaves_beside_the_weights_is_passed_over(tmp_path: Path) -> None:
+    weights = Published(small_config(), 3).weights
+    content = {
+        "state_dict": weights,
+        "args": argparse.Namespace(folder=tmp_path, lr=np.float32(1e-4)),
+        "best": np.float64(0.3),
+        "epoch": np.int64(7),
+        "history": np.arange(4.0),
+        "scheduler": {"milestones": Counter([3, 4])},
+    }
+    for zipped in (True, False):
+        torch.save(content, tmp_path / "own.pth.tar", _use_new_zipfile_serialization=zipped)
+        detector = load_detector(tmp_path / "own.pth.tar", config=small_config(), device="cpu")
+        bias = weights["cls_head.cls_head.conv.bias"]
+        torch.testing.assert_close(detector.state_dict()["base.class_head.tower.out.bias"], bias)
+    torch.save({"state_dict": dict.fromkeys(weights, np.float64(0))}, tmp_path / "none.pt")
+    with pytest.raises(CheckpointError, match="expected state_dict_ema, state_dict or the named tensors"):
+        load_detector(tmp_path / "none.pt", config=small_config())
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"<!DOCTYPE html><title>Sign in</title>", r"\(a web page\)"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"\(a pointer of Git LFS, not the file it stands for\)"),
+        (b"hello world", r"\(no archive of PyTorch, KeyError\)"),
+        (b"PK\x03\x04 and no more", r"failed .*\); cut short while copied"),
+    ],
+)
+def test_what_a_file_is_instead_is_told(tmp_path: Path, content: bytes, match: str) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=match) as caught:
+        load_detector(tmp_path / "a.pt", config=small_config())
+    assert "\x1b" not in str(caught.value) and "option" not in str(caught.value)
+
+
+def test_thresholds_below_zero_mean_none(tmp_path: Path) -> None:
+    path = written(tmp_path, Published(small_config()).weights)
+    config = small_config(test_cfg={"voting_thresh": -1, "min_score": -0.5})
+    test = load_detector(path, config=config, device="cpu").config.test
+    assert (test.voting_threshold, test.min_score) == (0, 0)
 
 
 def _cut(path: Path) -> None:

@@ -63,6 +63,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "wide_heads": {"head_kernel_size": 7, "boudary_kernel_size": 5},
     "one_head_layer": {"head_num_layers": 1, "head_dim": 16},
     "one_level": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]]},
+    "one_level_of_any_window": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]], "n_sgp_win_size": -1},
     "no_stem": {"backbone_arch": [1, 0, 2]},
     "deep_stem": {"backbone_arch": [1, 4, 2], "k": 4},
     "wider": {"embd_dim": 48, "fpn_dim": 48, "sgp_mlp_dim": 50},

@@ -92,7 +92,7 @@ def _sgp(config: BaseConfig) -> Iterator[str]:
     if len(config.sgp_window) not in (1, config.levels):
         yield f"sgp_window lists {len(config.sgp_window)} levels, expected 1 or levels ({config.levels})"
     # The finest level's own window is not used: the stem sees 1 step.
-    used = config.sgp_window if len(config.sgp_window) == 1 else config.sgp_window[1:]
+    used = config.sgp_window[: config.levels - 1] if len(config.sgp_window) == 1 else config.sgp_window[1:]
     if any(window < 1 or window % 2 == 0 for window in used):
         yield f"sgp_window {list(config.sgp_window)} must be odd and at least 1"
     if config.sgp_ratio < 0 or config.sgp_spread < 0 or config.sgp_hidden < 1 or config.sgp_groups < 1:
