@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -28,12 +29,13 @@ def document() -> Document:
     section = Section(
         "gates",
         f"Gates {EVIL}",
-        "First.\n\nSecond.",
+        f"First.\n\nSecond {EVIL}.",
         (Figure("per class", f"caption {EVIL}", go.Figure(go.Bar(x=[EVIL, "b"], y=[1, 2]))),),
-        (Table("per class", "By class", table, percent=("ap",)),),
-        (Scene(SEGMENT, f"note {EVIL}", b"jpeg", b"mp4"),),
+        (Table("per class", f"By class {EVIL}", table.assign(**{EVIL: 1}), percent=("ap",)),),
+        (Scene(replace(SEGMENT, label=EVIL, clip_id=EVIL, run=EVIL), f"note {EVIL}", b"jpeg", b"mp4"),),
     )
-    return Document(EVIL, {"Data set": EVIL}, ("python -m mravff_core report --out 'a b.html'",), (section,))
+    commands = ("python -m mravff_core report --out 'a b.html'", EVIL)
+    return Document(EVIL, {"Data set": EVIL, EVIL: ""}, commands, (section,))
 
 
 class _Seen(HTMLParser):

@@ -166,3 +166,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_who_reads_a_file_while_it_is_written_anew_reads_one_whole(tmp_path: Path) -> None:
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+    with target.open() as reader:
+        with written_aside(target) as aside:
+            aside.write_text("new and longer")
+            assert target.read_text() == "old"
+        assert reader.read() == "old"
+    assert target.read_text() == "new and longer"
