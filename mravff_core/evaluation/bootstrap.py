@@ -64,7 +64,7 @@ class Intervals:
         per_class: `value, low, high, clips` by label, mean over thresholds; `clips` counts the clips
             with true segments of the label.
         per_class_threshold: the same by label and threshold.
-        draws: [resamples] average of each draw, moved by their bias.
+        draws: [resamples] average of each draw, moved by their bias; NaN where no true segment was drawn.
         level: share of draws within each interval.
     """
 
@@ -101,7 +101,7 @@ class PairedDifferences:
         per_threshold: `a, b, difference, low, high, p` by threshold.
         per_class: `a, b, difference, low, high, p, q, clips` by label, mean over thresholds; `q` is
             `p` adjusted for looking at all labels (false discovery rate), `clips` as in `Intervals`.
-        draws: [resamples] average difference of each draw, moved by their bias.
+        draws: [resamples] average difference of each draw, moved by their bias; NaN as in `Intervals`.
         level: share of draws within each interval.
     """
 
@@ -161,7 +161,7 @@ def bootstrap(
             both,
             np.repeat(clips, len(thresholds)),
         ),
-        draws=draws + (average.value - draws.mean()),
+        draws=_moved(draws, average.value),
         level=level,
     )
 
@@ -214,7 +214,7 @@ def paired_bootstrap(
         average=Difference(average, float(low), float(high), float(p)),
         per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
         per_class=per_class,
-        draws=draws + (average - draws.mean()),
+        draws=_moved(draws, average),
         level=level,
     )
 
@@ -313,6 +313,11 @@ def _spread(values: Floats | float, samples: Samples, level: float) -> tuple[Flo
         ends.append(first + (place - under) * (second - first) + move)
     below, above = (ordered + move <= 0).sum(axis=0), (ordered + move >= 0).sum(axis=0)
     return ends[0], ends[1], np.minimum(1.0, 2 * (np.minimum(below, above) + 1) / (drawn + 1))
+
+
+def _moved(draws: Floats, value: float) -> Floats:
+    """Draws moved to have a value as mean; those without any true segment stay NaN."""
+    return draws + (value - _nanmean(draws, 0))
 
 
 def _nanmean(samples: Samples, axis: int) -> Floats:

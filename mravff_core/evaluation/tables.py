@@ -131,8 +131,13 @@ def scene(ground_truth: pd.DataFrame, detections: pd.DataFrame, protocol: str, c
 
 
 def clip_index(*tables: pd.DataFrame) -> pd.Index:
-    """Ids of all clips of some tables, ascending."""
-    return pd.Index(sorted({clip for table in tables for clip in table["clip_id"].unique()}))
+    """Ids of all clips of some tables, ascending. Raises: AnnotationError if they are of several types."""
+    ids = {clip for table in tables for clip in table["clip_id"].unique()}
+    try:
+        return pd.Index(sorted(ids))
+    except TypeError:
+        kinds = sorted({type(clip).__name__ for clip in ids})
+        raise AnnotationError(f"clip_id is of types {', '.join(kinds)}, expected one type in all tables") from None
 
 
 def _places(clip_ids: pd.Series, clips: pd.Index) -> Integers:
@@ -171,6 +176,8 @@ def _checked(what: str, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataF
             f"{what}: lack column {', '.join(missing)}; they have {', '.join(map(str, table.columns))}"
         )
     table = table.loc[:, list(columns)].reset_index(drop=True)
+    if table["clip_id"].isna().any():
+        raise AnnotationError(f"{what}: clip_id of row {int(table['clip_id'].isna().argmax())} is missing")
     for name in columns[1:]:
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
         right = np.isfinite(numbers) & ((numbers == np.round(numbers)) | (name != "label"))

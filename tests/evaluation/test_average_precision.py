@@ -194,6 +194,10 @@ def test_bad_input_is_named() -> None:
         mean_average_precision(truth, truth, TIOU)
     with pytest.raises(AnnotationError, match="start_s of row 0 is nan"):
         mean_average_precision(truth.assign(start_s=np.nan), truth.assign(score=1.0), TIOU)
+    with pytest.raises(AnnotationError, match="true segments: clip_id of row 0 is missing"):
+        mean_average_precision(truth.assign(clip_id=None), truth.assign(score=1.0), TIOU)
+    with pytest.raises(AnnotationError, match="clip_id is of types int64, str, expected one type in all tables"):
+        mean_average_precision(truth.assign(clip_id=1), truth.assign(score=1.0), TIOU)
     with pytest.raises(AnnotationError, match="no true segments"):
         mean_average_precision(truth.iloc[:0], truth.assign(score=1.0), TIOU)
     with pytest.raises(ConfigError, match="must lie in 0 to 1"):

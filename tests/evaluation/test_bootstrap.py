@@ -109,6 +109,18 @@ def test_a_label_of_one_clip_has_no_interval() -> None:
     assert np.isnan(paired.loc[7, "p"]) and np.isnan(paired.loc[7, "q"]) and paired.loc[0, "q"] == 1
 
 
+def test_draws_without_any_true_segment_spoil_no_others() -> None:
+    truth, found = made_up(1, 0)
+    found = pd.concat([found, found.assign(clip_id="other"), found.assign(clip_id="third")], ignore_index=True)
+    drawn = bootstrap(truth, found, TIOU, resamples=50)
+    paired = paired_bootstrap(truth, found, found.iloc[:1], TIOU, resamples=50)
+    empty = _draws(3, 50, 0)[:, 0] == 0
+    assert empty.any() and not empty.all()
+    for draws, value in ((drawn.draws, drawn.average.value), (paired.draws, paired.average.value)):
+        np.testing.assert_array_equal(np.isnan(draws), empty)
+        assert np.nanmean(draws) == pytest.approx(value)
+
+
 def test_a_run_does_not_differ_from_itself_and_beats_a_worse_one() -> None:
     truth, found = made_up(40, 5)
     same = paired_bootstrap(truth, found, found.sample(frac=1, random_state=3), TIOU, resamples=100)
