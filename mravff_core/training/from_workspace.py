@@ -45,6 +45,11 @@ def train_in_workspace(
         recipe = adopt(recipe, start)
     clips = WorkspaceClips(workspace, recipe, cache_mb=cache_mb)
     visual_channels, audio_channels = clips.visual_channels, clips.audio_channels
+    if recipe.fusion.kind != "none" and audio_channels is None:
+        raise WorkspaceError(
+            f"{workspace.folder}: no clip of split {recipe.data.train_split!r} has sound that fusion "
+            f"{recipe.fusion.kind} could learn from; import audio features, or train with --fusion none"
+        )
     if start is not None and start.detector.config.base.input_channels != visual_channels:
         raise ConfigError(
             f"{start.source}: takes {start.detector.config.base.input_channels} visual channels, the feature set "

@@ -158,11 +158,14 @@ def test_a_run_killed_while_it_is_stored_is_stored_again(tmp_path: Path, missing
     (tmp_path / "run/training/metrics.jsonl").write_text("")
     if missing is not None:
         (tmp_path / "run" / missing).unlink()
+    for cut_short in (".model.x.part.safetensors", "training/.state.x.part.pt"):
+        (tmp_path / "run" / cut_short).write_bytes(b"half a")
     train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
     again = weights(tmp_path / "run")
     assert all(torch.equal(again[name], wanted[name]) for name in wanted)
     assert (tmp_path / "run/training/metrics.jsonl").read_text() == metrics
     assert not (tmp_path / "run/training/state.pt").exists()
+    assert not list((tmp_path / "run").rglob("*.part.*"))
 
 
 def test_half_precision_halves_the_file_and_loads_as_single(tmp_path: Path) -> None:

@@ -170,6 +170,15 @@ def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None
         make_workspace(plan(tmp_path), tmp_path / "ws")
 
 
+def test_a_fusion_without_any_sound_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    made = make_workspace(plan(tmp_path, sound=False), tmp_path / "ws")
+    (tmp_path / "r.yaml").write_text("data: {label_set: sport, train_split: validation}\nfusion: {kind: mrav}\n")
+    assert main(["train", str(tmp_path / "r.yaml"), "--workspace", str(made.folder), "--device", "cpu"]) == 2
+    assert "no clip of split 'validation' has sound that fusion mrav could learn from" in capsys.readouterr().err
+    assert not made.runs_folder.exists()
+
+
 def test_features_in_another_folder_are_not_taken_from_other_clips(tmp_path: Path) -> None:
     (first := tmp_path / "first").mkdir()
     (second := tmp_path / "second").mkdir()
