@@ -23,11 +23,12 @@ def marks_of(app: AppContext) -> Bookmarks:
 def note_input(app: AppContext, segment: MarkedSegment) -> None:
     """A note on one segment; leaving the field keeps it, emptying it removes the note."""
     marks = marks_of(app)
-    key = f"note {_digest(segment.key)}"
     known = marks.note(segment)
-    if f"{key} known" not in st.session_state or st.session_state[f"{key} known"] != known:
-        # Somebody else may have written here meanwhile; what is stored is shown.
-        st.session_state[key] = st.session_state[f"{key} known"] = known
+    held = st.session_state.setdefault(f"note {_digest(segment.key)}", {"count": 0, "text": known})
+    if held["text"] != known:
+        # Written by somebody else meanwhile: a new field, without what was typed into the last.
+        held.update(count=held["count"] + 1, text=known)
+    key = f"note {_digest(segment.key)} {held['count']}"
 
     def keep() -> None:
         text = st.session_state[key].strip()
@@ -36,11 +37,12 @@ def note_input(app: AppContext, segment: MarkedSegment) -> None:
         except MravffError as error:
             st.toast(str(error), icon=":material/error:")
         else:
-            st.session_state[f"{key} known"] = text
+            held["text"] = text
             st.toast("The note is kept." if text else "The note is gone.", icon=":material/edit_note:")
 
     st.text_area(
         "Note",
+        known,
         key=key,
         height=100,
         on_change=keep,
@@ -122,16 +124,13 @@ def set_input(
     """
     marks = marks_of(app)
     key = f"set name {name}"
-    if st.session_state.get(f"{key} suggested", "") != suggested:
-        st.session_state[f"{key} suggested"] = suggested
-        st.session_state[key] = suggested or None
     chosen = st.selectbox(
         "Save as a set",
-        list(marks.sets()),
-        index=None,
+        list(dict.fromkeys([*filter(None, [suggested]), *marks.sets()])),
+        index=0 if suggested else None,
         accept_new_options=True,
         placeholder="Name a set, or choose one",
-        key=key,
+        key=f"{key} {suggested}",
         help="Reports can show a set's segments with pictures, films and notes.",
     )
     count, idle = len(segments), not (chosen and segments)

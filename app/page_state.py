@@ -102,7 +102,13 @@ class PageState(Generic[C]):
         values, words = list(options), options if isinstance(options, Mapping) else None
         self._hold(name, values)
         return self._input(
-            st.selectbox, name, label, options=values, format_func=words.__getitem__ if words else str, **more
+            st.selectbox,
+            name,
+            label,
+            index=values.index(getattr(self.choices, name)),
+            options=values,
+            format_func=words.__getitem__ if words else str,
+            **more,
         )
 
     def segmented(self, name: str, label: str, options: Mapping[Any, str] | Sequence[Any], **more: Any) -> Any:
@@ -113,6 +119,7 @@ class PageState(Generic[C]):
             st.segmented_control,
             name,
             label,
+            default=getattr(self.choices, name),
             options=values,
             required=True,
             format_func=words.__getitem__ if words else str,
@@ -125,14 +132,22 @@ class PageState(Generic[C]):
         self.change("page", **{name: there})
         words = options.__getitem__
         return self._input(
-            st.pills, name, label, options=list(options), format_func=words, selection_mode="multi", wrap=True, **more
+            st.pills,
+            name,
+            label,
+            default=list(there),
+            options=list(options),
+            format_func=words,
+            selection_mode="multi",
+            wrap=True,
+            **more,
         )
 
     def multiselect(self, name: str, label: str, options: Sequence[str], **more: Any) -> tuple[str, ...]:
         """Any number of options."""
         there = tuple(value for value in getattr(self.choices, name) if value in options)
         self.change("page", **{name: there})
-        return self._input(st.multiselect, name, label, options=list(options), **more)
+        return self._input(st.multiselect, name, label, default=list(there), options=list(options), **more)
 
     def slider(self, name: str, label: str, least: float, most: float, step: float, **more: Any) -> Any:
         """One number, or two for a field that is a range, held inside `least` to `most`."""
@@ -141,27 +156,26 @@ class PageState(Generic[C]):
         shown = tuple(held) if isinstance(value, tuple) else held[0]
         if shown != value:
             self.change("page", **{name: shown})
-        key = self.key(name)
-        st.session_state.setdefault(key, shown)
-        chosen = st.slider(label, least, most, step=step, key=key, **more)
-        if chosen != shown:
-            self._take(name, chosen)
-        return chosen
+        return self._input(st.slider, name, label, min_value=least, max_value=most, value=shown, step=step, **more)
 
     def text(self, name: str, label: str, **more: Any) -> str:
         """A line of text."""
-        return self._input(st.text_input, name, label, **more).strip()
+        return self._input(st.text_input, name, label, value=getattr(self.choices, name), **more).strip()
 
     def toggle(self, name: str, label: str, **more: Any) -> bool:
         """On or off."""
-        return self._input(st.toggle, name, label, **more)
+        return self._input(st.toggle, name, label, value=getattr(self.choices, name), **more)
 
     def _input(self, make: Callable[..., Any], name: str, label: str, **more: Any) -> Any:
-        key = self.key(name)
-        value = getattr(self.choices, name)
-        st.session_state.setdefault(key, list(value) if isinstance(value, tuple) else value)
-        chosen = make(label, key=key, **more)
-        chosen = tuple(chosen) if isinstance(value, tuple) else chosen
+        """Draw an input that stands on the field's value.
+
+        Args:
+            more: says that value by the input's own parameter. One that is put into the session is told to
+                the browser by the run that puts it there alone; where the next press stops that run, the
+                browser shows an empty input and sends what it shows.
+        """
+        chosen = make(label, key=self.key(name), **more)
+        chosen = tuple(chosen) if isinstance(getattr(self.choices, name), tuple) else chosen
         self._take(name, chosen)
         return chosen
 

@@ -47,11 +47,13 @@ def choose_run(state: PageState[Any], field: str, label: str, infos: Sequence[Ru
         state.change(**{field: infos[0].run})
     titles = {entry: _title(entry, members) for entry, members in entries.items()}
     key = state.key(field, "entry")
+    usual = of_run[getattr(state.choices, field)]
     # A name may go while the page is open: a run that gets a fellow becomes a sweep.
-    if st.session_state.get(key) not in titles:
-        st.session_state[key] = of_run[getattr(state.choices, field)]
-    entry = st.selectbox(label, list(titles), format_func=titles.__getitem__, key=key, **more)
-    if of_run[getattr(state.choices, field)] != entry:
+    if st.session_state.get(key, usual) not in titles:
+        st.session_state[key] = usual
+    index = list(titles).index(usual)
+    entry = st.selectbox(label, list(titles), index=index, format_func=titles.__getitem__, key=key, **more)
+    if usual != entry:
         state.change("entry", **{field: entries[entry][0].run})
     members = [info.run for info in entries[entry]]
     if len(members) > 1:

@@ -98,13 +98,13 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
         return replace(view, audio=AudioCondition())
     if kind == "shift":
         usual_s = view.audio.shift_s if view.audio.kind == "shift" else 1.0
-        st.session_state.setdefault(widget_key("shift"), max(-5.0, min(5.0, usual_s)))
-        shift_s = st.slider("Seconds later", -5.0, 5.0, step=0.25, key=widget_key("shift"))
+        usual_s = max(-5.0, min(5.0, usual_s))
+        shift_s = st.slider("Seconds later", -5.0, 5.0, usual_s, step=0.25, key=widget_key("shift"))
         return replace(view, audio=AudioCondition("shift", shift_s=shift_s))
     if kind == "noise":
         usual_db = view.audio.snr_db if view.audio.kind == "noise" else 0.0
-        st.session_state.setdefault(widget_key("noise"), max(-20.0, min(30.0, usual_db)))
-        snr_db = st.slider("Signal to noise (dB)", -20.0, 30.0, step=1.0, key=widget_key("noise"))
+        usual_db = max(-20.0, min(30.0, usual_db))
+        snr_db = st.slider("Signal to noise (dB)", -20.0, 30.0, usual_db, step=1.0, key=widget_key("noise"))
         return replace(view, audio=AudioCondition("noise", snr_db=snr_db))
     if kind == "swap":
         others = [clip_id for clip_id in app.workspace.clip_ids() if clip_id != view.clip]
@@ -175,27 +175,32 @@ def sound_titles(sounds: Iterable[str]) -> dict[str, str]:
 
 
 def _choose_shown(app: AppContext, view: View) -> View:
-    st.session_state.setdefault(widget_key("threshold"), view.threshold)
     threshold = st.slider(
         "Score threshold",
         0.0,
         1.0,
+        view.threshold,
         step=0.01,
         key=widget_key("threshold"),
         help="Detections of a lower score are hidden.",
     )
     names = list(app.workspace.label_sets.get(view.label_set, ()))
-    key = widget_key(f"classes_{view.label_set}")
-    st.session_state.setdefault(key, [name for name in view.classes if name in names])
-    classes = st.multiselect("Classes", names, key=key, placeholder=f"All {len(names)} {view.label_set} classes")
+    classes = st.multiselect(
+        "Classes",
+        names,
+        [name for name in view.classes if name in names],
+        key=widget_key(f"classes_{view.label_set}"),
+        placeholder=f"All {len(names)} {view.label_set} classes",
+    )
     return replace(view, threshold=threshold, classes=tuple(classes))
 
 
 def _select(label, options, usual, key, format_func=str, **more):  # type: ignore[no-untyped-def]
     """A select box that starts from `usual` and forgets a choice that is no longer offered."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = usual if usual in options else options[0]
-    return st.selectbox(label, options, key=key, format_func=format_func, **more)
+    usual = usual if usual in options else options[0]
+    if st.session_state.get(key, usual) not in options:
+        st.session_state[key] = usual
+    return st.selectbox(label, options, index=options.index(usual), key=key, format_func=format_func, **more)
 
 
 def plain(text: str) -> str:

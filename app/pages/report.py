@@ -314,9 +314,9 @@ def _film(app: AppContext, state: State) -> None:
 
 
 def _seconds(state: State, field: str, label: str, most: float, help_: str | None = None) -> None:
+    value = min(getattr(state.choices, field), most)
     key = state.key(field)
-    st.session_state.setdefault(key, min(getattr(state.choices, field), most))
-    chosen = st.number_input(label, min_value=0.0, max_value=most, step=1.0, key=key, help=help_)
+    chosen = st.number_input(label, min_value=0.0, max_value=most, value=value, step=1.0, key=key, help=help_)
     if chosen != getattr(state.choices, field):
         state.change("input", **{field: chosen})
 

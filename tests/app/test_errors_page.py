@@ -12,6 +12,7 @@ from app.context import AppContext
 from mravff_core.analysis.errors import analyse_errors
 from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Bookmarks
+from tests.app.page_script import labelled
 
 
 def page() -> None:
@@ -82,7 +83,7 @@ def test_notes_and_sets_hold_what_is_listed(predicted: AppContext) -> None:
     marks.add_to_set("odd ones", [])
     marks.add_to_set("odd ones", [note.segment])
     script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
-    script.selectbox(key="set name errors").select("odd ones").run()
+    labelled(script.selectbox, "Save as a set").select("odd ones").run()
     next(button for button in script.button if button.label.startswith("Save 10")).click().run()
     assert len(marks.sets()["odd ones"]) == 10
 
@@ -104,7 +105,7 @@ def test_nonsense_in_the_address_gives_way_to_what_is_usual(predicted: AppContex
 
 def test_a_mark_opens_its_tab_and_names_the_set(predicted: AppContext) -> None:
     script = opened({"run": "verb_visual", "min": "0", "mark": "kind=background"})
-    assert script.selectbox(key="set name errors").value == "Detections of kind “background”"
+    assert labelled(script.selectbox, "Save as a set").value == "Detections of kind “background”"
 
 
 def test_an_address_that_names_no_run_shows_another(predicted: AppContext) -> None:

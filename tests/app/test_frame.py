@@ -134,6 +134,21 @@ def test_an_address_moves_the_inputs_and_again_when_the_page_is_open(app_context
     assert page.slider[0].value == 0.1 and addressed(page)["threshold"] == "0.1"
 
 
+def test_every_run_tells_the_browser_what_the_inputs_show(app_context: AppContext) -> None:
+    # The run that draws an input first may be stopped by the next press before the browser has heard of it.
+    page = data_page(run="verb_visual", threshold="0.25", length_s="1,3.5", names="c", only_audible="yes").run()
+    shown = [page.selectbox[0], page.slider[0], page.slider[1], page.toggle[0], page.multiselect[0]]
+    assert [widget.proto.set_value for widget in shown] == [False] * 5
+    assert shown[0].options[shown[0].proto.default].startswith("verb_visual")
+    defaults = [widget.proto.default for widget in shown[1:]]
+    assert [list(default) if not isinstance(default, bool) else default for default in defaults] == [
+        [0.25],
+        [1.0, 3.5],
+        True,
+        [1],
+    ]
+
+
 def test_choices_by_other_means_move_the_inputs_and_the_inputs_still_work(app_context: AppContext) -> None:
     page = data_page()
     page.slider[0].set_value(0.75).run()
@@ -148,6 +163,49 @@ def test_moving_between_pages_clears_the_address_and_the_choices_come_back(app_c
     page.query_params.clear()
     page.run()
     assert page.slider[0].value == 0.25 and addressed(page)["threshold"] == "0.25"
+
+
+def test_an_input_that_comes_with_an_older_address_counts_and_a_step_back_does_too(
+    app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = data_page()
+    page.slider[0].set_value(0.75).run()
+    page.slider[0].set_value(0.25).run()
+    page.query_params["threshold"] = "0.75"
+    page.toggle[0].set_value(True).run()
+    assert addressed(page) == {"run": "verb_mrav", "threshold": "0.25", "only_audible": "yes"}
+    assert page.slider[0].value == 0.25
+    monkeypatch.setattr("app.addresses._by_history", lambda: True)
+    del page.query_params["only_audible"]
+    page.run()
+    assert addressed(page) == {"run": "verb_mrav", "threshold": "0.25"} and not page.toggle[0].value
+
+
+def test_a_link_to_an_address_that_was_written_before_is_followed(app_context: AppContext) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from app import addresses
+        from app.page_state import open_page
+        from tests.app.test_frame import Choices
+
+        addresses.enter(st.query_params.pop("page", "trial"))
+        state = open_page("trial", Choices)
+        state.slider("threshold", "Threshold", 0.0, 1.0, 0.01)
+        state.keep()
+
+    page = AppTest.from_function(script, default_timeout=60)
+    page.query_params["threshold"] = "0.1"
+    page.run()
+    page.slider[0].set_value(0.75).run()
+    page.query_params["threshold"] = "0.1"
+    page.run()
+    assert addressed(page) == {"threshold": "0.75"}, "nobody left the page"
+    page.query_params["page"] = "another"
+    page.run()
+    page.query_params["threshold"] = "0.1"
+    page.run()
+    assert addressed(page) == {"threshold": "0.1"} and page.slider[0].value == 0.1
 
 
 def test_a_broken_address_says_so(app_context: AppContext) -> None:

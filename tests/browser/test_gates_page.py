@@ -28,7 +28,6 @@ def test_five_clicks_to_hear_the_class_with_the_highest_gate_that_sound_does_not
     page.wait_for_url("**unhelped=yes**")
     matrix = page.locator(".js-plotly-plot").filter(has_text="Mean gate × 100").first
     matrix.locator(".scatterlayer .points path").first.wait_for()
-    settled(page)
     box = matrix.locator(".scatterlayer .points path").first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # 3: the first row's finest level
     page.wait_for_url("**name=**")
