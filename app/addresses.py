@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-# A browser may still send an address that we have just replaced; nobody goes back that quickly.
-_STALE_S = 1.0
 _MOST = 21
+_PAGE = "page of the address"
 
 
 def current() -> dict[str, str]:
@@ -17,22 +16,28 @@ def current() -> dict[str, str]:
     return {name: st.query_params[name] for name in st.query_params}
 
 
+def enter(page: str) -> None:
+    """Begin a run of `page`; where another was shown before, an address that it wrote in between is a link's now."""
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        st.session_state[_key(page)] = _written(page)[-1:]
+
+
 def is_ours(page: str, query: dict[str, str]) -> bool:
-    """Whether an address is the one that `page` wrote last, or was until a moment ago."""
+    """Whether an address is the one that `page` wrote last, or an older one that comes with an input.
+
+    A busy browser sends what a person presses with the address that it had until then, seconds
+    after it was replaced here. Only steps through its history lead back to an older one.
+    """
     written = _written(page)
-    last = len(written) - 1
-    now_s = time.monotonic()
-    return any(
-        query == other and (number == last or now_s - written[number + 1][1] < _STALE_S)
-        for number, (other, _) in enumerate(written)
-    )
+    return query == written[-1] if written and _by_history() else query in written
 
 
 def note(page: str, query: dict[str, str]) -> None:
     """Remember an address as written, or as followed, by `page`."""
     written = _written(page)
-    if not written or written[-1][0] != query:
-        st.session_state[_key(page)] = [*written[-_MOST:], (query, time.monotonic())]
+    if not written or written[-1] != query:
+        st.session_state[_key(page)] = [*written[-_MOST:], query]
 
 
 def write(page: str, query: dict[str, str]) -> None:
@@ -49,7 +54,13 @@ def complain(sentences: Sequence[str]) -> None:
         st.toast(words, icon=":material/link_off:", duration="long")
 
 
-def _written(page: str) -> list[tuple[dict[str, str], float]]:
+def _by_history() -> bool:
+    """Whether the browser asks for this run because of a step back or forward."""
+    script = get_script_run_ctx()
+    return script is not None and script.is_history_navigation
+
+
+def _written(page: str) -> list[dict[str, str]]:
     return st.session_state.get(_key(page), [])
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import streamlit as st
 
+from app import addresses
+
 _ICON = Path(__file__).parent / "icon.svg"
 # Streamlit leaves a hand's width above the first line; the tracks need that room.
 _STYLE = """
@@ -50,6 +52,7 @@ def _page(name: str, title: str, icon: str, *, charts: bool = False, default: bo
     """A page of `app.pages`, loaded when somebody opens it, so that the first one need not wait for the others."""
 
     def show() -> None:
+        addresses.enter(name)
         if charts:
             importlib.import_module("app.charts").add_image_buttons()
         importlib.import_module(f"app.pages.{name}").show()

@@ -208,7 +208,6 @@ def test_another_clip_takes_the_place_of_the_first(clip_page: Watched) -> None:
     assert clip_page.state("[p.selected, p.time_s, p.timeline.isFit]") == [None, 0, True]
     assert clip_page.state("p.video.currentSrc").endswith("/av/video/clip_1")
     wait_for_address(clip_page, "clip", "clip_1")
-    clip_page.page.wait_for_timeout(1500)
     clip_page.page.go_back()
     clip_page.wait("p.clip.id === 'clip_0'", 15_000)
 

@@ -89,8 +89,6 @@ def test_each_press_of_back_undoes_one_click(watched: Watched, server: Server) -
     page.wait_for_url("**/errors?run=verb_mrav")
     _choose_kind(page, "localization")
     page.wait_for_url("**picked=**")
-    # An address that was left a moment ago may still be on its way from the browser and counts for nothing.
-    page.wait_for_timeout(1500)
     page.go_back()
     page.wait_for_url("**/errors?run=verb_mrav")
     page.get_by_role("button", name="All errors").wait_for(state="detached")
