@@ -45,10 +45,8 @@ def sweep_results(workspace: Workspace, name: str, fusions: tuple[str, ...]) -> 
         "sweep": name,
         "label_set": run.info.label_set,
         "clips": {
-            "train": len(
-                set(workspace.truth(run.info.label_set, workspace.clip_ids(recipe.data.train_split))["clip_id"])
-            ),
-            "test": len(set(truth["clip_id"])),
+            "train": _clips(workspace, run.info.label_set, recipe.data.train_split),
+            "test": truth["clip_id"].nunique(),
         },
         "segments": len(truth),
         "misled_segments": int(named.drop_duplicates("segment_id")["misled"].sum()),
