@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.errors import ConfigError
+
 Floats = NDArray[np.float64]
 _SEED = 0
 _LOW, _HIGH = 0.025, 0.975
@@ -22,7 +24,12 @@ class Interval:
 
 
 def clip_draws(clips: int, resamples: int, seed: int = _SEED) -> Floats:
-    """How often each of a number of clips is drawn, [resamples, clips]; each row sums to `clips`."""
+    """How often each of a number of clips is drawn, [resamples, clips]; each row sums to `clips`.
+
+    Raises: ConfigError for a negative number of draws.
+    """
+    if resamples < 0:
+        raise ConfigError(f"resamples is {resamples}, expected 0 or more")
     generator = np.random.default_rng(seed)
     return generator.multinomial(clips, np.full(clips, 1.0 / clips), size=resamples).astype(np.float64)
 

@@ -226,7 +226,7 @@ def _refuse_repeated(known: Collection[str], named: Iterable[str], path: Path) -
 
 def _said_once(path: Path, name: str, rows: pd.DataFrame, column: str) -> Any:
     """What all rows of a clip say in a column, None where none does. Raises: AnnotationError if they disagree."""
-    said = rows[column].dropna().unique() if column in rows else []
+    said: Any = rows[column].dropna().unique() if column in rows else []
     if len(said) > 1:
         raise AnnotationError(f"{path}: clip {name!r} has {column} {said[0]} and {said[1]}, expected one")
     return said[0] if len(said) else None

@@ -81,7 +81,7 @@ def import_checkpoint(
 
 def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None, path: Path | str) -> list[str]:
     """Label sets of the workspace that a detector's classes are, in the detector's order."""
-    found = []
+    found: list[str] = []
     for name, labels in config.label_sets.items():
         fitting = [own for own, classes in workspace.label_sets.items() if len(classes) == len(labels)]
         chosen = wanted if wanted is not None and not found else name if name in fitting else None
@@ -90,13 +90,13 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
         if chosen is not None and chosen not in workspace.label_sets:
             known = ", ".join(workspace.label_sets)
             raise WorkspaceError(f"{workspace.folder}: has no label set {chosen!r}; it has {known}")
-        if chosen not in fitting:
+        if chosen is None or chosen not in fitting:
             sizes = ", ".join(f"{own} of {len(classes)}" for own, classes in workspace.label_sets.items())
             raise ConfigError(
                 f"{path}: has {len(labels)} classes, the workspace has {sizes}; name its label set, "
                 "or was it trained on other labels?"
             )
-        found.append(str(chosen))
+        found.append(chosen)
     return found
 
 

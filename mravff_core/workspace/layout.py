@@ -272,9 +272,9 @@ class Workspace:
     def features(self, feature_set: str, clip_id: str) -> Features:
         """Features of a clip, its own before those that lie elsewhere. Raises: FeatureError, WorkspaceError."""
         path, source = self.feature_path(feature_set, clip_id), self.feature_sources.get(feature_set)
-        if source is None or path.is_file():
+        clip = None if path.is_file() else self.clip(clip_id)
+        if source is None or clip is None:
             return read_features(path)
-        clip = self.clip(clip_id)
         return source.read(source_name(clip_id), clip.duration_s, clip.frames_per_second)
 
     def feature_stamp(self, feature_set: str, clip_id: str) -> str | None:

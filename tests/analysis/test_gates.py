@@ -27,7 +27,7 @@ from mravff_core.analysis.gates import (
 from mravff_core.analysis.resampling import mean_by_group
 from mravff_core.analysis.segment_gates import SegmentSource, gates_at, gates_inside, segment_gates
 from mravff_core.cli import main
-from mravff_core.errors import WorkspaceError
+from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.evaluation import mean_average_precision
 from mravff_core.segments import temporal_iou
 from tests.small_workspace import VERBS
@@ -103,6 +103,8 @@ def test_class_means_counts_and_spread_by_plain_pandas(predicted: Workspace) -> 
     kept = class_gates(segments, VERBS, min_count=most, resamples=0)
     assert set(kept["name"]) == set(table.index[table["count"] == most])
     assert class_gates(segments, VERBS, min_count=most + 1, resamples=0).empty
+    with pytest.raises(ConfigError, match="resamples is -1, expected 0 or more"):
+        class_gates(segments, VERBS, resamples=-1)
 
 
 def test_intervals_come_from_drawing_clips() -> None:

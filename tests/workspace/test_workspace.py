@@ -79,8 +79,11 @@ def test_features_survive_the_disk(workspace: Workspace) -> None:
     again = workspace.features("visual", "a")
     np.testing.assert_array_equal(again.array, stored.array)
     assert again.grid.to_mapping() == GRID.to_mapping()
-    workspace.remove_clip("a")
     with pytest.raises(FeatureError, match="no such feature file"):
+        workspace.features("visual", "b")
+    workspace.remove_clip("a")
+    assert not workspace.feature_path("visual", "a").exists()
+    with pytest.raises(WorkspaceError, match="has no clip 'a'"):
         workspace.features("visual", "a")
 
 
