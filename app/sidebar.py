@@ -71,7 +71,7 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
             "detections with `python -m mravff_core import`.",
             icon=":material/model_training:",
         )
-        names = list(app.workspace.label_sets)
+        names = label_sets_of(None, app.workspace)
         chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)
     run = _select("Run", list(infos), view.run, widget_key("run"), lambda name: run_title(infos[name]))
@@ -184,7 +184,7 @@ def _choose_shown(app: AppContext, view: View) -> View:
         key=widget_key("threshold"),
         help="Detections of a lower score are hidden.",
     )
-    names = list(app.workspace.label_sets.get(view.label_set, ()))
+    names = list(app.workspace.classes(view.label_set).values()) if view.label_set else []
     classes = st.multiselect(
         "Classes",
         names,

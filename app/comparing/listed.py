@@ -44,6 +44,7 @@ def listed(app: AppContext, state: State, compared: Compared, events: pd.DataFra
         columns=_COLUMNS,
         run=compared.a.run,
         audio=str(compared.a.audio),
+        labels=compared.label_set,
         second=str(compared.b) if compared.b != compared.a else None,
         name="events",
     )
@@ -117,13 +118,14 @@ def _verdicts(events: pd.DataFrame) -> list[str]:
 
 
 def _filters(state: State, compared: Compared) -> None:
+    names = [compared.labels[label] for label in compared.classes]
     kind, right, name, clip = st.columns([5, 1.6, 2, 2], vertical_alignment="bottom")
     with kind:
         state.segmented("kind", "Detections", {ANY: "All", **{kind: kind.capitalize() for kind in KINDS}})
     with right:
         state.select("outcome", "Correct?", _OUTCOMES)
     with name:
-        state.select("name", "Class", {ANY: "All classes", **{name: name for name in compared.labels}})
+        state.select("name", "Class", {ANY: "All classes", **{name: name for name in names}})
     with clip:
         state.select("clip", "Clip", {ANY: "All clips", **{clip: clip for clip in compared.clip_ids}})
 

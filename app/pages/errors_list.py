@@ -83,7 +83,15 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
     columns = _truth_columns(rows) if mark.of_truth else _DETECTION_COLUMNS
     side = analysis.side
     row = segment_table(
-        app, rows, state=state, field="picked", columns=columns, run=side.run, audio=str(side.audio), name="errors"
+        app,
+        rows,
+        state=state,
+        field="picked",
+        columns=columns,
+        run=side.run,
+        audio=str(side.audio),
+        labels=state.choices.labels,
+        name="errors",
     )
     if rows.empty:
         return

@@ -32,6 +32,7 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
+from mravff_core.segments import with_actions
 from mravff_core.workspace.stored_tables import (
     DETECTION_COLUMNS,
     check_detections,
@@ -61,7 +62,8 @@ class RunInfo:
         classes: how many of that label set.
         parameters_mb: size of the weights file in megabytes.
         conditions: audio conditions with stored predictions.
-        label_sets: all of them, each with a table of detections of its own.
+        label_sets: all of them, each with a table of detections of its own; `action` is the last where verb and
+            noun are joint.
         has_detector: False for imported detections, which cannot be made for another clip or sound.
         sweep: the ablation that it belongs to, "" for a run that stands alone.
     """
@@ -119,7 +121,7 @@ class Run:
                 sets = {str(name): int(classes) for name, classes in config["label_sets"].items()}
                 first = next(iter(sets))
                 return RunInfo(
-                    self.name, IMPORTED_BASE, "none", first, sets[first], 0.0, conditions, tuple(sets), False
+                    self.name, IMPORTED_BASE, "none", first, sets[first], 0.0, conditions, with_actions(sets), False
                 )
             return RunInfo(
                 run=self.name,
@@ -129,9 +131,8 @@ class Run:
                 classes=len(config["labels"]),
                 parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
                 conditions=conditions,
-                label_sets=(
-                    str(config["label_set"]),
-                    *(str(other["name"]) for other in config.get("further_label_sets", ())),
+                label_sets=with_actions(
+                    [str(config["label_set"]), *(str(other["name"]) for other in config.get("further_label_sets", ()))]
                 ),
                 sweep=self._sweep(),
             )
@@ -143,6 +144,13 @@ class Run:
     def label_sets(self) -> tuple[str, ...]:
         """Label sets with a table of detections each; the first is the usual one."""
         return self.info.label_sets
+
+    def label_set(self, wanted: str = "") -> str:
+        """A label set of the run's, its first where none is asked for. Raises: WorkspaceError for one it has not."""
+        known = self.label_sets
+        if wanted and wanted not in known:
+            raise WorkspaceError(f"run {self.name!r} finds {', '.join(known)}, not {wanted}")
+        return wanted or known[0]
 
     def _sweep(self) -> str:
         marker = self.folder / SWEEP_MARKER
@@ -185,8 +193,7 @@ class Run:
         Args:
             condition: what the detector heard.
             clip_ids: None for all clips.
-            label_set: whose labels; None for the run's first. `action` is one of its own where
-                verb and noun are joint: verb * number of nouns + noun.
+            label_set: whose labels; None for the run's first. Those of `action` are verb * number of nouns + noun.
         Raises: WorkspaceError if a file is damaged, lacks a column, or holds labels or scores that cannot be.
         """
         info = self.info if self.is_run(self.folder) else None

@@ -71,7 +71,7 @@ def test_an_activitynet_result_becomes_a_run(workspace: Workspace, tmp_path: Pat
 def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, tmp_path: Path) -> None:
     made = import_detections(workspace, written(tmp_path, EPIC), "theirs")
     run = workspace.run("theirs")
-    assert made.label_sets == ("verb", "noun", "action") and run.label_sets == ("verb", "noun")
+    assert made.label_sets == ("verb", "noun", "action") and run.label_sets == made.label_sets
     labels = {}
     for name in (None, "verb", "noun", "action"):
         table = run.detections("on", label_set=name)
@@ -109,7 +109,7 @@ def test_a_name_that_is_taken_is_kept_unless_replaced(workspace: Workspace, tmp_
     with pytest.raises(WorkspaceError, match="is there already"):
         import_detections(workspace, path, "theirs")
     import_detections(workspace, written(tmp_path, EPIC), "theirs", replace=True)
-    assert workspace.run("theirs").label_sets == ("verb", "noun")
+    assert workspace.run("theirs").label_sets == ("verb", "noun", "action")
     with pytest.raises(WorkspaceError, match=r"'\.\./x' is not usable"):
         import_detections(workspace, path, "../x")
 
