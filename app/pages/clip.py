@@ -49,12 +49,12 @@ def show() -> None:
 def _link_to_explanation(app: AppContext, view: View) -> None:
     """A way from the selected detection to what it rests on."""
     selected, page = view.selected or "", st.session_state["pages"].get("explain")
-    if page is None or view.run is None or not selected.startswith("d"):
-        return
-    if not app.workspace.run(view.run).has_detector:
+    if view.run is None or not selected.startswith("d") or not app.workspace.run(view.run).has_detector:
         return
     if view.label_set == ACTION:
         st.caption(NO_LOGIT)
+        return
+    if page is None:
         return
     query = {"run": view.run, "clip": view.clip or "", "n": selected[1:]}
     if not view.usual_labels:
