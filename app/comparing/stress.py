@@ -58,17 +58,18 @@ def stress_section(app: AppContext, state: State, infos: Sequence[RunInfo]) -> N
 
 
 def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:
-    choose, labels, what = st.columns([7, 2, 4], vertical_alignment="bottom")
     first = next(iter(infos.values()))
     if not set(state.choices.runs) & set(infos):
         alike = [info.run for info in infos.values() if info.label_set == first.label_set]
         state.change("page", runs=tuple(alike))
+    shared = shared_label_sets([infos[name] for name in state.choices.runs if name in infos])
+    several = len(shared) > 1
+    choose, *labels, what = st.columns([5, 2, 4] if several else [7, 4], vertical_alignment="bottom")
     with choose:
         titles = {name: run_title(info) for name, info in infos.items()}
         chosen = state.multiselect("runs", "Runs", list(infos), format_func=titles.__getitem__)
-    shared = shared_label_sets([infos[name] for name in chosen])
-    if len(shared) > 1:
-        with labels:
+    if several:
+        with labels[0]:
             state.select("labels", "Label set", shared)
     elif state.choices.labels:
         state.change("page", labels="")
