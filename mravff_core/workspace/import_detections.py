@@ -14,7 +14,6 @@ from mravff_core.data.detection_files import DetectionFile, label_indices, read_
 from mravff_core.errors import AnnotationError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION, action_labels
-from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import IMPORTED_NAME, Run
 
@@ -93,9 +92,7 @@ def import_detections(
 
 
 def _free_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
-    if not is_clip_id(run_name):
-        raise WorkspaceError(f"run name {run_name!r} is not usable; expected letters, digits and ._- only")
-    folder = workspace.runs_folder / run_name
+    folder = workspace.new_run_folder(run_name)
     if Run.is_run(folder) and Run(folder).has_detector:
         raise WorkspaceError(f"{folder}: is a run with a detector already; choose another name")
     if folder.exists() and not (replace and Run.is_run(folder)):

@@ -350,6 +350,12 @@ class Workspace:
                 continue
         return infos, damaged
 
+    def new_run_folder(self, name: str) -> Path:
+        """Folder of a run that is to be made. Raises: WorkspaceError if the name is no file name on every system."""
+        if not is_clip_id(name):
+            raise WorkspaceError(f"run name {name!r} is not usable; expected letters, digits and ._- only")
+        return self.runs_folder / name
+
     def has_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
         folder = self.runs_folder / name
