@@ -64,10 +64,10 @@ class ReportPlan:
             raise ConfigError(f"a report needs at least one section; found none, choose among {', '.join(SECTIONS)}")
         common = shared_label_sets([workspace.run(side.run).info for side in self.parsed])
         if not common or (self.label_set and self.label_set not in common):
-            raise ConfigError(
-                f"the runs {', '.join(self.sides)} do not share the label set {self.label_set or 'of any'!r}; "
-                "a report is about one label set"
-            )
+            shared = f"do not share the label set {self.label_set!r}" if self.label_set else "share no label set"
+            raise ConfigError(f"the runs {', '.join(self.sides)} {shared}; a report is about one label set")
+        if not 0 < self.tiou <= 1:
+            raise ConfigError(f"the report's tIoU is {self.tiou:g}, expected 0 to 1, 0 excluded")
         label_set = self.label_set or common[0]
         for what, wanted, there in (
             ("section", self.sections, tuple(SECTIONS)),
