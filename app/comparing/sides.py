@@ -68,7 +68,9 @@ def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]
 
 def sounds_of(info: RunInfo, chosen: str) -> list[str]:
     """Audio conditions that a run can be compared under, as text."""
-    if info.fusion == "none" or not info.has_detector:
+    if not info.has_detector:
+        return list(info.conditions) or ["on"]
+    if info.fusion == "none":
         return ["on"]
     usual = [str(condition) for condition in CONDITIONS]
     return list(dict.fromkeys([*usual, *info.conditions, chosen]))

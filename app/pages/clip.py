@@ -128,7 +128,7 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
         return True
     if not run.has_detector:
         st.info(
-            f"The imported detections of {sidebar.plain(run.name)} say nothing of this clip, and there is no detector "
+            f"The stored detections of {sidebar.plain(run.name)} say nothing of this clip, and there is no detector "
             "to ask.",
             icon=":material/file_open:",
         )

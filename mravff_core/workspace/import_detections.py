@@ -57,7 +57,7 @@ def import_detections(
     Raises: AnnotationError for a file that is malformed or speaks of other clips or classes;
         WorkspaceError for a name that is taken or not usable, or a label set that is not there.
     """
-    folder = _free_folder(workspace, run_name, replace)
+    folder = free_run_folder(workspace, run_name, replace)
     found = read_detections(path, label_set)
     for name in found.label_sets:
         if name not in workspace.label_sets:
@@ -91,7 +91,13 @@ def import_detections(
     )
 
 
-def _free_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
+def free_run_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
+    """Where a run without a detector may be put.
+
+    Args:
+        replace: whether one of that name that has no detector may go.
+    Raises: WorkspaceError for a name that is taken or not usable.
+    """
     folder = workspace.new_run_folder(run_name)
     if Run.is_run(folder) and Run(folder).has_detector:
         raise WorkspaceError(f"{folder}: is a run with a detector already; choose another name")

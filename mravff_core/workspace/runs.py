@@ -3,7 +3,8 @@
 runs/<run>/config.yaml, model.safetensors      the detector
 runs/<run>/recipe.yaml                         how it was trained, where it was trained here
 runs/<run>/sweep.txt                           name of the ablation that it belongs to, if any
-runs/<run>/imported.yaml                       in place of those where another tool's detections were imported
+runs/<run>/imported.yaml                       in place of those where another tool's detections were imported or
+                                               actions made of two runs
 runs/<run>/predictions/<condition>/
     manifest.json          model hash, versions, audio condition, seconds spent
     detections.parquet     clip_id, start_s, end_s, label, score; labels of the run's first label set
@@ -44,7 +45,7 @@ from mravff_core.workspace.stored_tables import (
 from mravff_core.workspace.tables import query, read_table, write_table
 
 IMPORTED_NAME = "imported.yaml"
-IMPORTED_BASE = "imported"
+IMPORTED_BASE, MERGED = "imported", "merged"
 SWEEP_MARKER = "sweep.txt"
 # A further label set's table; ids of clips may hold dots, names of label sets may not.
 _FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
@@ -56,7 +57,7 @@ class RunInfo:
 
     Attributes:
         run: its name.
-        base: visual detector; `imported` for detections of another tool.
+        base: visual detector; `imported` for detections of another tool, `merged` for actions of two runs.
         fusion: how audio enters.
         label_set: what its classes are; the first of several.
         classes: how many of that label set.
@@ -64,7 +65,7 @@ class RunInfo:
         conditions: audio conditions with stored predictions.
         label_sets: all of them, each with a table of detections of its own; `action` is the last where verb and
             noun are joint.
-        has_detector: False for imported detections, which cannot be made for another clip or sound.
+        has_detector: False for imported and merged detections, which cannot be made for another clip or sound.
         sweep: the ablation that it belongs to, "" for a run that stands alone.
     """
 
@@ -120,9 +121,8 @@ class Run:
             if not self.has_detector:
                 sets = {str(name): int(classes) for name, classes in config["label_sets"].items()}
                 first = next(iter(sets))
-                return RunInfo(
-                    self.name, IMPORTED_BASE, "none", first, sets[first], 0.0, conditions, with_actions(sets), False
-                )
+                base = MERGED if config.get("format") == MERGED else IMPORTED_BASE
+                return RunInfo(self.name, base, "none", first, sets[first], 0.0, conditions, with_actions(sets), False)
             return RunInfo(
                 run=self.name,
                 base=str(config["base"]["kind"]),

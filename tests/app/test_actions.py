@@ -22,8 +22,9 @@ from mravff_core.analysis.errors import analyse_errors
 from mravff_core.analysis.gates import class_gates
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
+from mravff_core.model.checkpoints import save_detector
 from tests.app.page_script import addressed, labelled, open_page
-from tests.small_workspace import add_joint_run, small_workspace
+from tests.small_workspace import NOUNS, add_joint_run, small_detector, small_workspace
 
 ANY_SCORE = MatchSettings(min_score=0.0)
 OFFERED = ["verb", "noun", "action"]
@@ -163,3 +164,29 @@ def test_explanations_are_of_verbs_and_nouns_and_say_so(app_context: AppContext)
     page = open_page("explain", run="joint", clip="clip_0", labels="action")
     assert labelled(page.selectbox, "Classes").options == ["verb", "noun"]
     assert NO_LOGIT in [caption.value for caption in page.caption]
+
+
+def test_two_runs_are_merged_into_one_that_is_compared_under_its_own_sounds(app_context: AppContext) -> None:
+    workspace = app_context.workspace
+    save_detector(small_detector(fusion="none", label_set="noun", labels=NOUNS), workspace.runs_folder / "nouns")
+    predict(workspace, "nouns", device="cpu")
+    for condition in ("on", "off"):
+        predict(workspace, "verb_mrav", condition=condition, device="cpu")
+    page = open_page("add")
+    assert labelled(page.text_input, "Name of the run").value == "verb_mrav_nouns"
+    labelled(page.button, "Merge").click().run()
+    while any(not job.ended for job in app_context.jobs.of("merge")):
+        time.sleep(0.1)
+    assert [job.error for job in app_context.jobs.of("merge") if job.error] == []
+    assert "Merge again" in [button.label for button in page.run().button]
+    info = workspace.run("verb_mrav_nouns").info
+    assert (info.base, info.label_sets, info.conditions) == ("merged", ("action",), ("off", "on"))
+    page = open_page("clip", run=info.run, clip="clip_0", audio="off")
+    assert labelled(page.selectbox, "Sound").options == ["no sound", "as recorded"] and not page.error
+    labelled(page.selectbox, "Sound").set_value("on").run()
+    assert addressed(page) == {"clip": "clip_0", "run": info.run}
+    page = open_page("compare", a=info.run, a_sound="off", b=info.run, min="0.0")
+    finished(app_context)
+    page.run()
+    overall = compare(workspace, f"{info.run}@off", info.run).precision.overall
+    assert [metric.value for metric in page.metric[:2]] == [f"{100 * overall[side]:.1f}" for side in "ab"]
