@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from app.plain_text import plain
+
 _MOST = 21
 _PAGE = "page of the address"
 
@@ -50,7 +52,8 @@ def write(page: str, query: dict[str, str]) -> None:
 def complain(sentences: Sequence[str]) -> None:
     """Say what of an address could not be followed, all of it in one message."""
     if sentences:
-        words = sentences[0] if len(sentences) == 1 else "\n".join(f"- {sentence}" for sentence in sentences)
+        told = [plain(sentence) for sentence in sentences]
+        words = told[0] if len(told) == 1 else "\n".join(f"- {sentence}" for sentence in told)
         st.toast(words, icon=":material/link_off:", duration="long")
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app.context import AppContext
+from app.plain_text import plain
 from mravff_core.errors import MravffError
 from mravff_core.workspace import Bookmarks, MarkedSegment
 
@@ -35,7 +36,7 @@ def note_input(app: AppContext, segment: MarkedSegment) -> None:
         try:
             marks.set_note(segment, text)
         except MravffError as error:
-            st.toast(str(error), icon=":material/error:")
+            st.toast(plain(str(error)), icon=":material/error:")
         else:
             held["text"] = text
             st.toast("The note is kept." if text else "The note is gone.", icon=":material/edit_note:")
@@ -76,7 +77,7 @@ def notes_table(app: AppContext, segments: Sequence[MarkedSegment], *, name: str
                 if text != before:
                     marks.set_note(segment, text)
         except MravffError as error:
-            st.toast(str(error), icon=":material/error:")
+            st.toast(plain(str(error)), icon=":material/error:")
 
     st.data_editor(
         pd.DataFrame(
@@ -133,6 +134,7 @@ def set_input(
         key=f"{key} {suggested}",
         help="Reports can show a set's segments with pictures, films and notes.",
     )
+    chosen = (chosen or "").strip()
     count, idle = len(segments), not (chosen and segments)
     label = f"Save {count} segment{'s' * (count != 1)}"
     save = st.button(label, key=f"save {key}", icon=":material/bookmark_add:", disabled=idle, width="stretch")
@@ -140,9 +142,14 @@ def set_input(
         then, key=f"go {key}", icon=":material/lab_profile:", type="primary", disabled=idle, width="stretch"
     )
     if save or go:
-        held = marks.add_to_set(str(chosen), segments)
-        st.toast(f"The set {chosen} holds {held} segment{'s' * (held != 1)} now.", icon=":material/bookmark_added:")
-        st.session_state[f"{key} saved"] = str(chosen)
+        try:
+            held = marks.add_to_set(chosen, segments)
+        except MravffError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return "", False
+        words = f"The set {plain(chosen)} holds {held} segment{'s' * (held != 1)} now."
+        st.toast(words, icon=":material/bookmark_added:")
+        st.session_state[f"{key} saved"] = chosen
     return st.session_state.get(f"{key} saved", ""), go
 
 

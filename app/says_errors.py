@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.plain_text import plain
 from mravff_core.errors import MravffError
 
 
@@ -18,7 +19,7 @@ def says_errors(show: Callable[[], None]) -> Callable[[], None]:
         try:
             show()
         except MravffError as error:
-            st.error(str(error), icon=":material/error:")
+            st.error(plain(str(error)), icon=":material/error:")
             if st.button("Try again", icon=":material/refresh:"):
                 st.rerun()
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app.context import AppContext
+from app.plain_text import plain
 from app.session import widget_key
 from app.sides import MOST_OTHERS, Side, offered_sides
 from app.view import View, label_sets_of, preferred
@@ -60,7 +61,7 @@ def about(app: AppContext) -> None:
 def run_title(info: RunInfo) -> str:
     """A run as people read it in lists."""
     if not info.has_detector:
-        return f"{info.run} · {info.base}"
+        return f"{info.run} · imported"
     return f"{info.run} · {FUSIONS.get(info.fusion, info.fusion)}"
 
 
@@ -71,7 +72,7 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
             "detections with `python -m mravff_core import`.",
             icon=":material/model_training:",
         )
-        names = label_sets_of(None, app.workspace)
+        names = list(app.workspace.label_sets)
         chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)
     run = _select("Run", list(infos), view.run, widget_key("run"), lambda name: run_title(infos[name]))
@@ -88,16 +89,12 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
 def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
     if info is None:
         return replace(view, audio=AudioCondition())
-    if not info.has_detector and len(info.conditions) > 1:
-        help_ = "What the merged runs heard."
-        heard = _select("Sound", info.conditions, str(view.audio), widget_key("stored sound"), _title_of, help=help_)
-        return replace(view, audio=AudioCondition.parse(heard))
     deaf = info.fusion == "none"
     usual = "on" if deaf else view.audio.kind
     help_ = "What the detector gets to hear. The player always plays the clip's own sound."
     kind = _select("Sound", list(_SOUNDS), usual, widget_key("sound"), _SOUNDS.__getitem__, disabled=deaf, help=help_)
     if deaf:
-        heard = "This run never listens." if info.has_detector else "Stored detections: no detector to hear more."
+        heard = "This run never listens." if info.has_detector else "Imported detections: no detector to hear more."
         st.caption(heard)
         return replace(view, audio=AudioCondition())
     if kind == "shift":
@@ -122,10 +119,6 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
         chosen = _select("Sound of", choices, wanted, widget_key("swap"), _heard_title)
         return replace(view, audio=AudioCondition("swap", clip_id=chosen))
     return replace(view, audio=AudioCondition(kind))
-
-
-def _title_of(heard: str) -> str:
-    return sound_title(AudioCondition.parse(heard))
 
 
 def _heard_title(clip_id: str) -> str:
@@ -192,7 +185,7 @@ def _choose_shown(app: AppContext, view: View) -> View:
         key=widget_key("threshold"),
         help="Detections of a lower score are hidden.",
     )
-    names = list(app.workspace.classes(view.label_set).values()) if view.label_set else []
+    names = list(app.workspace.label_sets.get(view.label_set, ()))
     classes = st.multiselect(
         "Classes",
         names,
@@ -209,8 +202,3 @@ def _select(label, options, usual, key, format_func=str, **more):  # type: ignor
     if st.session_state.get(key, usual) not in options:
         st.session_state[key] = usual
     return st.selectbox(label, options, index=options.index(usual), key=key, format_func=format_func, **more)
-
-
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()#+-.!|<>~$:" else letter for letter in text)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.context import AppContext
 from app.jobs import Job
-from app.sidebar import plain
+from app.plain_text import plain
 
 
 def result_of(app: AppContext, kind: str, name: str, title: str, work: Callable[[Job], Any]) -> Any:

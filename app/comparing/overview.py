@@ -14,7 +14,8 @@ from app.comparing.choices import ANY, CompareChoices
 from app.context import AppContext
 from app.jobs import Job
 from app.page_state import PageState
-from app.sidebar import plain, side_title
+from app.plain_text import plain
+from app.sidebar import side_title
 from app.work import show_progress
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.analysis.compare import Compared

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import sidebar, urls
 from app.context import AppContext, context
 from app.jobs import Job
-from app.pages.add_actions import offer_merge
+from app.plain_text import plain
 from app.says_errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
@@ -47,7 +47,6 @@ def _page(app: AppContext) -> None:
     with paths:
         _from_paths(app, run)
     _list_jobs(app)
-    offer_merge(app)
 
 
 def _choose_run(app: AppContext) -> str | None:
@@ -136,7 +135,7 @@ def _list_jobs(app: AppContext) -> None:
 
 def _show_job(app: AppContext, job: Job) -> None:
     name, state, button = st.columns([3, 5, 1.3], vertical_alignment="center")
-    name.markdown(f"**{sidebar.plain(job.title)}**")
+    name.markdown(f"**{plain(job.title)}**")
     if not job.ended:
         state.progress(job.share, text=f"{job.stage} …" if job.state == "running" else "Waiting …")
         if button.button("Cancel", key=f"cancel {job.number}", disabled=job.cancelled, width="stretch"):
@@ -146,7 +145,7 @@ def _show_job(app: AppContext, job: Job) -> None:
         _show_done(job, state, button)
         return
     if job.state == "failed":
-        state.error(sidebar.plain(job.error), icon=":material/error:")
+        state.error(plain(job.error), icon=":material/error:")
     else:
         state.caption("Cancelled; nothing was kept.")
     if button.button("Dismiss", key=f"dismiss {job.number}", width="stretch"):
@@ -158,6 +157,6 @@ def _show_done(job: Job, state: DeltaGenerator, button: DeltaGenerator) -> None:
     added: AddedVideo = job.result
     state.markdown(f":green[:material/check:] Added with {added.detections} detections")
     for warning in added.warnings:
-        state.caption(f":orange[:material/warning:] {sidebar.plain(warning)}")
+        state.caption(f":orange[:material/warning:] {plain(warning)}")
     page = st.session_state["pages"]["clip"]
     button.page_link(page, label="Open", icon=":material/play_circle:", query_params={"clip": added.clip_id})

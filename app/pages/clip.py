@@ -11,15 +11,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import sidebar
 from app.context import AppContext, context
-from app.explaining import NO_LOGIT
 from app.jobs import Job
+from app.plain_text import plain
 from app.player import player
 from app.says_errors import says_errors
 from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widget_key
 from app.sides import Side, usual_side
 from app.sources import attribution_source, likely_next, segments_source, shown_clip, sources
 from app.view import View, clips_in_order, preferred
-from mravff_core.segments import ACTION
 from mravff_core.workspace import Clip
 
 _BLINK_S = 0.3
@@ -36,7 +35,7 @@ def show() -> None:
         keep_view(view)
         return
     view, line = _choose_clip(app, view)
-    view = keep_view(view)
+    keep_view(view)
     clip = app.workspace.clip(view.clip or "")
     predicted = view.main is not None and _detect(app, view.main, clip)
     beside = [side for side in view.others if _detect(app, side, clip)]
@@ -49,16 +48,11 @@ def show() -> None:
 def _link_to_explanation(app: AppContext, view: View) -> None:
     """A way from the selected detection to what it rests on."""
     selected, page = view.selected or "", st.session_state["pages"].get("explain")
-    if view.run is None or not selected.startswith("d") or not app.workspace.run(view.run).has_detector:
+    if page is None or view.run is None or not selected.startswith("d"):
         return
-    if view.label_set == ACTION:
-        st.caption(NO_LOGIT)
-        return
-    if page is None:
+    if not app.workspace.run(view.run).has_detector:
         return
     query = {"run": view.run, "clip": view.clip or "", "n": selected[1:]}
-    if not view.usual_labels:
-        query["labels"] = view.label_set
     if str(view.audio) != "on":
         query["audio"] = str(view.audio)
     st.page_link(page, label="Open in Explain", icon=":material/psychology_alt:", query_params=query)
@@ -114,11 +108,11 @@ def _warn(clip: Clip) -> None:
     if not clip.has_audio:
         lines.append("There is no sound track: detectors work from the picture alone.")
     if len(lines) == 1 and len(lines[0]) < 90:
-        st.caption(f":orange[:material/warning:] {sidebar.plain(lines[0])}")
+        st.caption(f":orange[:material/warning:] {plain(lines[0])}")
     elif lines:
         with st.popover(f"{len(lines)} warning{'s' * (len(lines) > 1)}", icon=":material/warning:"):
             for line in lines:
-                st.markdown(sidebar.plain(line))
+                st.markdown(plain(line))
 
 
 def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
@@ -128,8 +122,7 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
         return True
     if not run.has_detector:
         st.info(
-            f"The stored detections of {sidebar.plain(run.name)} say nothing of this clip, and there is no detector "
-            "to ask.",
+            f"The imported detections of {plain(run.name)} say nothing of this clip, and there is no detector to ask.",
             icon=":material/file_open:",
         )
         return False
@@ -186,7 +179,7 @@ def _progress(app: AppContext, job: Job, name: str, drawn_s: float) -> None:
 
 def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list[Side]) -> View:
     info = app.workspace.run(view.run).info if view.run else None
-    names = app.workspace.classes(view.label_set) if view.classes else {}
+    names = app.workspace.label_sets.get(view.label_set, ())
     sent = jump()
     state = player(
         {
@@ -194,7 +187,9 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
             "sources": sources(app.workspace, view, info, predicted=predicted),
             "view": {
                 "threshold": view.threshold,
-                "shown_labels": [label for label, name in names.items() if name in view.classes],
+                "hidden_labels": [
+                    label for label, name in enumerate(names) if view.classes and name not in view.classes
+                ],
                 "selected": sent.selected,
                 "time_s": sent.time_s,
                 "jump": sent.number,

@@ -19,6 +19,7 @@ from app.jobs import Job
 from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
+from app.plain_text import plain
 from app.says_errors import says_errors
 from app.work import offer
 from mravff_core.analysis.compare import (
@@ -105,7 +106,7 @@ def _offer_missing(app: AppContext, compared: Compared) -> None:
         return
     possible = all(app.workspace.run(side.run).has_detector for side, clips in sides if clips)
     count = sum(len(clips) for clips in todo.values())
-    lack = " and ".join(f"**{sidebar.plain(name)}** in {len(clips)}" for name, clips in todo.items())
+    lack = " and ".join(f"**{plain(name)}** in {len(clips)}" for name, clips in todo.items())
     total = len(set(compared.clip_ids) | set(compared.missing_a) | set(compared.missing_b))
     if not possible:
         st.warning(

@@ -15,6 +15,7 @@ from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import open_page
 from app.pages.errors_list import ErrorChoices, State, list_errors
+from app.plain_text import plain
 from app.run_choice import choose_run
 from app.says_errors import says_errors
 from app.view import preferred
@@ -57,7 +58,7 @@ def show() -> None:
         return
     analysis = _analysis(app, Side(info.run, AudioCondition.parse(chosen.audio)), chosen.labels)
     with st.sidebar:
-        _choose_filters(app, state, analysis)
+        _choose_filters(state, analysis)
     state.keep()
     if state.choices.clip:
         analysis = _analysis(app, analysis.side, chosen.labels, state.choices.clip)
@@ -76,7 +77,7 @@ def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
     return info
 
 
-def _choose_filters(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
+def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
     state.select("tiou", "Found from tIoU", list(_TIOUS), help="Least overlap with a true segment.")
     state.slider(
         "min",
@@ -86,8 +87,7 @@ def _choose_filters(app: AppContext, state: State, analysis: ErrorAnalysis) -> N
         0.01,
         help="For confusions, boundaries and the list of all errors. Bars of kinds count and list every detection.",
     )
-    names = app.workspace.classes(analysis.label_set).values()
-    state.select("name", "Class", {"": "All classes", **{name: name for name in names}})
+    state.select("name", "Class", {"": "All classes", **{name: name for name in analysis.labels}})
     state.select("clip", "Clip", {"": "All clips", **{clip: clip for clip in analysis.clip_ids}})
 
 
@@ -163,9 +163,9 @@ def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> Non
 
 def _say_what_counts(chosen: ErrorChoices) -> None:
     """Name what the figures above and below are about where that is not everything."""
-    words = [f"All of this is about the clip **{sidebar.plain(chosen.clip)}** alone."] if chosen.clip else []
+    words = [f"All of this is about the clip **{plain(chosen.clip)}** alone."] if chosen.clip else []
     if chosen.name:
-        name = sidebar.plain(chosen.name)
+        name = plain(chosen.name)
         words.append(f"Lists, confusions and boundaries are those of **{name}**; the rest counts all classes.")
     if words:
         st.markdown(" ".join(words))

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from app import sidebar
 from app.choices import text_of
 from app.context import AppContext
 from app.error_marks import Mark
 from app.marks import note_input, notes_table, set_input
 from app.page_state import PageState, prepare_page
 from app.pages.report import ReportChoices, ask_for_report
+from app.plain_text import plain
 from app.segment_table import PICTURE, segment_table
 from mravff_core.analysis.errors import ErrorAnalysis
 from mravff_core.analysis.side import Side
-from mravff_core.segments import ACTION
 from mravff_core.workspace import MarkedSegment
 
 # More rows take the browser longer than a person to read.
@@ -36,13 +35,6 @@ _DETECTION_COLUMNS = {
     "start_error_s": st.column_config.NumberColumn("Start off", format="%+.2f", width=64, help=_OFF),
     "end_error_s": st.column_config.NumberColumn("End off", format="%+.2f", width=64, help=_OFF),
     "picture": PICTURE,
-}
-# Of two words each, and as wide in all.
-_ACTION_COLUMNS = _DETECTION_COLUMNS | {
-    "name": st.column_config.TextColumn("Found", width=128),
-    "true_name": st.column_config.TextColumn("About", width=128, help="Class of the true segment it overlaps most"),
-    "start_error_s": None,
-    "end_error_s": None,
 }
 
 
@@ -80,7 +72,7 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
     """What a mark stands for, with the chosen one beside it. Args: rows: of the mark."""
     head, clear = st.columns([9, 1.4], vertical_alignment="bottom")
     more = f", the first {_MOST_ROWS} are listed" if len(rows) > _MOST_ROWS else ""
-    head.markdown(f"**{sidebar.plain(mark.words)}**: {len(rows):,}{more}")
+    head.markdown(f"**{plain(mark.words)}**: {len(rows):,}{more}")
     if mark.text and clear.button("All errors", icon=":material/close:", width="stretch"):
         state.change(mark="", picked="")
         state.keep()
@@ -88,20 +80,10 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
     rows = rows.head(_MOST_ROWS)
     if len(rows) and mark.text and state.choices.picked not in set(rows["segment_id"]):
         state.change("page", picked=rows["segment_id"].iloc[0])
-    columns = _ACTION_COLUMNS if analysis.label_set == ACTION else _DETECTION_COLUMNS
-    if mark.of_truth:
-        columns = _truth_columns(rows)
+    columns = _truth_columns(rows) if mark.of_truth else _DETECTION_COLUMNS
     side = analysis.side
     row = segment_table(
-        app,
-        rows,
-        state=state,
-        field="picked",
-        columns=columns,
-        run=side.run,
-        audio=str(side.audio),
-        labels=state.choices.labels,
-        name="errors",
+        app, rows, state=state, field="picked", columns=columns, run=side.run, audio=str(side.audio), name="errors"
     )
     if rows.empty:
         return
@@ -129,7 +111,7 @@ def _report_link(state: State, side: Side, name: str) -> None:
     query = {"about": str(side), "sets": text_of((name,)), "tiou": text_of(chosen.tiou), "min": text_of(chosen.min)}
     query |= {"labels": chosen.labels} if chosen.labels else {}
     page = st.session_state["pages"]["report"]
-    label = f"Report on the set {sidebar.plain(name)}"
+    label = f"Report on the set {plain(name)}"
     st.page_link(page, label=label, icon=":material/lab_profile:", query_params=query)
 
 

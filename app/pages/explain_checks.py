@@ -9,7 +9,7 @@ from app.charts import chart, theme
 from app.context import AppContext
 from app.doubts import doubts
 from app.jobs import Job
-from app.sidebar import plain
+from app.plain_text import plain
 from app.work import offer
 from mravff_core.analysis import gates
 from mravff_core.analysis.checks import read_checks, verify_explanations

@@ -10,7 +10,7 @@ import streamlit as st
 from app.charts import chart, theme
 from app.context import AppContext
 from app.page_state import PageState
-from app.sidebar import plain
+from app.plain_text import plain
 from mravff_core.analysis.attention_map import attention_map
 from mravff_core.analysis.explain_run import Explanation
 from mravff_core.analysis.listening import listen

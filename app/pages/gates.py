@@ -34,8 +34,6 @@ from mravff_core.workspace import RunInfo
 _KINDS = {"true": "True", "detected": "Detected", "correct": "Correctly detected"}
 _ROWS = {30: "30 classes", 60: "60 classes", 0: "All classes"}
 _LONGEST_S, _MATRIX_PX = 60.0, 560
-# More rows take the browser seconds to draw; only actions are so many.
-_MOST_ROWS = 300
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ def _filtered(state: State, segments: pd.DataFrame) -> pd.DataFrame:
 
 def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, level_names: list[str]) -> None:
     label_set = state.choices.labels or info.label_set
-    names = app.workspace.class_names(label_set)
+    names = app.workspace.label_sets[label_set]
     if segments.empty:
         _no_segments(state, info, label_set)
         return
@@ -233,9 +231,7 @@ def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, 
             st.caption("No class fits.")
         else:
             with st.container(height=_MATRIX_PX, border=False):
-                if len(shown) > _MOST_ROWS:
-                    st.caption(f"The first {_MOST_ROWS} of {len(shown):,} in this order; the table has all.")
-                figure = kept(gate_matrix, shown.head(_MOST_ROWS), level_names, theme(), chosen=state.choices.name)
+                figure = kept(gate_matrix, shown, level_names, theme(), chosen=state.choices.name)
                 chart(figure, name="gates by class and level", state=state, field="name")
     with right:
         if has_effect:
@@ -253,8 +249,8 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         "clips": "Clips",
         "gate": st.column_config.ProgressColumn("Mean gate", width=110, **gate),
         "spread": st.column_config.NumberColumn("Spread", format="%.3f"),
-        "ap_on": st.column_config.NumberColumn("AP with sound", format="percent"),
-        "ap_off": st.column_config.NumberColumn("AP without", format="percent"),
+        "ap_on": st.column_config.NumberColumn("AP with sound (%)", format="%.1f"),
+        "ap_off": st.column_config.NumberColumn("AP without (%)", format="%.1f"),
         "effect": st.column_config.NumberColumn("Difference (points)"),
         "effect_low": st.column_config.NumberColumn("from", help="Lower end of the 95 % interval, points"),
         "effect_high": st.column_config.NumberColumn("to", help="Upper end of the 95 % interval, points"),
@@ -267,7 +263,8 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
     first = ["name", "count", "clips", "gate", *EFFECT_COLUMNS[2:], *level_columns(shown), "spread"]
     order = [*first, *(column for column in shown.columns if column not in first and column != "label")]
     differences = list(EFFECT_COLUMNS[2:5])
-    points = shown[order].assign(**{name: 100 * shown[name] for name in differences})
+    # What is downloaded holds one unit for all precisions.
+    points = shown[order].assign(**{name: 100 * shown[name] for name in EFFECT_COLUMNS[:5]})
     st.dataframe(
         with_signs(points, differences),
         width="stretch",
@@ -284,7 +281,7 @@ def _choose_classes(state: State, table: pd.DataFrame, level_names: list[str], *
     orders = {"gate": "Mean gate", **levels, "spread": "Spread between levels", "count": "Segments"}
     if has_effect:
         orders["effect"] = "Effect of audio"
-    search, order, way, only, rows, form = st.columns([2.0, 2.1, 1.9, 3.0, 1.5, 1.1], vertical_alignment="bottom")
+    search, order, way, only, rows, form = st.columns([1.9, 2.0, 1.8, 3.0, 1.8, 1.1], vertical_alignment="bottom")
     with search:
         words = state.text("search", "Search", placeholder="Class …", icon=":material/search:")
     with order:

@@ -11,8 +11,8 @@ from app.charts import chart, theme
 from app.context import AppContext
 from app.kept import kept
 from app.page_state import PageState
+from app.plain_text import plain
 from app.segment_table import segment_table
-from app.sidebar import plain
 from mravff_core.analysis import gates
 from mravff_core.analysis.segment_gates import SegmentSource, gates_of, segment_gates
 from mravff_core.plots.gates import gate_distribution, gate_profile_lines, pair_matrix
@@ -49,7 +49,7 @@ def show_class(
     ordered = segments.sort_values(
         [state.choices.level, "segment_id"], ascending=[state.choices.end == "least", True]
     ).head(_MOST_ROWS)
-    _segments(app, state, ordered, labels=state.choices.labels, name="of a class")
+    _segments(app, state, ordered, name="of a class")
 
 
 def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
@@ -81,11 +81,10 @@ def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
     if len(state.choices.pair) == 2:
         verb, noun = state.choices.pair
         st.markdown(f"#### {plain(verb)} {plain(noun)}")
-        chosen = gates.of_pair(segments, ("verb", "noun"), names, (verb, noun))
-        _segments(app, state, chosen, labels=info.label_set, name="of a pair")
+        _segments(app, state, gates.of_pair(segments, ("verb", "noun"), names, (verb, noun)), name="of a pair")
 
 
-def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, labels: str, name: str) -> None:
+def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, name: str) -> None:
     columns: dict[str, Any] = {
         "gate": st.column_config.ProgressColumn("Gate", min_value=0.0, max_value=1.0, format="%.2f", width=110)
     }
@@ -101,7 +100,6 @@ def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, la
         columns=columns,
         run=state.choices.run,
         audio=state.choices.audio,
-        labels=labels,
         name=name,
     )
 

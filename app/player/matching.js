@@ -17,16 +17,15 @@ export function assignLanes(segments) {
 /**
  * Sort segments into what the view shows and what it hides.
  * @param {Object} data of the segments route: labels, truth, detections, looked
- * @param {{threshold: number, shown_labels: number[]}} view with no labels to show all
+ * @param {{threshold: number, hidden_labels: number[]}} view
  */
 export function select(data, view) {
-  const chosen = new Set(view.shown_labels ?? []);
-  const shows = (segment) => !chosen.size || chosen.has(segment.label);
+  const hidden = new Set(view.hidden_labels ?? []);
   const threshold = view.threshold ?? 0;
   const byStart = (a, b) => a.start_s - b.start_s || b.end_s - a.end_s;
-  const truth = data.truth.filter(shows).sort(byStart);
+  const truth = data.truth.filter((segment) => !hidden.has(segment.label)).sort(byStart);
   const detections = data.detections
-    .filter((segment) => segment.score >= threshold && shows(segment))
+    .filter((segment) => segment.score >= threshold && !hidden.has(segment.label))
     .sort(byStart);
   const found = judge(detections, data.truth);
   judgeTruth(truth, found, data.looked);

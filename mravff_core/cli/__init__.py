@@ -25,7 +25,6 @@ GROUPS = (
     "sweep",
     "results",
     "predict",
-    "merge",
     "evaluate",
     "diagnose",
     "gates",

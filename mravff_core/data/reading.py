@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mravff_core.errors import AnnotationError
@@ -30,10 +29,7 @@ def parsed_json(path: Path, text: str | bytes) -> Any:
             found[name] = value
         return found
 
-    try:
-        return json.loads(text, object_pairs_hook=mapping)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    return json.loads(text, object_pairs_hook=mapping)
 
 
 def read_json(path: Path) -> Any:
@@ -53,7 +49,7 @@ def read_csv(path: Path, numbers: Collection[str] = NUMBERS) -> pd.DataFrame:
 def label_index(value: Any, index_of: Mapping[str, int]) -> int | None:
     """Class of a name, or of a whole number that is no name; None for what is neither."""
     known = index_of.get(str(value))
-    if known is not None or isinstance(value, (bool, np.bool_)):
+    if known is not None:
         return known
     try:
         number = float(value)

@@ -57,7 +57,7 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
     figure.add_trace(_class_counts(rows, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(
-        title="AP of B minus AP of A (points, 95 % whiskers)",
+        title="AP of B minus A (points, 95 % whiskers)",
         range=[least, most],
         tickvals=_ticks(rows),
         zeroline=False,

@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.colors import sample_colorscale
 
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
+from mravff_core.plots.words import signed
 
 KIND_HELP = {
     "true positive": "finds a true segment of its class",
@@ -65,7 +67,7 @@ def kinds_by_band(profile: pd.DataFrame, theme: Theme, *, chosen: str = "") -> g
             )
         )
     figure.update_layout(barmode="stack", bargap=0.18, legend={"traceorder": "normal"})
-    words = "band of rank: N best detections of each class with N true segments, the next N, …"
+    words = "band of rank: each class's N best, the next N, … (N true segments)"
     figure.update_xaxes(title=words, type="category")
     figure.update_yaxes(title="share of detections (%)", range=[0, 100])
     return set_margins(styled(figure, theme, height=390, legend=True), left=58)
@@ -185,7 +187,7 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
                 "symbol": "square",
                 "size": np.maximum(7.0, size * np.sqrt(shown["count"].to_numpy() / most)),
                 "color": shown["count"],
-                "colorscale": "Cividis_r" if theme.name == "light" else "Cividis",
+                "colorscale": _count_scale(theme),
                 "cmin": 0,
                 "cmax": int(most),
                 "showscale": True,
@@ -247,7 +249,7 @@ def boundary_histogram(errors_s: NDArray[np.float64], edge: str, theme: Theme, *
         low_s, median_s, high_s = np.percentile(errors_s, [25, 50, 75])
         figure.add_vline(x=0, line={"color": theme.faint, "width": 1, "dash": "dot"})
         figure.add_annotation(
-            text=f"median {median_s:+.2f} s, half of them from {low_s:+.2f} to {high_s:+.2f} s",
+            text=f"median {signed(median_s, 2)} s, half of them from {signed(low_s, 2)} to {signed(high_s, 2)} s",
             x=0,
             xref="paper",
             xanchor="left",
@@ -268,6 +270,12 @@ def _quoted(name: str) -> str:
 
 def _unquoted(text: str) -> str:
     return text.replace("%3E", ">").replace("%25", "%")
+
+
+def _count_scale(theme: Theme) -> list[str]:
+    """From few to many, without the end of the scale that the background would swallow."""
+    ends = (0.75, 0.0) if theme.name == "light" else (0.3, 1.0)
+    return sample_colorscale("Cividis", np.linspace(*ends, 9).tolist())
 
 
 def _looks(kind: str, theme: Theme, outlined: list[bool]) -> dict:

@@ -20,6 +20,7 @@ from mravff_core.plots.words import count_words, interval_words
 
 _ROW_PX, _HEAD_PX, _FOOT_PX = 25, 94, 12
 _PAIRS_PX = 22
+_DASHES = ("solid", "longdash", "dash", "dot", "dashdot", "longdashdot")
 # Share of a scatter's width and height that a name takes.
 _NAME_SHARE = (0.14, 0.055)
 NO_PROOF = "A large gate shows that sound was mixed in, not that it helped; what sound is worth is the change in AP."
@@ -183,7 +184,7 @@ def gate_profile_lines(profile: pd.DataFrame, level_names: Sequence[str], theme:
                 name=name,
                 mode="lines",
                 legendgroup=name,
-                line={"color": colour, "width": 2},
+                line={"color": colour, "width": 2, "dash": _DASHES[level % len(_DASHES)]},
                 hovertemplate="%{y:.2f}<extra>" + name + "</extra>",
             )
         )
@@ -219,6 +220,7 @@ def pair_matrix(pairs: pd.DataFrame, titles: tuple[str, str], theme: Theme) -> g
                 "cmin": 0,
                 "cmax": 1,
                 "colorbar": {"title": {"text": "Gate"}, "thickness": 10, "tickvals": [0, 0.5, 1]},
+                "line": {"color": theme.faint, "width": 1},
             },
             customdata=pairs[["first_name", "second_name", "count"]],
             hovertemplate="%{y} %{x}<br>gate %{marker.color:.2f}, %{customdata[2]} segments<extra></extra>",

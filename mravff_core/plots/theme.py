@@ -76,17 +76,24 @@ CONFIG: Mapping[str, Any] = MappingProxyType(
 )
 
 # Plotly's menu saves one kind of picture. This adds a button for PNG to every chart in the page,
-# also to later ones; it presses the camera with another format. Run it once.
+# also to later ones; it presses the camera with another format. A picture cannot use the page's own
+# typeface, so what is saved is laid out in one that it can use: else words are cut off. Run it once.
 IMAGE_BUTTONS = """
 (() => {
   if (window.__imageButtons) return;
   window.__imageButtons = true;
   const camera = '[data-title^="Download plot"]';
+  const inPlainLetters = (chart) => {
+    const { layout } = chart;
+    chart.layout = { ...layout, font: { ...layout.font, family: "Arial, Helvetica, sans-serif" } };
+    setTimeout(() => { chart.layout = layout; });
+  };
   const add = (bar) => {
     const saveSvg = bar.querySelector(camera);
     if (!saveSvg || bar.querySelector(".save-png")) return;
     const chart = bar.closest(".js-plotly-plot");
     saveSvg.setAttribute("data-title", "Download plot as SVG");
+    saveSvg.addEventListener("click", () => inPlainLetters(chart), true);
     const savePng = document.createElement("a");
     savePng.className = "modebar-btn save-png";
     savePng.setAttribute("rel", "tooltip");
@@ -113,10 +120,10 @@ def room_for(words: Iterable[str], *, size_px: float = 13.0) -> int:
     """Pixels beside an axis for the longest of its labels, estimated from above.
 
     Args:
-        words: may hold Plotly's markup, which takes no room.
+        words: may hold Plotly's simple markup, which takes no room.
         size_px: of the letters.
     """
-    plain = (re.sub("<[^<>]*>", "", text) for text in words)
+    plain = (re.sub("</?(?:b|i|sub|sup)>", "", text) for text in words)
     longest = max((sum(map(_letter_share, text)) for text in plain), default=0.0)
     return round(longest * size_px) + 12
 
@@ -153,7 +160,8 @@ def styled(figure: go.Figure, theme: Theme, *, height: int | None = None, legend
     }
     figure.update_layout(
         template="none",
-        paper_bgcolor="rgba(0,0,0,0)",
+        # As the page's own, for figures that are saved and looked at elsewhere.
+        paper_bgcolor=theme.paper,
         plot_bgcolor="rgba(0,0,0,0)",
         colorway=list(theme.colours),
         font={"family": '"Source Sans", "Source Sans Pro", system-ui, sans-serif', "size": 13, "color": theme.ink},

@@ -12,9 +12,10 @@ import pandas as pd
 from plotly.offline import get_plotlyjs
 
 from mravff_core.files import written_aside
-from mravff_core.plots import CONFIG
+from mravff_core.plots import CONFIG, IMAGE_BUTTONS
 from mravff_core.plots.words import points
 from mravff_core.report.document import Document, Figure, Scene, Section, Table
+from mravff_core.report.files import file_name
 from mravff_core.report.film_rows import clock
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -45,6 +46,8 @@ def html_pieces(document: Document) -> Iterator[str]:
         yield from _section(section)
     yield "</main>\n"
     yield from _how_to_make_it_again(document)
+    if any(section.figures for section in document.sections):
+        yield f"<script>{IMAGE_BUTTONS}</script>\n"
     yield f"<script>{(_ASSETS / 'report.js').read_text(encoding='utf-8')}</script>\n</body>\n</html>\n"
 
 
@@ -81,7 +84,11 @@ def _figure(figure: Figure) -> str:
     plot = figure.figure.to_html(
         full_html=False,
         include_plotlyjs=False,
-        config={**CONFIG, "responsive": True},
+        config={
+            **CONFIG,
+            "responsive": True,
+            "toImageButtonOptions": {"format": "svg", "filename": file_name(figure.name)},
+        },
         div_id=f"figure-{escape(figure.name)}",
     )
     return f"<figure>{plot}<figcaption>{escape(figure.caption)}</figcaption></figure>\n"

@@ -112,7 +112,10 @@ class Bookmarks:
         """
         name = name.strip()
         if not name or len(name) > _LONGEST_NAME:
-            raise WorkspaceError(f"{name!r} is no name for a set; expected 1 to {_LONGEST_NAME} characters")
+            raise WorkspaceError(
+                f"{name[:_LONGEST_NAME]!r} … has {len(name)} characters, which is no name for a set; expected 1 to "
+                f"{_LONGEST_NAME}"
+            )
         added = list(segments)
 
         def change(sets: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.choices import from_query, to_query
 from app.context import AppContext
+from app.plain_text import plain
 from app.run_choice import folded
 from app.segment_table import player_query
 from app.view import View
@@ -211,7 +212,7 @@ def test_a_link_to_an_address_that_was_written_before_is_followed(app_context: A
 def test_a_broken_address_says_so(app_context: AppContext) -> None:
     page = data_page(threshold="much")
     assert [toast.value for toast in page.toast] == [
-        "The address gives 'threshold' as 'much', which makes no sense here."
+        plain("The address gives 'threshold' as 'much', which makes no sense here.")
     ]
 
 

@@ -56,3 +56,24 @@ def test_a_set_is_saved_under_its_name(marks: Bookmarks) -> None:
     assert not script.exception
     assert len(marks.sets()["early"]) == 2
     assert "holds 2 segments" in script.toast[0].value
+
+
+def named(monkeypatch: pytest.MonkeyPatch, name: str) -> AppTest:
+    """The inputs with a name typed that no set has; this kind of run knows only what is offered."""
+    monkeypatch.setattr("streamlit.selectbox", lambda *_, **__: name)
+    return AppTest.from_function(page).run()
+
+
+def test_a_name_that_is_none_is_refused_where_it_is_typed(marks: Bookmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert named(monkeypatch, "  ").button[0].disabled
+    script = named(monkeypatch, "x" * 300)
+    script.button[0].click().run()
+    assert not script.exception and "has 300 characters" in script.error[0].value
+    assert len(script.text_area) == 1 and marks.sets() == {}
+
+
+def test_a_name_is_text_and_no_markup(marks: Bookmarks, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = named(monkeypatch, " [a](http://b.c) <i>ü</i>/.. ")
+    script.button[0].click().run()
+    assert list(marks.sets()) == ["[a](http://b.c) <i>ü</i>/.."]
+    assert r"\[a\]\(http\://b\.c\) \<i\>ü\</i\>/\.\." in script.toast[0].value

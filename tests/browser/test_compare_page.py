@@ -18,7 +18,7 @@ def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: 
     predict(server.workspace, "verb_mrav", condition="off")
     page = watched.page
     page.goto(f"{server.url}/compare")
-    chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus AP of A")
+    chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus A")
     page.get_by_text("95 % interval").wait_for(timeout=60_000)
     # While the page is drawn anew the old chart may stand beside the new one.
     expect(chart).to_have_count(1, timeout=30_000)

@@ -154,7 +154,7 @@ def _click(page: Any, mark: Any) -> None:
 def _click_class(page: Any, place: int, classes: int) -> None:
     """Somewhere in a class's row of the chart, the first on top."""
     settled(page)
-    chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus AP of A").first
+    chart = page.locator(".js-plotly-plot").filter(has_text="AP of B minus A").first
     row = chart.locator(".ytick text").nth(classes - 1 - place).bounding_box()
     plot = chart.locator(".draglayer .nsewdrag").last.bounding_box()
     page.mouse.click(plot["x"] + 0.6 * plot["width"], row["y"] + row["height"] / 2)
