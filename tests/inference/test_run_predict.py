@@ -14,7 +14,7 @@ import torch
 from mravff_core import AudioCondition, Predictor, Workspace, load_detector
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.inference import run_predict
-from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.evaluate_run import Scored, evaluate_run
 from mravff_core.inference.predictor import Prediction
 from mravff_core.inference.run_predict import predict
 from mravff_core.inference.sound import heard_clip, with_noise
@@ -183,6 +183,13 @@ def test_scores_count_only_clips_with_truth(workspace: Workspace) -> None:
     workspace.set_annotations(workspace.annotations.iloc[:0])
     with pytest.raises(WorkspaceError, match="none of the chosen clips has true verb segments"):
         evaluate_run(workspace, "verb_mrav")
+
+
+def test_what_a_run_is_compared_with_is_detected_under_its_own_sound(workspace: Workspace) -> None:
+    document = evaluate_run(workspace, "verb_mrav", against=Scored("verb_mrav", AudioCondition("off")), resamples=20)
+    scores = [evaluate_run(workspace, "verb_mrav", condition=audio)["average"] for audio in ("on", "off")]
+    assert document["difference"]["value"] == pytest.approx(scores[0] - scores[1]) != 0
+    assert workspace.run("verb_mrav").predicted_clips("off") == {"clip_0", "clip_1", "clip_2"}
 
 
 def test_perfect_detections_score_one(workspace: Workspace) -> None:

@@ -7,14 +7,18 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from mravff_core import Workspace
+from mravff_core import Predictor, Workspace
 from mravff_core.config import LabelSet
 from mravff_core.errors import CancelledError, ConfigError, MediaError, WorkspaceError
 from mravff_core.inference.add_video import add_video
+from mravff_core.inference.extract import encode_video
 from mravff_core.inference.localize import localize
 from mravff_core.inference.run_predict import predict
+from mravff_core.media.encoders import ENCODERS
+from mravff_core.media.probe import probe
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 from tests.media.factory import make_video, tone
 from tests.small_workspace import small_detector, small_workspace
@@ -152,6 +156,26 @@ def test_features_of_unknown_origin_cannot_be_made(video: Path) -> None:
 def test_another_clips_sound_needs_a_workspace(video: Path, detector: Detector) -> None:
     with pytest.raises(ConfigError, match="needs a workspace"):
         localize(video, detector, condition="swap:other")
+
+
+def test_before_a_late_sound_lies_the_encoders_silence(video: Path, detector: Detector) -> None:
+    features = encode_video(video, {"visual": "light_visual", "audio": "light_audio"}, has_audio=True).features
+    wanted = Predictor(detector).detect(
+        features["visual"].array,
+        features["audio"].array,
+        grid=features["visual"].grid,
+        audio_grid=features["audio"].grid,
+        duration_s=probe(video).duration_s,
+        audio_condition="shift:+1",
+        silence=ENCODERS["light_audio"]().silence(),  # type: ignore[attr-defined]
+    )
+    pd.testing.assert_frame_equal(localize(video, detector, condition="shift:+1").detections, wanted.detections)
+
+
+def test_an_added_video_is_heard_as_was_asked(video: Path, workspace: Workspace) -> None:
+    added = add_video(workspace, video, run_name="verb_mrav", condition="off")
+    run = workspace.run("verb_mrav")
+    assert run.has("off", added.clip_id) and not run.has("on", added.clip_id)
 
 
 def test_steps_of_gates_are_those_of_the_levels_that_are_fused(video: Path) -> None:
