@@ -130,18 +130,40 @@ class Detector(nn.Module):
                 what is alike is looked at once.
         Raises: FeatureError if shapes do not fit the configuration.
         """
+        alone = self._alone(batch, level, alike, fused=self.config.fusion.fuse_for != "boundaries")
+        return self.base.classify(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+
+    def boundary_offsets_at(self, batch: Batch, level: int, *, alike: Tensor | None = None) -> Tensor:
+        """Boundary offsets [batch, time, K, 2] of one level; otherwise as `class_logits_at`."""
+        alone = self._alone(batch, level, alike, fused=self.config.fusion.fuse_for != "classes")
+        return self.base.locate(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+
+    def span(self, level: int, step: int, time: int) -> range:
+        """Input steps that alone decide what the detector answers at one point of a clip of `time` steps.
+
+        Shown only these, it answers the same there, at step `step - first / stride` of the level.
+        """
+        stride, coarsest = self.strides[level], self.strides[self.base.source(level)]
+        reaches = [self.base.reach(level), 0 if self.fusion is None else self.fusion.reach(level)]
+        if None in reaches:
+            return range(time)
+        reach = max(one for one in reaches if one is not None) + stride * self.base.head_reach
+        first = max(0, step * stride - reach) // coarsest * coarsest
+        last = -(-(step * stride + reach + 1) // coarsest) * coarsest
+        return range(first, min(last, time))
+
+    def _alone(self, batch: Batch, level: int, alike: Tensor | None, *, fused: bool) -> Pyramid:
+        """One level as a head reads it, and no other."""
         valid = self._check(batch)
         if alike is None:
-            pyramid = self.base.pyramid(batch.visual, valid)
+            pyramid = self.base.pyramid(batch.visual, valid, only=level)
         else:
             first, place = alike.unique(return_inverse=True)
-            pyramid = self.base.pyramid(batch.visual[first], valid[first]).rows(place)
-        if self.fusion is None or self.config.fusion.fuse_for == "boundaries":
-            here = pyramid.levels[level]
-        else:
+            pyramid = self.base.pyramid(batch.visual[first], valid[first], only=level).rows(place)
+        here = pyramid.levels[level]
+        if self.fusion is not None and fused:
             here = self.fusion(pyramid.levels, **self._sound(batch, valid, pyramid), only=level)[0][0]
-        alone = Pyramid((here,), pyramid.steps[level : level + 1])
-        return self.base.classify(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+        return Pyramid((here,), pyramid.steps[level : level + 1], level)
 
     def with_attention(self, batch: Batch) -> AttentionTrace:
         """Recompute the cross-attention weights of a batch.

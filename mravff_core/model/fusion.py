@@ -134,11 +134,11 @@ class MRAVFusion(nn.Module):
             audio_mask: [batch, 1, finest time] bool; None for the finest level's mask, repeated
                 where that level's stride is above 1.
             audio_present: [batch] bool; a clip with False is left exactly as it was, whatever its audio holds.
-            only: fuse this level and no other.
+            only: fuse this level and no other; coarser ones may be missing.
         Returns: levels of the same shapes, and the gates; with `only` those of that level alone.
         Raises: FeatureError if shapes do not fit.
         """
-        levels = self._level_fusions(visual_levels, level_masks)
+        levels = self._level_fusions(visual_levels, level_masks, least=len(self.strides) if only is None else only + 1)
         heard = self._drop_audio(audio_present, len(visual_levels[0]), visual_levels[0].device)
         wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
@@ -174,7 +174,7 @@ class MRAVFusion(nn.Module):
         Returns: no levels where the fusion does not attend or there is no sound; weight 0
             throughout for a clip without sound.
         """
-        levels = self._level_fusions(visual_levels, level_masks)
+        levels = self._level_fusions(visual_levels, level_masks, least=len(self.strides))
         if audio is None or any(fusion.attention is None for fusion in levels):
             return AttentionTrace((), ())
         if audio_present is not None:
@@ -190,9 +190,19 @@ class MRAVFusion(nn.Module):
             windows.append(fusion.attention.window)
         return AttentionTrace(tuple(weights), tuple(windows))
 
-    def _level_fusions(self, visual_levels: Sequence[Tensor], level_masks: Sequence[Tensor]) -> list[LevelFusion]:
+    def reach(self, level: int) -> int | None:
+        """Finest steps of sound to either side that a step of a level hears; None for all that there are."""
+        fusion = self.fusions[0 if len(self.fusions) == 1 else level]
+        assert isinstance(fusion, LevelFusion)
+        if fusion.reach is None:
+            return None
+        return self.strides[level] * fusion.reach + self.audio_pyramid.reaches[level]
+
+    def _level_fusions(
+        self, visual_levels: Sequence[Tensor], level_masks: Sequence[Tensor], *, least: int
+    ) -> list[LevelFusion]:
         """The fusion of each level, once shapes are known to fit."""
-        if not len(visual_levels) == len(level_masks) == len(self.strides):
+        if len(visual_levels) != len(level_masks) or not least <= len(visual_levels) <= len(self.strides):
             raise FeatureError(
                 f"found {len(visual_levels)} visual levels and {len(level_masks)} masks, "
                 f"expected {len(self.strides)} of each"
@@ -206,7 +216,7 @@ class MRAVFusion(nn.Module):
                 )
             _check_flags(f"mask of level {number}", valid, [clips, 1, visual.shape[2]])
         fusions = list(self.fusions) * (len(self.strides) if len(self.fusions) == 1 else 1)
-        return [fusion for fusion in fusions if isinstance(fusion, LevelFusion)]
+        return [fusion for fusion in fusions[: len(visual_levels)] if isinstance(fusion, LevelFusion)]
 
     def _audio_levels(
         self,
@@ -238,9 +248,9 @@ class MRAVFusion(nn.Module):
         if audio_mask is None:
             audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
             audio_mask[..., steps - missing :] = False
-        sounds = self.audio_pyramid(audio, audio_mask)
+        sounds = self.audio_pyramid(audio, audio_mask, len(visual_levels))
         fitting = []
-        for stride, sound, visual in zip(self.strides, sounds, visual_levels, strict=True):
+        for stride, sound, visual in zip(self.strides, sounds, visual_levels, strict=False):
             if visual.shape[-1] not in (sound.shape[-1], steps // stride):
                 raise FeatureError(
                     f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, "

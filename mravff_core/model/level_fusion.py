@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -33,15 +34,18 @@ class AudioPyramid(nn.Module):
         self.norm = ChannelNorm(channels)
         finer = [1, *strides[:-1]]
         self.pools = nn.ModuleList([MaskedMaxPool(here // below) for below, here in zip(finer, strides, strict=True)])
+        pooled = itertools.accumulate(below * (here // below // 2) for below, here in zip(finer, strides, strict=True))
+        # Input steps to either side of a step of each level that it depends on.
+        self.reaches = [kernel // 2 + steps for steps in pooled]
 
-    def forward(self, audio: Tensor, valid: Tensor) -> tuple[Tensor, ...]:
-        """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] per level."""
+    def forward(self, audio: Tensor, valid: Tensor, count: int) -> tuple[Tensor, ...]:
+        """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] of `count` levels."""
         whole = bool(valid.all())
         steps = StepMask(valid, None if whole else valid, all_valid=whole)
         audio = audio if whole else audio.masked_fill(~valid, 0.0)
         features = steps.keep_valid(self.norm(self.conv(audio, steps)))
         levels = []
-        for pool in self.pools:
+        for pool in self.pools[:count]:
             assert isinstance(pool, MaskedMaxPool)
             features = pool(features, steps)
             steps = steps.every(pool.stride)
@@ -137,6 +141,8 @@ class LevelFusion(nn.Module):
         self.mix = mix
         attends = kind in ("cross_attention", "mrav")
         self.attention = CrossAttention(channels, heads=heads, window=window, dropout=dropout) if attends else None
+        # Steps of sound to either side that a step hears; None for all that there are.
+        self.reach = (window // 2 if window > 0 else None) if attends else 0
         self.gate = Gate(channels, kind=gate, source=gate_source) if kind == "mrav" else None
         self.merge = nn.Conv1d(2 * channels, channels, 1) if kind == "concat" else None
 

@@ -16,6 +16,7 @@ from mravff_core.analysis.attribution.levels import level_effects
 from mravff_core.analysis.attribution.occlusion import agreement, windows
 from mravff_core.analysis.planted import CHANNELS, LEVELS, planted_detector, reach
 from mravff_core.errors import CancelledError, ConfigError
+from mravff_core.model.detector import Detector
 from tests.small_workspace import CHANNELS as WIDE
 from tests.small_workspace import small_detector
 
@@ -265,7 +266,10 @@ def test_what_is_alike_is_looked_at_once_and_changes_nothing(
     looked = []
     usual = detector.base.pyramid
     monkeypatch.setattr(
-        detector.base, "pyramid", lambda shown, valid: looked.append(len(shown)) or usual(shown, valid), raising=False
+        detector.base,
+        "pyramid",
+        lambda shown, valid, **more: looked.append(len(shown)) or usual(shown, valid, **more),
+        raising=False,
     )
     with torch.no_grad():
         whole = detector(batch).class_logits[level]
@@ -277,7 +281,7 @@ def test_what_is_alike_is_looked_at_once_and_changes_nothing(
 def test_shutting_and_opening_levels_encodes_the_pictures_once(monkeypatch: pytest.MonkeyPatch) -> None:
     given, detector = inputs(WIDE), small_detector()
     scorer = Scorer(detector, Target(1, 6, 2))
-    score, output = scorer.measure(given)
+    score = scorer.measure(given)
     slow = []
     for level in range(3):
         for value in (0.0, 1.0):
@@ -290,7 +294,7 @@ def test_shutting_and_opening_levels_encodes_the_pictures_once(monkeypatch: pyte
     monkeypatch.setattr(
         type(scorer.detector.base), "pyramid", lambda _self, *shown: looked.append(1) or usual(*shown), raising=False
     )
-    found = level_effects(scorer, given, score, output.trace.gates)
+    found = level_effects(scorer, given)
     assert [value for one in found for value in (one.closed, one.opened)] == pytest.approx(slow, abs=1e-5)
     assert len(looked) == 1
 
@@ -301,3 +305,56 @@ def test_one_levels_logits_are_those_of_all(level: int) -> None:
     with torch.no_grad():
         alone = small_detector().class_logits_at(batch, level)
         assert torch.equal(alone, small_detector()(batch).class_logits[level])
+
+
+@pytest.mark.parametrize(
+    ("level", "step", "quantity", "fusion"),
+    [
+        (0, 100, "probability", "mrav"),
+        (0, 1, "contrast", "mrav"),
+        (1, 99, "logit", "mrav"),
+        (2, 30, "start", "mrav"),
+        (2, 49, "end", "mrav"),
+        (2, 31, "probability", "none"),
+    ],
+)
+def test_what_cannot_reach_the_number_is_left_out_and_changes_nothing(
+    level: int, step: int, quantity: Any, fusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(4)
+    one, other = ([torch.randn(1, WIDE, 200, generator=generator) for _ in range(2)] for _ in range(2))
+    detector, target = small_detector(fusion=fusion), Target(level, step, 1, quantity, GRID)
+    torch.nn.init.constant_(detector.base.boundary_head.tower.out.bias, 3.0)  # type: ignore[union-attr,arg-type]
+    shown: list[int] = []
+    usual = Detector._check
+    monkeypatch.setattr(
+        Detector, "_check", lambda self, batch: shown.append(batch.visual.shape[-1]) or usual(self, batch)
+    )
+
+    def explain() -> Attribution:
+        shown.clear()
+        options = Options(steps=16, most_steps=16)
+        return attribute(detector, tuple(one), tuple(other), target, grid=GRID, segment=(80, 130), options=options)
+
+    part = explain()
+    span = detector.span(level, step, 200)
+    assert len(span) < 130 and set(shown) == ({len(span), 200} if fusion == "mrav" else {len(span)})
+    monkeypatch.setattr(Detector, "span", lambda _self, _level, _step, time: range(time))
+    whole = explain()
+    assert set(shown) == {200}
+    assert part.score == pytest.approx(whole.score, abs=1e-5) and part.share == approximately(whole.share)
+    for name in ("gradients", "occlusion"):
+        for modality in ("audio", "vision"):
+            found, wanted = (getattr(getattr(of, name), modality) for of in (part, whole))
+            assert found.shape == wanted.shape and wanted.any() == (fusion == "mrav" or modality == "vision")
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+            if name == "gradients":
+                assert not found[: span.start].any() and not found[span.stop :].any()
+    np.testing.assert_array_equal(part.occlusion.edges, whole.occlusion.edges)
+    assert [approximately(level) for level in whole.levels] == list(part.levels)
+
+
+def approximately(value: Any) -> Any:
+    """A data class of numbers, but for rounding."""
+    plain = {name: each if each is None else pytest.approx(each, abs=1e-5) for name, each in vars(value).items()}
+    return type(value)(**plain)

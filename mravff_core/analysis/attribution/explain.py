@@ -15,6 +15,7 @@ from mravff_core.analysis.attribution.occlusion import Occlusion, agreement, occ
 from mravff_core.analysis.attribution.result import Agreement, Attribution, Options, ShareRange
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer
 from mravff_core.analysis.attribution.shapley import ModalityShare, modality_shares
+from mravff_core.analysis.attribution.span import Span
 from mravff_core.analysis.attribution.target import Target
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.time_grid import TimeGrid
@@ -64,29 +65,32 @@ def attribute(
         if progress is not None:
             progress(min(1.0, done / expected))
 
-    scorer = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=cancel)
-    score, output = scorer.measure(inputs)
-    shares = modality_shares(scorer, inputs, [baseline, *further_baselines], both=score)
-    stride = scorer.strides[target.level]
+    whole = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=cancel)
+    stride = whole.strides[target.level]
+    span = Span.of(detector, target, steps)
+    near, still = span.cut(inputs), span.cut(baseline)
+    scorer = whole.towards(span.target(target, stride))
+    score = scorer.measure(near)
+    shares = modality_shares(scorer, near, [still, *map(span.cut, further_baselines)], both=score)
     start, end = segment or ((target.step - 1) * stride, (target.step + 1) * stride)
     edges = windows(steps, start, end, near=options.near, far=options.far)
-    gates = tuple(gate.detach() for gate in output.trace.gates)
 
     def along_the_path() -> TimeAttribution:
-        return integrated_gradients(
+        found = integrated_gradients(
             scorer,
-            inputs,
-            baseline,
+            near,
+            still,
             score=score,
             baseline_score=shares[0].neither,
             steps=options.steps,
             most_steps=options.most_steps,
             largest_gap=options.largest_gap,
         )
+        return span.over_clip(found)
 
     def by_taking_away(scorer: Scorer) -> tuple[Occlusion, list[LevelEffect]]:
-        occluded = occlusion(scorer, inputs, baseline, edges, score=score)
-        return occluded, level_effects(scorer, inputs, score, gates, redetect)
+        occluded = span.occluded(occlusion(scorer, near, still, span.windows(edges), score=score), edges)
+        return occluded, level_effects(whole, inputs, redetect)
 
     if options.side_by_side:
         with ThreadPoolExecutor(1, thread_name_prefix="explain") as beside:
@@ -96,7 +100,7 @@ def attribute(
     else:
         gradients = along_the_path()
         occluded, levels = by_taking_away(scorer)
-    measures = quality(scorer, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)
+    measures = quality(whole, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)
     return Attribution(
         quantity=target.quantity,
         unit=target.unit,

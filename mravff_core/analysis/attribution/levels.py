@@ -91,18 +91,12 @@ def fusion_of(detector: nn.Module) -> MRAVFusion | None:
 
 @torch.no_grad()
 def level_effects(
-    scorer: Scorer,
-    inputs: Inputs,
-    score: float,
-    gates: tuple[Tensor, ...],
-    redetect: Callable[[DetectorOutput], Redetected | None] | None = None,
+    scorer: Scorer, inputs: Inputs, redetect: Callable[[DetectorOutput], Redetected | None] | None = None
 ) -> list[LevelEffect]:
     """Shut and open every level's gate, one at a time; one pass each gives the number and the detection.
 
     Args:
         inputs: [1, channels, time] each.
-        score: of the detector as it is.
-        gates: of the detector as it is, one a level.
         redetect: finds the detection again in a changed detector's output.
     Returns: nothing where the detector does not fuse or there is no sound.
     """
@@ -115,6 +109,8 @@ def level_effects(
     effects = []
     try:
         with looking_once(scorer.detector):
+            output = scorer.output(*inputs)
+            score, gates = float(scorer.target.of(output, stride)[0]), output.trace.gates
             for level, own in enumerate(one_each):
                 assert isinstance(own, LevelFusion)
                 found: dict[float, tuple[float, Redetected | None]] = {}
@@ -140,7 +136,7 @@ def looking_once(detector: nn.Module) -> Iterator[None]:
         return
     look, seen = detector.base.pyramid, list[Pyramid]()
 
-    def pyramid(visual: Tensor, valid: Tensor) -> Pyramid:
+    def pyramid(visual: Tensor, valid: Tensor, *, only: int | None = None) -> Pyramid:
         if not seen:
             seen.append(look(visual, valid))
         return seen[0]

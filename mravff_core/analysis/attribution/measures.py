@@ -28,6 +28,7 @@ def quality(scorer: Scorer, inputs: Inputs, baseline: Inputs, *, steps: int) -> 
         inputs, baseline: [1, channels, time] each.
         steps: points on the path.
     """
+    scorer.measure(inputs)
     given = tuple(part for part in inputs if part is not None)
     against = tuple(part for part in baseline if part is not None)
     spread = tuple(_NOISE * part.std() for part in given)

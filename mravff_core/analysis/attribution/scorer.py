@@ -75,15 +75,19 @@ class Scorer:
         """Another of the same for a second thread; each keeps within half the memory from now on."""
         self.memory_limit_mb /= 2
         self.chunk = max(1, self.chunk // 2)
-        other = Scorer(
+        other = self.towards(self.target)
+        other.chunk = self.chunk
+        return other
+
+    def towards(self, target: Target) -> Scorer:
+        """Another of the same for another number; nothing is known yet of the memory that it takes."""
+        return Scorer(
             self.detector,
-            self.target,
+            target,
             memory_limit_mb=self.memory_limit_mb,
             progress=self._progress,
             cancel=self._cancel,
         )
-        other.chunk = self.chunk
-        return other
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -111,21 +115,23 @@ class Scorer:
         Args:
             alike: for each variant the number of one of equal visual features; None to find out.
         """
-        target = self.target
-        if isinstance(self.detector, Detector) and target.of_classes:
+        target, detector, stride = self.target, self.detector, self.strides[self.target.level]
+        if isinstance(detector, Detector):
             self._begin(visual, audio)
-            alike = _all_alike(visual) if alike is None else alike
-            logits = self.detector.class_logits_at(Batch(visual, audio), target.level, alike=alike)
-            score = target.of_logits(logits)
+            batch, alike = Batch(visual, audio), _all_alike(visual) if alike is None else alike
+            if target.of_classes:
+                score = target.of_logits(detector.class_logits_at(batch, target.level, alike=alike))
+            else:
+                score = target.of_offsets(detector.boundary_offsets_at(batch, target.level, alike=alike), stride)
         else:
-            score = target.of(self.output(visual, audio), self.strides[target.level])
+            score = target.of(self.output(visual, audio), stride)
         # A detector that never looks at one modality gives it a gradient of 0, not an error.
         for features in (visual, audio):
             if features is not None and features.requires_grad:
                 score = score + 0.0 * features[:, 0, 0]
         return score
 
-    def measure(self, inputs: Inputs) -> tuple[float, DetectorOutput]:
+    def measure(self, inputs: Inputs) -> float:
         """Score the clip as it is, and learn from that how many variants fit into memory at once."""
         kept: dict[int, int] = {}
 
@@ -141,8 +147,7 @@ class Scorer:
         self.backwards -= 1
         taken = sum(size for address, size in kept.items() if address not in weights)
         self.chunk = max(1, min(_MOST_AT_ONCE, int(self.memory_limit_mb * 2**20 / max(1, taken))))
-        score = self.target.of(output, self.strides[self.target.level])
-        return float(score.detach()[0]), output
+        return float(self.target.of(output, self.strides[self.target.level]).detach()[0])
 
     @torch.no_grad()
     def scores(self, variants: Sequence[Inputs]) -> Tensor:

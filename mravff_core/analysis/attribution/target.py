@@ -16,7 +16,7 @@ Reference: Wang, Wang, "Why Not Other Classes?", NeurIPS 2022 (explanations agai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -54,6 +54,7 @@ class Target:
         grid: time stamps of the finest steps.
         rivals: first and last-but-one place of the classes that it is contrasted with, its own
             label set; None for all classes.
+        origin: finest step of the clip at which the features begin that the detector is shown.
     """
 
     level: int
@@ -62,6 +63,8 @@ class Target:
     quantity: Quantity = "logit"
     grid: TimeGrid | None = None
     rivals: tuple[int, int] | None = None
+    # Says nothing about what is asked, and so has no part in the names of stored answers.
+    origin: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
         if self.quantity not in QUANTITIES:
@@ -88,10 +91,14 @@ class Target:
         """
         if self.of_classes:
             return self.of_logits(output.class_logits[self.level])
-        offsets = output.boundary_offsets[self.level][:, self.step].float()
-        side = offsets[:, self.label if offsets.shape[1] > 1 else 0]
+        return self.of_offsets(output.boundary_offsets[self.level], stride)
+
+    def of_offsets(self, offsets: Tensor, stride: int) -> Tensor:
+        """The same from the boundary offsets [batch, time, K, 2] of the target's level, where they decide it."""
+        point = offsets[:, self.step].float()
+        side = point[:, self.label if point.shape[1] > 1 else 0]
         distance = -side[:, 0] if self.quantity == "start" else side[:, 1]
-        position = (self.step + distance) * stride
+        position = self.origin + (self.step + distance) * stride
         return position if self.grid is None else self.grid.to_seconds(position)
 
     def of_logits(self, logits: Tensor) -> Tensor:

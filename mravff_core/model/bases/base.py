@@ -17,14 +17,17 @@ class Pyramid:
     Attributes:
         levels: [batch, channels, time of the level] each, finest first.
         steps: which steps of each level are real.
+        first: number of the first level that is here.
     """
 
     levels: tuple[Tensor, ...]
     steps: tuple[StepMask, ...]
+    first: int = 0
 
     def rows(self, places: Tensor) -> Pyramid:
         """Clips of the batch by number, [any] of them, one as often as it is named."""
-        return Pyramid(tuple(level[places] for level in self.levels), tuple(mask.rows(places) for mask in self.steps))
+        levels = tuple(level[places] for level in self.levels)
+        return Pyramid(levels, tuple(mask.rows(places) for mask in self.steps), self.first)
 
 
 class Base(nn.Module, ABC):
@@ -33,10 +36,12 @@ class Base(nn.Module, ABC):
     Attributes:
         strides: finest steps from one step of a level to the next, finest level first.
         channels: width of every level.
+        head_reach: steps of a level to either side of a step that the heads' answers there depend on.
     """
 
     strides: tuple[int, ...]
     channels: int
+    head_reach: int
 
     def check_length(self, steps: int, max_buffer_factor: float) -> None:
         """Refuse an input longer than the base can take; most bases take any.
@@ -44,12 +49,23 @@ class Base(nn.Module, ABC):
         Raises: FeatureError.
         """
 
+    def source(self, level: int) -> int:
+        """The coarsest level whose steps a level is made from."""
+        return len(self.strides) - 1
+
+    def reach(self, level: int) -> int | None:
+        """Input steps to either side of a level's step that its features depend on; None for all that there are."""
+        return None
+
     @abstractmethod
-    def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
+    def pyramid(self, visual: Tensor, valid: Tensor, *, only: int | None = None) -> Pyramid:
         """Encode visual features [batch, channels, time] with `valid` [batch, 1, time] bool.
 
         What stands at steps that are not valid is not looked at. Pads time at its end as far as
         the base needs; levels keep that padding.
+
+        Args:
+            only: the one level that is wanted; those coarser than its source may be left out.
         """
 
     @abstractmethod

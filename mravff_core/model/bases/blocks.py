@@ -89,6 +89,8 @@ class TransformerBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = stride
+        # In steps of the input, as for every block; None for all that there are.
+        self.reach = stride * (window // 2 + 1) if window > 1 else None
         self.attention_norm = ChannelNorm(channels)
         self.attention = ConvAttention(
             channels, heads, window=window, stride=stride, dropout=dropout, relative_position=relative_position
@@ -107,15 +109,8 @@ class TransformerBlock(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that are not valid."""
-        window = self.attention.window
-        return in_pieces(
-            self._mix,
-            [features],
-            steps,
-            reach=self.stride * (window // 2 + 1),
-            whole=self.training or window < 0,
-            stride=self.stride,
-        )
+        whole = self.training or self.reach is None
+        return in_pieces(self._mix, [features], steps, reach=self.reach or 0, whole=whole, stride=self.stride)
 
     def _mix(self, features: Tensor, steps: StepMask) -> Tensor:
         kept = steps.every(self.stride)
@@ -130,6 +125,7 @@ class ConvBlock(nn.Module):
     def __init__(self, channels: int, *, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
         self.stride = stride
+        self.reach = (1 + stride) * (kernel // 2)
         self.widen = MaskedConv1d(channels, 2 * channels, kernel, stride=stride)
         self.narrow = MaskedConv1d(2 * channels, channels, kernel)
         self.shortcut = MaskedConv1d(channels, channels, 1, stride=stride) if stride > 1 else None
@@ -148,6 +144,7 @@ class MaxPoolBlock(nn.Module):
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
+        self.reach = stride // 2
         self.pool = MaskedMaxPool(stride)
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:

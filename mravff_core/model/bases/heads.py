@@ -70,11 +70,17 @@ class DistanceTower(nn.Module):
         self.tower = _Tower(config, outputs, config.head_kernel)
         self.scales = nn.ParameterList([nn.Parameter(torch.tensor(1.0)) for _ in range(levels)])
 
+    @property
+    def reach(self) -> int:
+        """Steps to either side that distances at a step depend on."""
+        return self.tower.reach
+
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """[batch, time, outputs] per level."""
+        scales = list(self.scales)[pyramid.first :]
         return tuple(
             torch.relu(self.tower(level, steps) * scale).transpose(1, 2)
-            for (level, steps), scale in zip(level_pairs(pyramid), self.scales, strict=True)
+            for (level, steps), scale in zip(level_pairs(pyramid), scales, strict=False)
         )
 
 

@@ -23,15 +23,21 @@ def _alone(norm: nn.Module) -> Callable[[Tensor, StepMask], Tensor]:
 class IdentityNeck(nn.Module):
     """Each level on its own, normed if asked."""
 
+    reach = 0
+
     def __init__(self, channels: int, levels: int, *, norm: bool) -> None:
         super().__init__()
         self.norms = _norms(channels, levels, norm)
 
+    def source(self, level: int) -> int:
+        """The coarsest level that a level is made from."""
+        return level
+
     def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
-        """Same shapes, [batch, channels, time] per level."""
+        """Same shapes, [batch, channels, time] per level; the coarsest may be left out."""
         return tuple(
             in_pieces(_alone(norm), [level], here, reach=0, whole=self.training)
-            for norm, level, here in zip(self.norms, levels, steps, strict=True)
+            for norm, level, here in zip(self.norms, levels, steps, strict=False)
         )
 
 
@@ -40,6 +46,8 @@ class TopDownNeck(nn.Module):
 
     Reference: Lin et al., Feature pyramid networks for object detection, CVPR 2017.
     """
+
+    reach = 1
 
     def __init__(self, channels: int, out_channels: int, levels: int, *, scale_factor: int, norm: bool) -> None:
         super().__init__()
@@ -50,6 +58,10 @@ class TopDownNeck(nn.Module):
             [MaskedConv1d(out_channels, out_channels, 3, groups=out_channels, bias=bias) for _ in range(levels)]
         )
         self.norms = _norms(out_channels, levels, norm)
+
+    def source(self, level: int) -> int:
+        """The coarsest level that a level is made from."""
+        return len(self.norms) - 1
 
     def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
         """[batch, channels, time] to [batch, out_channels, time] per level."""

@@ -9,7 +9,7 @@ only as much of it is computed as any real step can see.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mravff_core.config import BaseConfig
 
@@ -49,6 +49,10 @@ class PaddingRule:
             max_steps=config.max_steps,
             multiple=official_multiple(config),
         )
+
+    def up_to(self, levels: int) -> PaddingRule:
+        """The rule where only the finest levels are wanted."""
+        return replace(self, strides=self.strides[:levels])
 
     def extent(self, length: int) -> int:
         """Steps of a sequence that exist for their neighbours: the real ones and published padding."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +62,7 @@ class PyramidBase(Base):
         self.neck = _neck(config, len(self.strides))
         self.class_head = ClassHead(config, classes, config.head_kernel)
         self.boundary_head = self._boundary_head(classes)
+        self.head_reach = max(self.class_head.tower.reach, self.boundary_head.reach)
         if config.absolute_position:
             table = position_encoding(config.max_steps, config.embed_channels)
             self.register_buffer("position", table, persistent=False)
@@ -85,15 +87,41 @@ class PyramidBase(Base):
                 f"levels cannot halve evenly, and so fails; shorten the clip to {self.config.max_steps} steps"
             )
 
-    def pyramid(self, visual: Tensor, valid: Tensor) -> Pyramid:
+    def source(self, level: int) -> int:
+        """See `Base.source`."""
+        return self.neck.source(level)
+
+    def reach(self, level: int) -> int | None:
+        """See `Base.reach`."""
+        # Published padding follows from the length of the whole clip.
+        if self.config.absolute_position or self.config.official_padding:
+            return None
+        coarsest = self.source(level)
+        blocks = (*self.stem, *self.branch[: self.config.neck_first_level + coarsest])
+        strides = (1,) * len(self.stem) + encoder_strides(self.config)
+        reaches = [self.config.embed_layers * (self.config.embed_kernel // 2)]
+        for block, stride in zip(blocks, strides, strict=False):
+            seen = cast("int | None", block.reach)
+            if seen is None:
+                return None
+            reaches.append(reaches[-1] + stride * seen)
+        # A coarse step that several fine ones are made from stands at the first of them.
+        own, made_from = self.strides[level], self.strides[level : coarsest + 1]
+        reaches = reaches[len(reaches) - len(made_from) :]
+        farthest = max(reach + stride - own for reach, stride in zip(reaches, made_from, strict=True))
+        return farthest + self.neck.reach * own
+
+    def pyramid(self, visual: Tensor, valid: Tensor, *, only: int | None = None) -> Pyramid:
         """See `Base.pyramid`."""
+        first = self.config.neck_first_level
+        count = self.config.levels if only is None else first + self.source(only) + 1
         lengths = valid[:, 0].sum(dim=1).tolist()
-        total = max(self.padding.whole(visual.shape[-1]), *(self.padding.computed(length) for length in lengths))
+        padding = self.padding.up_to(count)
+        total = max(padding.whole(visual.shape[-1]), *(padding.computed(length) for length in lengths))
         if not bool(valid.all()):
             visual = visual.masked_fill(~valid, 0.0)
-        levels, steps = self._encode(visual, lengths, total)
-        first = self.config.neck_first_level
-        return Pyramid(self.neck(levels[first:], steps[first:]), tuple(steps[first:]))
+        encoded, steps = self._encode(visual, lengths, total, count)
+        return Pyramid(self.neck(encoded[first:], steps[first:]), tuple(steps[first:]))
 
     def classify(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """See `Base.classify`."""
@@ -103,13 +131,16 @@ class PyramidBase(Base):
         """See `Base.locate`."""
         return self.boundary_head(pyramid)
 
-    def _encode(self, visual: Tensor, lengths: list[int], total: int) -> tuple[list[Tensor], list[StepMask]]:
+    def _encode(
+        self, visual: Tensor, lengths: list[int], total: int, count: int
+    ) -> tuple[list[Tensor], list[StepMask]]:
         """Levels of the encoder and which of their steps are real.
 
         Args:
             visual: [batch, channels, time], 0 where not real.
             lengths: real steps of each clip.
-            total: steps to give the finest level; a multiple of every stride.
+            total: steps to give the finest level; a multiple of the stride of every level that is made.
+            count: levels to make, from the finest.
         """
         extents = [self.padding.extent(length) for length in lengths]
         steps = StepMask.of_lengths(
@@ -119,7 +150,7 @@ class PyramidBase(Base):
         for block in self.stem:
             features = block(features, steps)
         levels, level_steps = [features], [steps]
-        for block in self.branch:
+        for block in self.branch[: count - 1]:
             levels.append(block(levels[-1], level_steps[-1]))
             level_steps.append(level_steps[-1].every(self.config.scale_factor))
         return levels, level_steps
@@ -180,7 +211,7 @@ def _block(config: BaseConfig, level: int, stride: int) -> nn.Module:
     )
 
 
-def _neck(config: BaseConfig, levels: int) -> nn.Module:
+def _neck(config: BaseConfig, levels: int) -> IdentityNeck | TopDownNeck:
     if config.neck == "identity":
         return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm)
     return TopDownNeck(

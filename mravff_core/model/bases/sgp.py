@@ -76,6 +76,7 @@ class SGPBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.stride = stride
+        self.reach = None  # for the mean
         self.pool = AveragePool(channels, stride) if average and stride > 1 else MaskedMaxPool(stride)
         self.norm = ChannelNorm(channels)
         self.instant = _depthwise(channels, 1, spread)

@@ -31,12 +31,18 @@ class TridentHead(DistanceTower):
 
     def __init__(self, config: BaseConfig, classes: int, levels: int) -> None:
         super().__init__(config, 2 * (config.bins + 1), levels)
+        self.bins = config.bins
         self.start = ClassHead(config, classes, config.boundary_kernel)
         self.end = ClassHead(config, classes, config.boundary_kernel)
 
+    @property
+    def reach(self) -> int:
+        """Of the neighbours that are asked, too."""
+        return max(self.tower.reach, self.bins + self.start.tower.reach)
+
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """Offsets [batch, time, classes, 2] per level, >= 0, in strides of the own level."""
-        apart = Pyramid(tuple(level.detach() for level in pyramid.levels), pyramid.steps)
+        apart = Pyramid(tuple(level.detach() for level in pyramid.levels), pyramid.steps, pyramid.first)
         offsets = []
         for bins, starts, ends in zip(super().forward(pyramid), self.start(apart), self.end(apart), strict=True):
             # Starts lie behind: seen from the other end of time they lie ahead, like ends.

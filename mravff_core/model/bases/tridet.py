@@ -32,11 +32,13 @@ class TriDet(PyramidBase):
             return TridentHead(self.config, classes, len(self.strides))
         return BoundaryHead(self.config, len(self.strides))
 
-    def _encode(self, visual: Tensor, lengths: list[int], total: int) -> tuple[list[Tensor], list[StepMask]]:
+    def _encode(
+        self, visual: Tensor, lengths: list[int], total: int, count: int
+    ) -> tuple[list[Tensor], list[StepMask]]:
         if self.config.blocks != "sgp" or not self.config.official_padding:
-            return super()._encode(visual, lengths, total)
+            return super()._encode(visual, lengths, total, count)
         extents = [self.padding.extent(length) for length in lengths]
-        layouts = compact_levels(self.config, lengths, extents)
+        layouts = compact_levels(self.config, lengths, extents)[:count]
         steps = layouts[0].steps(visual.device)
         features = self._embed(fitted(visual, layouts[0].width), steps, extents)
         for block in self.stem:
@@ -47,7 +49,7 @@ class TriDet(PyramidBase):
             finer = here.finer(block.stride)
             halved = block.halve(below.rearranged(levels[-1], finer), finer.steps(visual.device, counted=False))
             levels.append(block.mix(halved, here.steps(visual.device)))
-        return _unfolded(levels, layouts, [total // stride for stride in encoder_strides(self.config)])
+        return _unfolded(levels, layouts, [total // stride for stride in encoder_strides(self.config)[:count]])
 
 
 def _unfolded(
