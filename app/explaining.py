@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mravff_core.analysis.explain_run import Explanation, Question
 
 KIND = "explain"
+NO_LOGIT = "An action has no score of its own in the detector: explain its verb and its noun, which are multiplied."
 
 
 def job_name(app: AppContext, question: Question) -> str:

@@ -31,6 +31,7 @@ def player_query(
     *,
     run: str | None = None,
     audio: str = "on",
+    labels: str = "",
     time_s: float | None = None,
     segment: str | None = None,
     second: str | None = None,
@@ -39,12 +40,13 @@ def player_query(
 
     Args:
         run, audio: whose detections are shown; the page's own choice where None.
+        labels: their label set; the run's first if empty.
         time_s: where the playhead stands.
         segment: id of the selected segment as the player has it: `t0`, `t1`, … are a clip's
             true segments in order of start, `d0`, `d1`, … its detections, best first.
         second: `RUN@CONDITION` of a second side, shown under the first.
     """
-    query = {"clip": clip_id, "run": run, "segment": segment, "with": second}
+    query = {"clip": clip_id, "run": run, "labels": labels, "segment": segment, "with": second}
     if audio != "on":
         query["audio"] = audio
     if time_s is not None:
@@ -75,6 +77,7 @@ def segment_table(
     columns: Mapping[str, Any] | None = None,
     run: str | None = None,
     audio: str = "on",
+    labels: str = "",
     second: str | None = None,
     name: str = "segments",
     height: int = 330,
@@ -89,7 +92,7 @@ def segment_table(
         row_id: column of ids, unique and text.
         columns: further columns to show, by column: a label or a `st.column_config` entry; None for one that
             is only shown when it is asked for in the table's menu. The usual ones, named here, move to their place.
-        run, audio, second: what the player shows, as of `player_query`; columns `run`, `audio` and
+        run, audio, labels, second: what the player shows, as of `player_query`; columns `run`, `audio` and
             `second` of the table go first.
         name: unlike any other table's on the page.
         height: of the table in pixels.
@@ -127,12 +130,12 @@ def segment_table(
         )
         clicked = st.session_state.get(play_key)
         if clicked is not None:
-            open_player(app, **_where(table.iloc[clicked["row"]], run, audio, second))
+            open_player(app, **_where(table.iloc[clicked["row"]], run, audio, labels, second))
     with right:
         if place is None:
             st.caption("Choose a row to hear and see it here; ▶ opens it in the player with all its tracks.")
             return None
-        _beside(app, table.iloc[place], run, audio, second)
+        _beside(app, table.iloc[place], run, audio, labels, second)
     return table.iloc[place]
 
 
@@ -169,7 +172,7 @@ def _column_config(shown: pd.DataFrame, columns: Mapping[str, Any], play_key: st
     }
 
 
-def _beside(app: AppContext, row: pd.Series, run: str | None, audio: str, second: str | None) -> None:
+def _beside(app: AppContext, row: pd.Series, run: str | None, audio: str, labels: str, second: str | None) -> None:
     clip = app.workspace.clip(row["clip_id"])
     try:
         app.workspace.video_path(clip.clip_id)
@@ -178,14 +181,15 @@ def _beside(app: AppContext, row: pd.Series, run: str | None, audio: str, second
     else:
         start_s, end_s = float(row["start_s"]), float(row["end_s"])
         snippet(urls.video(clip.clip_id), start_s=start_s, end_s=end_s, duration_s=clip.duration_s)
-    player_link(**_where(row, run, audio, second))
+    player_link(**_where(row, run, audio, labels, second))
 
 
-def _where(row: pd.Series, run: str | None, audio: str, second: str | None) -> dict[str, Any]:
+def _where(row: pd.Series, run: str | None, audio: str, labels: str, second: str | None) -> dict[str, Any]:
     return {
         "clip_id": row["clip_id"],
         "run": row.get("run", run),
         "audio": row.get("audio", audio),
+        "labels": labels,
         "second": row.get("second", second),
         "segment": row.get("player_segment"),
         "time_s": float(row["start_s"]),

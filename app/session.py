@@ -46,19 +46,24 @@ def open_view(workspace: Workspace) -> View:
     return view
 
 
-def keep_view(view: View) -> None:
-    """Remember the view and write it into the address bar."""
+def keep_view(view: View) -> View:
+    """Remember the view and write it into the address bar. Returns: it without the selection of what is gone."""
     before = st.session_state.get(_VIEW)
     if before is not None and before.clip != view.clip:
         view = replace(view, time_s=0.0, selected=None)
         st.session_state[_JUMP] = Jump(number=jump().number + 1)
-    elif before is not None and (before.run, before.audio) != (view.run, view.audio):
-        # Another run's detections have other ids; true segments keep theirs.
+    elif before is not None and _found_by(before) != _found_by(view):
+        # Other detections have other ids; true segments keep theirs.
         view = _without(view, "d")
     if before is not None and before.others != view.others:
         view = _without(view, "o")
     st.session_state[_VIEW] = view
     addresses.write(_PAGE, view.to_query())
+    return view
+
+
+def _found_by(view: View) -> tuple[object, ...]:
+    return view.run, view.audio, view.label_set
 
 
 def put_beside(others: tuple[Side, ...]) -> None:

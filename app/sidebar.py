@@ -61,7 +61,7 @@ def about(app: AppContext) -> None:
 def run_title(info: RunInfo) -> str:
     """A run as people read it in lists."""
     if not info.has_detector:
-        return f"{info.run} · imported"
+        return f"{info.run} · {info.base}"
     return f"{info.run} · {FUSIONS.get(info.fusion, info.fusion)}"
 
 
@@ -72,7 +72,7 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
             "detections with `python -m mravff_core import`.",
             icon=":material/model_training:",
         )
-        names = list(app.workspace.label_sets)
+        names = label_sets_of(None, app.workspace)
         chosen = _select("Label set", names, view.label_set, widget_key("labels")) if names else ""
         return replace(view, run=None, label_set=chosen)
     run = _select("Run", list(infos), view.run, widget_key("run"), lambda name: run_title(infos[name]))
@@ -89,12 +89,16 @@ def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
 def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
     if info is None:
         return replace(view, audio=AudioCondition())
+    if not info.has_detector and len(info.conditions) > 1:
+        help_ = "What the merged runs heard."
+        heard = _select("Sound", info.conditions, str(view.audio), widget_key("stored sound"), _title_of, help=help_)
+        return replace(view, audio=AudioCondition.parse(heard))
     deaf = info.fusion == "none"
     usual = "on" if deaf else view.audio.kind
     help_ = "What the detector gets to hear. The player always plays the clip's own sound."
     kind = _select("Sound", list(_SOUNDS), usual, widget_key("sound"), _SOUNDS.__getitem__, disabled=deaf, help=help_)
     if deaf:
-        heard = "This run never listens." if info.has_detector else "Imported detections: no detector to hear more."
+        heard = "This run never listens." if info.has_detector else "Stored detections: no detector to hear more."
         st.caption(heard)
         return replace(view, audio=AudioCondition())
     if kind == "shift":
@@ -119,6 +123,10 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
         chosen = _select("Sound of", choices, wanted, widget_key("swap"), _heard_title)
         return replace(view, audio=AudioCondition("swap", clip_id=chosen))
     return replace(view, audio=AudioCondition(kind))
+
+
+def _title_of(heard: str) -> str:
+    return sound_title(AudioCondition.parse(heard))
 
 
 def _heard_title(clip_id: str) -> str:
@@ -185,7 +193,7 @@ def _choose_shown(app: AppContext, view: View) -> View:
         key=widget_key("threshold"),
         help="Detections of a lower score are hidden.",
     )
-    names = list(app.workspace.label_sets.get(view.label_set, ()))
+    names = list(app.workspace.classes(view.label_set).values()) if view.label_set else []
     classes = st.multiselect(
         "Classes",
         names,

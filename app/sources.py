@@ -12,6 +12,7 @@ from app.player import LikelyClip, PlayerClip
 from app.sides import Side
 from app.view import View, clips_in_order
 from mravff_core.errors import WorkspaceError
+from mravff_core.segments import ACTION
 from mravff_core.workspace import RunInfo, Workspace
 from mravff_core.workspace.settings import SETTINGS_FILE
 
@@ -96,12 +97,14 @@ def segments_source(workspace: Workspace, clip_id: str, label_set: str, side: Si
 def attribution_source(
     workspace: Workspace, clip_id: str, label_set: str, side: Side | None, **asked: str
 ) -> str | None:
-    """Address of what a side's detections rest on; the player adds which one as `&n=`. None without a detector.
+    """Address of what a side's detections rest on; the player adds which one as `&n=`.
+
+    None without a detector, and for actions, for which a detector has no number of its own.
 
     Args:
         asked: `what`, `sound` and `sight`, where they are not the usual ones.
     """
-    if side is None or not workspace.run(side.run).has_detector:
+    if side is None or label_set == ACTION or not workspace.run(side.run).has_detector:
         return None
     made = predictions_version(workspace, clip_id, side)
     where = {"run": side.run, "audio": str(side.audio), "labels": label_set}

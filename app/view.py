@@ -10,6 +10,7 @@ from typing import Any
 from app.sides import Side, read_sides
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
+from mravff_core.segments import with_actions
 from mravff_core.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.2
@@ -81,11 +82,9 @@ class View:
         run = _known(query.get("run"), [info.run for info in preferred(infos)], "run", complaints)
         offered = label_sets_of(next((info for info in infos if info.run == run), None), workspace)
         label_set = _known(query.get("labels"), offered, "label set", complaints) or ""
-        names = workspace.label_sets.get(label_set, ())
+        names = set(workspace.classes(label_set).values()) if label_set else set()
         wanted = [name for name in query.get("classes", "").split(",") if name]
-        complaints += [
-            f"The address names the class {name!r}, which is not there." for name in set(wanted) - set(names)
-        ]
+        complaints += [f"The address names the class {name!r}, which is not there." for name in set(wanted) - names]
         audio = _condition(query.get("audio", "on"), workspace, complaints)
         main = Side(run, audio) if run else None
         others, unknown = read_sides(query.get("with", "") if run else "", workspace, label_set, main)
@@ -110,9 +109,8 @@ class View:
 
 def label_sets_of(info: Any | None, workspace: Workspace) -> list[str]:
     """Label sets that a run's detections can be looked at by, its first one first; all there are without a run."""
-    return [
-        name for name in (workspace.label_sets if info is None else info.label_sets) if name in workspace.label_sets
-    ]
+    there = with_actions(workspace.label_sets)
+    return [name for name in (there if info is None else info.label_sets) if name in there]
 
 
 def clips_in_order(workspace: Workspace) -> list[str]:

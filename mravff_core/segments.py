@@ -43,6 +43,12 @@ def action_labels(verbs: Any, nouns: Any, noun_classes: int) -> Any:
     return verbs * noun_classes + nouns
 
 
+def with_actions(label_sets: Iterable[str]) -> tuple[str, ...]:
+    """Label sets that people can look at: the given ones, and `action` last where there are verbs and nouns."""
+    names = tuple(label_sets)
+    return (*names, ACTION) if {"verb", "noun"} <= set(names) and ACTION not in names else names
+
+
 def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Floats) -> pd.DataFrame:
     """Detections of one clip as a table, best first.
 

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from mravff_core import Workspace
-from mravff_core.config import BaseConfig, FusionConfig, TestConfig
+from mravff_core.config import BaseConfig, FusionConfig, LabelSet, TestConfig
 from mravff_core.inference.extract import extract
 from mravff_core.media.probe import probe
 from mravff_core.model.checkpoints import save_detector
@@ -18,11 +18,17 @@ from mravff_core.workspace import Clip
 from tests.media.factory import make_video, tone
 
 VERBS = ("cut", "stir", "pour")
+NOUNS = ("pan", "onion")
 CHANNELS = 192
 
 
 def small_detector(
-    *, fusion: str = "mrav", seed: int = 0, label_set: str = "verb", labels: tuple[str, ...] = VERBS
+    *,
+    fusion: str = "mrav",
+    seed: int = 0,
+    label_set: str = "verb",
+    labels: tuple[str, ...] = VERBS,
+    further: tuple[LabelSet, ...] = (),
 ) -> Detector:
     """Random weights, wide scores: it finds plenty."""
     torch.manual_seed(seed)
@@ -33,6 +39,7 @@ def small_detector(
     config = DetectorConfig(
         label_set=label_set,
         labels=labels,
+        further_label_sets=further,
         base=BaseConfig(
             input_channels=CHANNELS,
             embed_channels=16,
@@ -59,7 +66,7 @@ def small_workspace(folder: Path, clips: int = 3) -> Workspace:
     workspace = Workspace.create(
         folder,
         name="Small",
-        label_sets={"verb": list(VERBS), "noun": ["pan", "onion"]},
+        label_sets={"verb": list(VERBS), "noun": list(NOUNS)},
         encoders={"visual": "light_visual", "audio": "light_audio"},
     )
     media = folder / "media"
@@ -88,3 +95,8 @@ def small_workspace(folder: Path, clips: int = 3) -> Workspace:
     for fusion, name in (("mrav", "verb_mrav"), ("none", "verb_visual")):
         save_detector(small_detector(fusion=fusion), workspace.runs_folder / name)
     return workspace
+
+
+def add_joint_run(workspace: Workspace, name: str = "joint") -> None:
+    """A run of verbs and nouns together, whose pairs are actions."""
+    save_detector(small_detector(seed=1, further=(LabelSet("noun", NOUNS),)), workspace.runs_folder / name)

@@ -19,7 +19,7 @@ class CompareChoices:
     Attributes:
         section: key of `SECTIONS`.
         a, a_sound, b, b_sound: run and audio condition of either side.
-        labels: label set, where the runs share several.
+        labels: label set, where the runs share several; their first if empty.
         min, match, moved, correct: thresholds, see `MatchSettings`.
         order: of the classes.
         kind, outcome, name, clip: which events are listed; empty for all.

@@ -26,6 +26,8 @@ ORDERS = {
     "name": "By name",
 }
 _CHART_HEIGHT = 470
+# More rows take the browser seconds to draw; only actions are so many.
+_MOST_ROWS = 300
 State = PageState[CompareChoices]
 
 
@@ -46,7 +48,9 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
         with chart, st.container(height=_CHART_HEIGHT, border=False):
             theme, chosen = charts.theme(), state.choices.name
             key = f"classes {happened.key} {scored.resamples} {sorted_by} {worse} {theme.name} {chosen}"
-            figure = drawn(key, lambda: class_differences(table, theme, chosen=chosen))
+            figure = drawn(key, lambda: class_differences(table.head(_MOST_ROWS), theme, chosen=chosen))
+            if len(table) > _MOST_ROWS:
+                st.caption(f"The first {_MOST_ROWS} of {len(table):,} in this order; the table has all.")
             charts.chart(figure, name="AP difference by class", state=state, field="name", value=_toggled(state))
     if listed.open:
         with listed:

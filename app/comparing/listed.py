@@ -15,6 +15,7 @@ from app.segment_table import PICTURE, segment_table
 from app.tracks.segments import MOST_DETECTIONS
 from mravff_core.analysis.changes import KINDS, outcome
 from mravff_core.analysis.compare import Compared
+from mravff_core.segments import ACTION
 
 # More rows take the browser longer than a person to read.
 MOST_ROWS = 400
@@ -41,9 +42,10 @@ def listed(app: AppContext, state: State, compared: Compared, events: pd.DataFra
         state=state,
         field="event",
         row_id="event_id",
-        columns=_COLUMNS,
+        columns=_COLUMNS if compared.label_set != ACTION else _COLUMNS | _WIDE,
         run=compared.a.run,
         audio=str(compared.a.audio),
+        labels=compared.label_set,
         second=str(compared.b) if compared.b != compared.a else None,
         name="events",
     )
@@ -117,13 +119,14 @@ def _verdicts(events: pd.DataFrame) -> list[str]:
 
 
 def _filters(state: State, compared: Compared) -> None:
+    names = [compared.labels[label] for label in compared.classes]
     kind, right, name, clip = st.columns([5, 1.6, 2, 2], vertical_alignment="bottom")
     with kind:
         state.segmented("kind", "Detections", {ANY: "All", **{kind: kind.capitalize() for kind in KINDS}})
     with right:
         state.select("outcome", "Correct?", _OUTCOMES)
     with name:
-        state.select("name", "Class", {ANY: "All classes", **{name: name for name in compared.labels}})
+        state.select("name", "Class", {ANY: "All classes", **{name: name for name in names}})
     with clip:
         state.select("clip", "Clip", {ANY: "All clips", **{clip: clip for clip in compared.clip_ids}})
 
@@ -134,11 +137,12 @@ def _nothing(choices: CompareChoices) -> str:
     return "No detection fits these filters; choose “All” in one of them."
 
 
+_RENAMED = "From A to B where it was renamed"
 _COLUMNS = {
     "end_s": None,
     "length_s": None,
     "change": st.column_config.TextColumn("Change", width=70),
-    "class": st.column_config.TextColumn("Class", width=82, help="From A to B where it was renamed"),
+    "class": st.column_config.TextColumn("Class", width=82, help=_RENAMED),
     "correct": st.column_config.TextColumn(
         "Correct?", width=70, help="Whether it takes a true segment of its class; from A to B where that changed"
     ),
@@ -152,3 +156,5 @@ _COLUMNS = {
     "tiou": st.column_config.NumberColumn("A to B", format="%.2f", width=56, help="tIoU of A's detection and B's"),
     "picture": PICTURE,
 }
+# Names of actions have two words; what gives way for them is in the table's own menu.
+_WIDE = {"class": st.column_config.TextColumn("Class", width=138, help=_RENAMED), "tiou": None}

@@ -11,6 +11,7 @@ from app.comparing.choices import CompareChoices
 from app.page_state import PageState
 from app.sidebar import run_title, sound_titles
 from app.view import preferred
+from mravff_core.analysis.side import shared_label_sets
 from mravff_core.analysis.stress import CONDITIONS
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError
@@ -25,7 +26,15 @@ def choose_sides(state: State, infos: Sequence[RunInfo]) -> None:
     by_name = {info.run: info for info in preferred(list(infos))}
     questions = _questions(list(by_name.values()))
     _mend(state, by_name, questions)
-    _ask(state, questions)
+    shared = shared_label_sets([by_name[state.choices.a], by_name[state.choices.b]])
+    often, labels = st.columns([9, 2], vertical_alignment="bottom") if len(shared) > 1 else (st.container(), None)
+    with often:
+        _ask(state, questions)
+    if labels is not None:
+        with labels:
+            state.select("labels", "Label set", shared)
+    elif state.choices.labels:
+        state.change("page", labels="")
     left, swap, right = st.columns([10, 0.9, 10], vertical_alignment="bottom")
     with left:
         _choose_side(state, "a", "A · from", by_name)
@@ -59,7 +68,9 @@ def _choose_side(state: State, field: str, label: str, infos: dict[str, RunInfo]
 
 def sounds_of(info: RunInfo, chosen: str) -> list[str]:
     """Audio conditions that a run can be compared under, as text."""
-    if info.fusion == "none" or not info.has_detector:
+    if not info.has_detector:
+        return list(info.conditions) or ["on"]
+    if info.fusion == "none":
         return ["on"]
     usual = [str(condition) for condition in CONDITIONS]
     return list(dict.fromkeys([*usual, *info.conditions, chosen]))

@@ -18,6 +18,7 @@ from app.plain_text import plain
 from app.sidebar import run_title, sound_title
 from app.view import preferred
 from app.work import offer, show_progress
+from mravff_core.analysis.side import shared_label_sets
 from mravff_core.analysis.stress import CONDITIONS, Lacking, compute, lacking, stored_table, stress_table
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.stress import MEASURES, stress_curves
@@ -36,12 +37,13 @@ def stress_section(app: AppContext, state: State, infos: Sequence[RunInfo]) -> N
     if not runs:
         st.info("Choose at least one run.", icon=":material/model_training:")
         return
-    missing = lacking(app.workspace, runs)
+    label_set = state.choices.labels
+    missing = lacking(app.workspace, runs, label_set=label_set)
     if missing:
         _offer(app, missing, runs)
-    table, to_come = stored_table(app.workspace, runs, resamples=RESAMPLES)
+    table, to_come = stored_table(app.workspace, runs, label_set=label_set, resamples=RESAMPLES)
     if to_come:
-        _resample(app, runs, to_come)
+        _resample(app, runs, label_set, to_come)
     if table.empty:
         return
     measure = state.choices.measure
@@ -57,14 +59,21 @@ def stress_section(app: AppContext, state: State, infos: Sequence[RunInfo]) -> N
 
 
 def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:
-    choose, what = st.columns([7, 4], vertical_alignment="bottom")
     first = next(iter(infos.values()))
     if not set(state.choices.runs) & set(infos):
         alike = [info.run for info in infos.values() if info.label_set == first.label_set]
         state.change("page", runs=tuple(alike))
+    shared = shared_label_sets([infos[name] for name in state.choices.runs if name in infos])
+    several = len(shared) > 1
+    choose, *labels, what = st.columns([5, 2, 4] if several else [7, 4], vertical_alignment="bottom")
     with choose:
         titles = {name: run_title(info) for name, info in infos.items()}
         chosen = state.multiselect("runs", "Runs", list(infos), format_func=titles.__getitem__)
+    if several:
+        with labels[0]:
+            state.select("labels", "Label set", shared)
+    elif state.choices.labels:
+        state.change("page", labels="")
     with what:
         state.segmented("measure", "What is shown", {key: words for key, (words, _, _) in MEASURES.items()})
     return list(chosen)
@@ -95,13 +104,20 @@ def _predict(app: AppContext, missing: Sequence[Lacking]) -> Callable[[Job], Non
     return work
 
 
-def _resample(app: AppContext, runs: Sequence[str], to_come: int) -> None:
+def _resample(app: AppContext, runs: Sequence[str], label_set: str, to_come: int) -> None:
     """Have the intervals of new points computed, and show how far that is."""
 
     def work(job: Job) -> None:
-        stress_table(app.workspace, runs, resamples=RESAMPLES, progress=job.report, cancel=lambda: job.cancelled)
+        stress_table(
+            app.workspace,
+            runs,
+            label_set=label_set,
+            resamples=RESAMPLES,
+            progress=job.report,
+            cancel=lambda: job.cancelled,
+        )
 
-    name = f"stress intervals {' '.join(runs)}"
+    name = f"stress intervals {' '.join(runs)} {label_set}".rstrip()
     job = app.jobs.find(name)
     if job is None or job.state == "done":
         title = f"Intervals of {to_come} point{'s' * (to_come != 1)}"

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import sidebar, urls
 from app.context import AppContext, context
 from app.jobs import Job
+from app.pages.add_actions import offer_merge
 from app.plain_text import plain
 from app.says_errors import says_errors
 from app.uploader import uploader
@@ -47,6 +48,7 @@ def _page(app: AppContext) -> None:
     with paths:
         _from_paths(app, run)
     _list_jobs(app)
+    offer_merge(app)
 
 
 def _choose_run(app: AppContext) -> str | None:

@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import sidebar
 from app.context import AppContext, context
+from app.explaining import NO_LOGIT
 from app.jobs import Job
 from app.plain_text import plain
 from app.player import player
@@ -19,6 +20,7 @@ from app.session import go_to_clip, jump, keep_view, open_view, put_beside, widg
 from app.sides import Side, usual_side
 from app.sources import attribution_source, likely_next, segments_source, shown_clip, sources
 from app.view import View, clips_in_order, preferred
+from mravff_core.segments import ACTION
 from mravff_core.workspace import Clip
 
 _BLINK_S = 0.3
@@ -35,7 +37,7 @@ def show() -> None:
         keep_view(view)
         return
     view, line = _choose_clip(app, view)
-    keep_view(view)
+    view = keep_view(view)
     clip = app.workspace.clip(view.clip or "")
     predicted = view.main is not None and _detect(app, view.main, clip)
     beside = [side for side in view.others if _detect(app, side, clip)]
@@ -48,11 +50,16 @@ def show() -> None:
 def _link_to_explanation(app: AppContext, view: View) -> None:
     """A way from the selected detection to what it rests on."""
     selected, page = view.selected or "", st.session_state["pages"].get("explain")
-    if page is None or view.run is None or not selected.startswith("d"):
+    if view.run is None or not selected.startswith("d") or not app.workspace.run(view.run).has_detector:
         return
-    if not app.workspace.run(view.run).has_detector:
+    if view.label_set == ACTION:
+        st.caption(NO_LOGIT)
+        return
+    if page is None:
         return
     query = {"run": view.run, "clip": view.clip or "", "n": selected[1:]}
+    if not view.usual_labels:
+        query["labels"] = view.label_set
     if str(view.audio) != "on":
         query["audio"] = str(view.audio)
     st.page_link(page, label="Open in Explain", icon=":material/psychology_alt:", query_params=query)
@@ -122,7 +129,7 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
         return True
     if not run.has_detector:
         st.info(
-            f"The imported detections of {plain(run.name)} say nothing of this clip, and there is no detector to ask.",
+            f"The stored detections of {plain(run.name)} say nothing of this clip, and there is no detector to ask.",
             icon=":material/file_open:",
         )
         return False
@@ -179,7 +186,7 @@ def _progress(app: AppContext, job: Job, name: str, drawn_s: float) -> None:
 
 def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list[Side]) -> View:
     info = app.workspace.run(view.run).info if view.run else None
-    names = app.workspace.label_sets.get(view.label_set, ())
+    names = app.workspace.classes(view.label_set) if view.classes else {}
     sent = jump()
     state = player(
         {
@@ -187,9 +194,7 @@ def _play(app: AppContext, view: View, clip: Clip, predicted: bool, beside: list
             "sources": sources(app.workspace, view, info, predicted=predicted),
             "view": {
                 "threshold": view.threshold,
-                "hidden_labels": [
-                    label for label, name in enumerate(names) if view.classes and name not in view.classes
-                ],
+                "shown_labels": [label for label, name in names.items() if name in view.classes],
                 "selected": sent.selected,
                 "time_s": sent.time_s,
                 "jump": sent.number,

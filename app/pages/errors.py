@@ -58,7 +58,7 @@ def show() -> None:
         return
     analysis = _analysis(app, Side(info.run, AudioCondition.parse(chosen.audio)), chosen.labels)
     with st.sidebar:
-        _choose_filters(state, analysis)
+        _choose_filters(app, state, analysis)
     state.keep()
     if state.choices.clip:
         analysis = _analysis(app, analysis.side, chosen.labels, state.choices.clip)
@@ -77,7 +77,7 @@ def _choose_source(state: State, infos: list[RunInfo]) -> RunInfo:
     return info
 
 
-def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
+def _choose_filters(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
     state.select("tiou", "Found from tIoU", list(_TIOUS), help="Least overlap with a true segment.")
     state.slider(
         "min",
@@ -87,7 +87,8 @@ def _choose_filters(state: State, analysis: ErrorAnalysis) -> None:
         0.01,
         help="For confusions, boundaries and the list of all errors. Bars of kinds count and list every detection.",
     )
-    state.select("name", "Class", {"": "All classes", **{name: name for name in analysis.labels}})
+    names = app.workspace.classes(analysis.label_set).values()
+    state.select("name", "Class", {"": "All classes", **{name: name for name in names}})
     state.select("clip", "Clip", {"": "All clips", **{clip: clip for clip in analysis.clip_ids}})
 
 

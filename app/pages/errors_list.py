@@ -17,6 +17,7 @@ from app.plain_text import plain
 from app.segment_table import PICTURE, segment_table
 from mravff_core.analysis.errors import ErrorAnalysis
 from mravff_core.analysis.side import Side
+from mravff_core.segments import ACTION
 from mravff_core.workspace import MarkedSegment
 
 # More rows take the browser longer than a person to read.
@@ -35,6 +36,13 @@ _DETECTION_COLUMNS = {
     "start_error_s": st.column_config.NumberColumn("Start off", format="%+.2f", width=64, help=_OFF),
     "end_error_s": st.column_config.NumberColumn("End off", format="%+.2f", width=64, help=_OFF),
     "picture": PICTURE,
+}
+# Of two words each, and as wide in all.
+_ACTION_COLUMNS = _DETECTION_COLUMNS | {
+    "name": st.column_config.TextColumn("Found", width=128),
+    "true_name": st.column_config.TextColumn("About", width=128, help="Class of the true segment it overlaps most"),
+    "start_error_s": None,
+    "end_error_s": None,
 }
 
 
@@ -80,10 +88,20 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
     rows = rows.head(_MOST_ROWS)
     if len(rows) and mark.text and state.choices.picked not in set(rows["segment_id"]):
         state.change("page", picked=rows["segment_id"].iloc[0])
-    columns = _truth_columns(rows) if mark.of_truth else _DETECTION_COLUMNS
+    columns = _ACTION_COLUMNS if analysis.label_set == ACTION else _DETECTION_COLUMNS
+    if mark.of_truth:
+        columns = _truth_columns(rows)
     side = analysis.side
     row = segment_table(
-        app, rows, state=state, field="picked", columns=columns, run=side.run, audio=str(side.audio), name="errors"
+        app,
+        rows,
+        state=state,
+        field="picked",
+        columns=columns,
+        run=side.run,
+        audio=str(side.audio),
+        labels=state.choices.labels,
+        name="errors",
     )
     if rows.empty:
         return

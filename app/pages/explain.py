@@ -11,7 +11,7 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
-from app.explaining import KIND, begin, job_name, work
+from app.explaining import KIND, NO_LOGIT, begin, job_name, work
 from app.jobs import Job
 from app.page_state import PageState, open_page
 from app.pages.explain_checks import show_checks, warn
@@ -30,6 +30,7 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.inference.predictor import Predictor
 from mravff_core.plots.explanation import level_bars, modality_bars
 from mravff_core.plots.words import signed
+from mravff_core.segments import ACTION
 from mravff_core.workspace import RunInfo
 
 _QUANTITIES = {
@@ -114,8 +115,11 @@ def show() -> None:
 def _choose_source(app: AppContext, state: State, infos: list[RunInfo], clips: list[str]) -> RunInfo:
     by_name = {info.run: info for info in infos}
     info = by_name[choose_shared_run(app, state, "run", infos)]
-    if len(info.label_sets) > 1:
-        state.select("labels", "Classes", list(info.label_sets))
+    own = [name for name in info.label_sets if name != ACTION]
+    if len(own) > 1:
+        state.select("labels", "Classes", own)
+        if ACTION in info.label_sets:
+            st.caption(NO_LOGIT)
     elif state.choices.labels:
         state.change(labels="")
     state.select("audio", "Sound", sidebar.sound_titles(info.conditions or ("on",)), help="What the detector heard.")
@@ -190,7 +194,8 @@ def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: 
 def _way_to_player(state: State, detections: pd.DataFrame) -> None:
     chosen = state.choices
     start_s = float(detections.iloc[chosen.n]["start_s"])
-    player_link(clip_id=chosen.clip, run=chosen.run, audio=chosen.audio, time_s=start_s, segment=f"d{chosen.n}")
+    where = {"clip_id": chosen.clip, "run": chosen.run, "audio": chosen.audio, "labels": chosen.labels}
+    player_link(**where, time_s=start_s, segment=f"d{chosen.n}")
 
 
 def _question(state: State, info: RunInfo) -> Question:

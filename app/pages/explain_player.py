@@ -39,7 +39,7 @@ def show_player(app: AppContext, state: PageState[Any], info: RunInfo, detection
             "sources": _sources(app, view, info, chosen),
             "view": {
                 "threshold": min(DEFAULT_THRESHOLD, float(shown["score"])),
-                "hidden_labels": [],
+                "shown_labels": [],
                 "selected": f"d{chosen.n}",
                 "time_s": round(float(shown["start_s"]), 3),
                 "jump": _jump((chosen.clip, info.run, chosen.audio, chosen.labels, chosen.n)),

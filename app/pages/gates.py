@@ -34,6 +34,8 @@ from mravff_core.workspace import RunInfo
 _KINDS = {"true": "True", "detected": "Detected", "correct": "Correctly detected"}
 _ROWS = {30: "30 classes", 60: "60 classes", 0: "All classes"}
 _LONGEST_S, _MATRIX_PX = 60.0, 560
+# More rows take the browser seconds to draw; only actions are so many.
+_MOST_ROWS = 300
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _filtered(state: State, segments: pd.DataFrame) -> pd.DataFrame:
 
 def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, level_names: list[str]) -> None:
     label_set = state.choices.labels or info.label_set
-    names = app.workspace.label_sets[label_set]
+    names = app.workspace.class_names(label_set)
     if segments.empty:
         _no_segments(state, info, label_set)
         return
@@ -231,7 +233,9 @@ def _show_classes(state: State, table: pd.DataFrame, level_names: list[str], *, 
             st.caption("No class fits.")
         else:
             with st.container(height=_MATRIX_PX, border=False):
-                figure = kept(gate_matrix, shown, level_names, theme(), chosen=state.choices.name)
+                if len(shown) > _MOST_ROWS:
+                    st.caption(f"The first {_MOST_ROWS} of {len(shown):,} in this order; the table has all.")
+                figure = kept(gate_matrix, shown.head(_MOST_ROWS), level_names, theme(), chosen=state.choices.name)
                 chart(figure, name="gates by class and level", state=state, field="name")
     with right:
         if has_effect:

@@ -49,7 +49,7 @@ def show_class(
     ordered = segments.sort_values(
         [state.choices.level, "segment_id"], ascending=[state.choices.end == "least", True]
     ).head(_MOST_ROWS)
-    _segments(app, state, ordered, name="of a class")
+    _segments(app, state, ordered, labels=state.choices.labels, name="of a class")
 
 
 def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
@@ -81,10 +81,11 @@ def show_pairs(app: AppContext, state: PageState[Any], info: RunInfo) -> None:
     if len(state.choices.pair) == 2:
         verb, noun = state.choices.pair
         st.markdown(f"#### {plain(verb)} {plain(noun)}")
-        _segments(app, state, gates.of_pair(segments, ("verb", "noun"), names, (verb, noun)), name="of a pair")
+        chosen = gates.of_pair(segments, ("verb", "noun"), names, (verb, noun))
+        _segments(app, state, chosen, labels=info.label_set, name="of a pair")
 
 
-def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, name: str) -> None:
+def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, labels: str, name: str) -> None:
     columns: dict[str, Any] = {
         "gate": st.column_config.ProgressColumn("Gate", min_value=0.0, max_value=1.0, format="%.2f", width=110)
     }
@@ -100,6 +101,7 @@ def _segments(app: AppContext, state: PageState[Any], table: pd.DataFrame, *, na
         columns=columns,
         run=state.choices.run,
         audio=state.choices.audio,
+        labels=labels,
         name=name,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,11 @@ from app.says_errors import says_errors
 from app.snippet import snippet
 from app.view import clips_in_order
 from app.work import show_progress
-from mravff_core.analysis.side import Side
+from mravff_core.analysis.side import Side, shared_label_sets
 from mravff_core.report.document import Document
 from mravff_core.report.film import FilmPlan, write_film
 from mravff_core.report.plan import SECTIONS, USUAL, ReportPlan, usual_sides
+from mravff_core.workspace import RunInfo
 
 _PREVIEW_PX = 760
 _ASKED = "report asked for"
@@ -43,7 +44,7 @@ class ReportChoices:
         part: `report` or `film`.
         title, sections, classes, sets, notes, films, tiou, min: as of `ReportPlan`.
         about, against: sides as text; `against` may be empty.
-        labels: label set, where the run has several.
+        labels: label set, where there are several.
         made: the report made last.
         clip, start, end: stretch of a film; an end of 0 is the clip's.
         score: least score of detections in a film.
@@ -158,15 +159,14 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
     state.text("title", "Title")
     titles = {side: sidebar.side_title(Side.parse(side)) for side in offered}
     state.select("about", "Report on", titles, help="A run and what it heard; gates and errors are its own.")
-    label_set = _choose_label_set(app, state)
-    alike = [
-        side
-        for side in offered
-        if side != state.choices.about and label_set in app.workspace.run(Side.parse(side).run).label_sets
-    ]
+    infos = {side: app.workspace.run(Side.parse(side).run).info for side in offered}
+    about = state.choices.about
+    alike = [side for side in offered if side != about and shared_label_sets([infos[about], infos[side]])]
     state.select("against", "Compared with", {"": "nothing", **{side: titles[side] for side in alike}})
+    label_set = _choose_labels(state, [infos[side] for side in filter(None, (about, state.choices.against))])
     state.several("sections", "Sections", SECTIONS)
-    state.multiselect("classes", "Classes", app.workspace.class_names(label_set), placeholder="All classes")
+    names = list(app.workspace.classes(label_set).values())
+    state.multiselect("classes", "Classes", names, placeholder="All classes")
     sets = marks_of(app).sets()
     state.multiselect("sets", "Saved sets", list(sets), placeholder="None" if sets else "Save one on the Errors page")
     state.toggle("notes", "Segments with notes", help="Besides those of the saved sets.")
@@ -193,13 +193,13 @@ def _choose_plan(app: AppContext, state: State) -> ReportPlan | None:
     return plan.checked(app.workspace)
 
 
-def _choose_label_set(app: AppContext, state: State) -> str:
-    """Whose classes, where the run tells several kinds apart."""
-    offered = app.workspace.run(Side.parse(state.choices.about).run).label_sets
-    if len(offered) > 1:
-        return state.select("labels", "Label set", list(offered))
-    state.change(labels="")
-    return offered[0]
+def _choose_labels(state: State, infos: Sequence[RunInfo]) -> str:
+    """Whose classes, of those that all runs know."""
+    shared = shared_label_sets(infos)
+    if len(shared) > 1:
+        return str(state.select("labels", "Label set", shared))
+    state.change("page", labels="")
+    return shared[0]
 
 
 def _make(app: AppContext, name: str, title: str, label: str, work: Callable[[Job], object]) -> None:
@@ -283,8 +283,8 @@ def _film(app: AppContext, state: State) -> None:
             return
         state.select("clip", "Clip", clips)
         sides = {side: sidebar.side_title(Side.parse(side)) for side in _sides(app)}
-        state.select("about", "Detections of", sides)
-        label_set = _choose_label_set(app, state)
+        about = state.select("about", "Detections of", sides)
+        label_set = _choose_labels(state, [app.workspace.run(Side.parse(about).run).info])
         duration_s = app.workspace.clip(state.choices.clip).duration_s
         one, two = st.columns(2)
         with one:

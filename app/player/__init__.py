@@ -68,7 +68,7 @@ class PlayerView(TypedDict):
     """
 
     threshold: float
-    hidden_labels: list[int]
+    shown_labels: list[int]
     selected: str | None
     time_s: float
     jump: int

@@ -17,15 +17,16 @@ export function assignLanes(segments) {
 /**
  * Sort segments into what the view shows and what it hides.
  * @param {Object} data of the segments route: labels, truth, detections, looked
- * @param {{threshold: number, hidden_labels: number[]}} view
+ * @param {{threshold: number, shown_labels: number[]}} view with no labels to show all
  */
 export function select(data, view) {
-  const hidden = new Set(view.hidden_labels ?? []);
+  const chosen = new Set(view.shown_labels ?? []);
+  const shows = (segment) => !chosen.size || chosen.has(segment.label);
   const threshold = view.threshold ?? 0;
   const byStart = (a, b) => a.start_s - b.start_s || b.end_s - a.end_s;
-  const truth = data.truth.filter((segment) => !hidden.has(segment.label)).sort(byStart);
+  const truth = data.truth.filter(shows).sort(byStart);
   const detections = data.detections
-    .filter((segment) => segment.score >= threshold && !hidden.has(segment.label))
+    .filter((segment) => segment.score >= threshold && shows(segment))
     .sort(byStart);
   const found = judge(detections, data.truth);
   judgeTruth(truth, found, data.looked);

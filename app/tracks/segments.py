@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.segments import temporal_iou
+from mravff_core.segments import ACTION, temporal_iou
 from mravff_core.workspace import Workspace
 
 # The best that are sent; below them lie hundreds of near-zero scores that nobody looks at.
@@ -21,11 +21,12 @@ def segments(
 ) -> dict[str, Any]:
     """True segments and detections with what matches them best.
 
-    Returns: `labels`; `truth`, a list of `id, start_s, end_s, label, audibility`; `detections`, a
-        list of `id, start_s, end_s, label, score, best_tiou, best_truth`, best first; `total`, how
-        many detections are stored; `looked`, whether the run has looked at the clip, so that what it
-        did not find is missed. The best match is the true segment of the same class with the
-        largest overlap or, where none of the class overlaps, of any class.
+    Returns: `labels`, names of the classes in order, of actions by label and only those that are there;
+        `truth`, a list of `id, start_s, end_s, label, audibility`; `detections`, a list of `id, start_s,
+        end_s, label, score, best_tiou, best_truth`, best first; `total`, how many detections are
+        stored; `looked`, whether the run has looked at the clip, so that what it did not find is
+        missed. The best match is the true segment of the same class with the largest overlap or,
+        where none of the class overlaps, of any class.
     Raises: WorkspaceError for an unknown clip, run or label set.
     """
     workspace.clip(clip_id)
@@ -43,12 +44,20 @@ def segments(
         row["best_tiou"] = round(float(tiou[number]), 4)
         row["best_truth"] = true_rows[best[number]]["id"] if tiou[number] > 0 else None
     return {
-        "labels": list(workspace.label_sets[label_set]),
+        "labels": _names(workspace, label_set, {*truth["label"], *shown["label"]}),
         "truth": true_rows,
         "detections": found_rows,
         "total": len(detections),
         "looked": run is not None and workspace.run(run).has(condition, clip_id),
     }
+
+
+def _names(workspace: Workspace, label_set: str, there: set[int]) -> list[str] | dict[int, str]:
+    """Names by label; of the many actions only those that are there."""
+    if label_set != ACTION:
+        return workspace.class_names(label_set)
+    labels = sorted(map(int, there))
+    return dict(zip(labels, workspace.class_names(label_set, labels), strict=True))
 
 
 def _best_matches(detections: pd.DataFrame, truth: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

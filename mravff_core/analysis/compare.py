@@ -12,7 +12,7 @@ import pandas as pd
 from mravff_core.analysis.ap_difference import TIOU_THRESHOLDS, ApDifference, ap_difference
 from mravff_core.analysis.changes import KINDS, MatchSettings, changes, count_by
 from mravff_core.analysis.found import Found
-from mravff_core.analysis.side import Side, detections_of
+from mravff_core.analysis.side import Side, detections_of, shared_label_sets
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.errors import WorkspaceError
 from mravff_core.inference.run_predict import predict, unpredicted_clips
@@ -27,6 +27,7 @@ class Compared:
         a, b: from and to.
         label_set: whose classes; both sides know it.
         labels: names of its classes.
+        classes: labels that events are counted by; of actions those with true segments.
         clip_ids: clips with true segments that both sides have detections for, in order.
         missing_a, missing_b: clips with true segments that a side has no detections for yet.
     """
@@ -35,6 +36,7 @@ class Compared:
     b: Side
     label_set: str
     labels: tuple[str, ...]
+    classes: tuple[int, ...]
     clip_ids: tuple[str, ...]
     missing_a: tuple[str, ...]
     missing_b: tuple[str, ...]
@@ -115,12 +117,12 @@ def sides_of(
         runs know no common label set, or no chosen clip has true segments.
     """
     a, b = Side.parse(a), Side.parse(b)
-    known = [workspace.run(side.run).label_sets for side in (a, b)]
-    common = [name for name in known[0] if name in known[1] and label_set in (None, name)]
+    infos = [workspace.run(side.run).info for side in (a, b)]
+    common = [name for name in shared_label_sets(infos) if label_set in (None, name)]
     if not common:
+        found = ", ".join(f"{info.run} finds {' and '.join(info.label_sets)}" for info in infos)
         raise WorkspaceError(
-            f"{a.run} finds {' and '.join(known[0])}, {b.run} finds {' and '.join(known[1])}; "
-            f"only runs with one label set can be compared{f' on {label_set}' if label_set else ''}"
+            f"{found}; only runs with one label set can be compared{f' on {label_set}' if label_set else ''}"
         )
     truth = workspace.truth(common[0], clip_ids)
     with_truth = sorted(truth["clip_id"].unique())
@@ -135,7 +137,8 @@ def sides_of(
         a,
         b,
         common[0],
-        tuple(workspace.label_sets[common[0]]),
+        tuple(workspace.class_names(common[0])),
+        tuple(workspace.classes(common[0])),
         tuple(clip_id for clip_id in with_truth if clip_id not in lacking),
         tuple(missing[0]),
         tuple(missing[1]),
@@ -228,8 +231,8 @@ def events_of(workspace: Workspace, compared: Compared, settings: MatchSettings)
 
 def class_counts(compared: Compared, events: pd.DataFrame) -> pd.DataFrame:
     """Events by class: `label`, `name` and the counts of `count_by`."""
-    counts = count_by(events, "label", range(len(compared.labels)))
-    counts.insert(1, "name", list(compared.labels))
+    counts = count_by(events, "label", compared.classes)
+    counts.insert(1, "name", [compared.labels[label] for label in compared.classes])
     return counts
 
 

@@ -129,7 +129,7 @@ def analyse_errors(
     """
     side = Side.parse(side)
     run = workspace.run(side.run)
-    label_set = label_set or run.info.label_set
+    label_set = run.label_set(label_set)
     truth = workspace.truth(label_set)
     which = "clip" if clip_ids is None else "chosen clip"
     true_clips = set(truth["clip_id"]) & set(workspace.clip_ids() if clip_ids is None else clip_ids)

@@ -105,7 +105,8 @@ def audio_effect(
         resamples: of the paired 95 % intervals over clips; 0 for none, which is quick.
     Returns: `label`, `name`, `ap_on`, `ap_off`, `effect`, `effect_low`, `effect_high`,
         `effect_clear` (the interval excludes 0); label -1 is the mean over classes.
-    Raises: WorkspaceError if predictions are missing, naming the command that makes them.
+    Raises: WorkspaceError if predictions are missing, naming the command that makes them, or the run has no
+        such labels.
     """
     run = workspace.run(run_name)
     label_set = label_set or run.info.label_set
@@ -117,6 +118,7 @@ def audio_effect(
                 f"{workspace.folder}: no clip has true {label_set} segments, so nobody knows what sound is worth; "
                 "import some with 'python -m mravff_core import --annotations FILE'"
             )
+        run.label_set(label_set)
         clips = run.predicted_clips(audio) & run.predicted_clips("off") & set(truth["clip_id"])
         on, off = (run.detections(condition, sorted(clips), label_set=label_set) for condition in (audio, "off"))
         if not clips or on is None or off is None:
@@ -126,7 +128,7 @@ def audio_effect(
                 f"'python -m mravff_core predict --run {run_name} --audio {missing}'"
             )
         scored = truth[truth["clip_id"].isin(clips)]
-        return _effect_table(scored, on, off, workspace.label_sets[label_set], resamples)
+        return _effect_table(scored, on, off, workspace.class_names(label_set), resamples)
 
     return cached_table(
         workspace, "audio_effect", make, **_effect_key(workspace, run_name, label_set, audio, resamples)

@@ -213,9 +213,8 @@ def _true_segments(workspace: Workspace, label_set: str) -> pd.DataFrame:
     """True segments with their ids in the player and every label set's column."""
     truth = workspace.truth(label_set)
     others = [name for name in workspace.label_sets if name != label_set]
-    annotations = workspace.annotations
     # The same rows in the same order as `truth`.
-    truth[others] = annotations.loc[annotations[label_set].notna(), others].to_numpy()
+    truth[others] = workspace.annotations.dropna(subset=list(workspace.parts(label_set)))[others].to_numpy()
     truth["player_segment"] = "t" + truth.groupby("clip_id").cumcount().astype(str)
     truth["score"] = np.nan
     audibility = truth["audibility"] if "audibility" in truth else pd.Series(np.nan, truth.index)

@@ -10,7 +10,7 @@ import pandas as pd
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError
 from mravff_core.segments import DETECTION_COLUMNS
-from mravff_core.workspace import Workspace
+from mravff_core.workspace import RunInfo, Workspace
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Side:
 
     def __str__(self) -> str:
         return self.run if self.audio.kind == "on" else f"{self.run}@{self.audio}"
+
+
+def shared_label_sets(infos: Sequence[RunInfo]) -> list[str]:
+    """Label sets that all runs know, in the first one's order."""
+    return [name for name in infos[0].label_sets if all(name in info.label_sets for info in infos)] if infos else []
 
 
 def detections_of(workspace: Workspace, side: Side, label_set: str, clip_ids: Sequence[str]) -> pd.DataFrame:

@@ -35,9 +35,10 @@ ON = AudioCondition("on")
 
 @dataclass(frozen=True)
 class _Piece:
-    """One row of the table: a run, a condition, what it comes to for this run, and the clips."""
+    """One row of the table: a run and whose classes, a condition, what it comes to for this run, and the clips."""
 
     run: str
+    label_set: str
     condition: AudioCondition
     asked: AudioCondition
     clip_ids: tuple[str, ...]
@@ -58,6 +59,7 @@ def stress(
     *,
     conditions: Sequence[AudioCondition | str] = CONDITIONS,
     clip_ids: Sequence[str] | None = None,
+    label_set: str = "",
     resamples: int = 1000,
     device: str = "auto",
     progress: Callable[[float, str], None] | None = None,
@@ -72,6 +74,7 @@ def stress(
         runs: names; their label sets may differ.
         conditions: what they hear; `on`, which all is measured against, is always among them.
         clip_ids: None for all clips with true segments.
+        label_set: whose classes, which all runs know; each run's first if empty.
         resamples: of the bootstrap over clips; 0 for no intervals.
         device: where missing predictions are made.
         progress: called with the share done, 0 to 1, and what is being done.
@@ -86,13 +89,15 @@ def stress(
                 f"{workspace.run(run).folder}: holds imported detections and no detector, so it cannot be asked what "
                 "it would find with another sound; stress runs that were trained here or imported as checkpoints"
             )
-        scored_clips(workspace, run, clip_ids)
-    compute(workspace, lacking(workspace, runs, conditions, clip_ids), device=device, progress=progress, cancel=cancel)
+        scored_clips(workspace, run, clip_ids, label_set)
+    missing = lacking(workspace, runs, conditions, clip_ids, label_set)
+    compute(workspace, missing, device=device, progress=progress, cancel=cancel)
     return stress_table(
         workspace,
         runs,
         conditions=conditions,
         clip_ids=clip_ids,
+        label_set=label_set,
         resamples=resamples,
         progress=progress,
         cancel=cancel,
@@ -105,6 +110,7 @@ def stress_table(
     *,
     conditions: Sequence[AudioCondition | str] = CONDITIONS,
     clip_ids: Sequence[str] | None = None,
+    label_set: str = "",
     resamples: int = 1000,
     progress: Callable[[float, str], None] | None = None,
     cancel: Callable[[], bool] | None = None,
@@ -120,7 +126,7 @@ def stress_table(
         `gate_low`, `gate_high`: mean gate over levels, not a number where there are no gates.
     Raises: CancelledError.
     """
-    pieces = _predicted(workspace, runs, conditions, clip_ids)
+    pieces = _predicted(workspace, runs, conditions, clip_ids, label_set)
     rows = []
     for number, piece in enumerate(pieces):
         if cancel is not None and cancel():
@@ -139,10 +145,11 @@ def stored_table(
     *,
     conditions: Sequence[AudioCondition | str] = CONDITIONS,
     clip_ids: Sequence[str] | None = None,
+    label_set: str = "",
     resamples: int = 1000,
 ) -> tuple[pd.DataFrame, int]:
     """Rows that `stress_table` has computed before, and how many it has yet to compute."""
-    pieces = _predicted(workspace, runs, conditions, clip_ids)
+    pieces = _predicted(workspace, runs, conditions, clip_ids, label_set)
     known = []
     for piece in pieces:
         row = remembered(workspace, "stress", _key(workspace, piece, resamples))
@@ -156,6 +163,7 @@ def lacking(
     runs: Sequence[str],
     conditions: Sequence[AudioCondition | str] = CONDITIONS,
     clip_ids: Sequence[str] | None = None,
+    label_set: str = "",
 ) -> list[Lacking]:
     """What has to be predicted before every row of the table is there.
 
@@ -163,7 +171,7 @@ def lacking(
     """
     missing: dict[tuple[str, AudioCondition], Lacking] = {}
     for name in runs:
-        clips = scored_clips(workspace, name, clip_ids)
+        clips = scored_clips(workspace, name, clip_ids, label_set)
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)
             todo = unpredicted_clips(workspace, name, asked, clips)
@@ -214,12 +222,14 @@ def heard(workspace: Workspace, run: str, condition: AudioCondition) -> AudioCon
     return ON if workspace.run(run).info.fusion == "none" else condition
 
 
-def scored_clips(workspace: Workspace, run: str, clip_ids: Sequence[str] | None = None) -> list[str]:
-    """Clips with true segments of a run's label set.
+def scored_clips(
+    workspace: Workspace, run: str, clip_ids: Sequence[str] | None = None, label_set: str = ""
+) -> list[str]:
+    """Clips with true segments of a run's label set, its first if it is empty.
 
-    Raises: WorkspaceError if there are none, or no such run.
+    Raises: WorkspaceError if there are none, no such run, or the run has no such labels.
     """
-    label_set = workspace.run(run).info.label_set
+    label_set = workspace.run(run).label_set(label_set)
     clips = sorted(workspace.truth(label_set, clip_ids)["clip_id"].unique())
     if not clips:
         raise WorkspaceError(
@@ -244,24 +254,26 @@ def _predicted(
     runs: Sequence[str],
     conditions: Sequence[AudioCondition | str],
     clip_ids: Sequence[str] | None,
+    label_set: str,
 ) -> list[_Piece]:
     """Rows that can be computed: those predicted whole, of runs predicted whole with sound as recorded."""
     pieces = []
     for name in runs:
-        clips = scored_clips(workspace, name, clip_ids)
+        clips = scored_clips(workspace, name, clip_ids, label_set)
         there: dict[AudioCondition, bool] = {}
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)
             if asked not in there:
                 there[asked] = not unpredicted_clips(workspace, name, asked, clips)
             if there[ON] and there[asked]:
-                pieces.append(_Piece(name, condition, asked, tuple(clips)))
+                pieces.append(_Piece(name, workspace.run(name).label_set(label_set), condition, asked, tuple(clips)))
     return pieces
 
 
 def _key(workspace: Workspace, piece: _Piece, resamples: int) -> str:
     sides = [Side(piece.run, ON), Side(piece.run, piece.asked)]
-    return content_key(workspace, sides, piece.run, piece.asked, *piece.clip_ids, *TIOU_THRESHOLDS, resamples)
+    settings = (piece.run, piece.label_set, piece.asked, *piece.clip_ids, *TIOU_THRESHOLDS, resamples)
+    return content_key(workspace, sides, *settings)
 
 
 def _as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -290,9 +302,9 @@ def _named(piece: _Piece) -> dict[str, Any]:
 def _row(workspace: Workspace, piece: _Piece, resamples: int) -> dict[str, Any]:
     info = workspace.run(piece.run).info
     as_recorded, altered = (
-        detections_of(workspace, Side(piece.run, sound), info.label_set, piece.clip_ids) for sound in (ON, piece.asked)
+        detections_of(workspace, Side(piece.run, sound), piece.label_set, piece.clip_ids) for sound in (ON, piece.asked)
     )
-    truth, labels = workspace.truth(info.label_set, piece.clip_ids), workspace.label_sets[info.label_set]
+    truth, labels = workspace.truth(piece.label_set, piece.clip_ids), workspace.class_names(piece.label_set)
     scored = ap_difference(truth, as_recorded, altered, labels=labels, resamples=resamples).overall
     itself = bootstrap(truth, altered, TIOU_THRESHOLDS, resamples=resamples).average if resamples else None
     means = workspace.run(piece.run).mean_gates(piece.asked, piece.clip_ids)
@@ -311,7 +323,7 @@ def _row(workspace: Workspace, piece: _Piece, resamples: int) -> dict[str, Any]:
     return {
         "run": piece.run,
         "fusion": info.fusion,
-        "label_set": info.label_set,
+        "label_set": piece.label_set,
         "clips": len(piece.clip_ids),
         "clear": bool(scored["clear"]),
         **{name: None if value is None or np.isnan(value) else float(value) for name, value in numbers.items()},

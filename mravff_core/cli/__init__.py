@@ -25,6 +25,7 @@ GROUPS = (
     "sweep",
     "results",
     "predict",
+    "merge",
     "evaluate",
     "diagnose",
     "gates",

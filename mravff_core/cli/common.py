@@ -49,7 +49,9 @@ def add_run(parser: argparse.ArgumentParser, words: str = "run of the workspace"
     parser.add_argument("--run", dest="run_name", required=required, metavar="NAME", help=words)
 
 
-def add_labels(parser: argparse.ArgumentParser, words: str = "label set (default: the run's first)") -> None:
+def add_labels(
+    parser: argparse.ArgumentParser, words: str = "label set of a joint run, or action (default: the run's first)"
+) -> None:
     """`--labels SET`."""
     parser.add_argument("--labels", "--label-set", default="", metavar="SET", help=words)
 

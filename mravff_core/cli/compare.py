@@ -22,7 +22,7 @@ def register(commands: common.Commands) -> None:
     side = "RUN[@CONDITION]"
     parser.add_argument("--a", required=True, metavar=side, help="from: such as my_run@off")
     parser.add_argument("--b", required=True, metavar=side, help="to: such as my_run; differences are b minus a")
-    common.add_labels(parser, "label set (default: the first that both runs know)")
+    common.add_labels(parser, "label set, or action of joint runs (default: the first that both runs know)")
     common.add_clips(parser)
     parser.add_argument("--min-score", type=float, default=0.2, help="detections below do not count (default: 0.2)")
     parser.add_argument("--match-tiou", type=float, default=0.3, help="least overlap of one event (default: 0.3)")

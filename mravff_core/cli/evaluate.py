@@ -16,7 +16,7 @@ def register(commands: common.Commands) -> None:
     common.add_run(parser, "run of the workspace (default: all)")
     common.add_audio(parser)
     common.add_clips(parser)
-    common.add_labels(parser, "label set of a joint run, or action (default: the run's first)")
+    common.add_labels(parser)
     parser.add_argument("--verb-run", metavar="NAME", help="with --noun-run: score actions of two separate runs")
     parser.add_argument("--noun-run", default="", metavar="NAME", help="see --verb-run")
     parser.add_argument("--tiou", default="0.1,0.2,0.3,0.4,0.5", help="thresholds (default: 0.1,0.2,0.3,0.4,0.5)")

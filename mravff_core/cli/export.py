@@ -24,7 +24,7 @@ def register(commands: common.Commands) -> None:
         help="EPIC-Kitchens challenge, ActivityNet result, or a table",
     )
     parser.add_argument("--out", required=True, metavar="FILE", help=".json or .zip for the challenges; .csv; .parquet")
-    common.add_labels(parser, "label set of a joint run, or action (default: the run's first)")
+    common.add_labels(parser)
     parser.add_argument(
         "--sls", default="2,3,3", metavar="PT,TL,TD", help="supervision levels of an EPIC submission (default: 2,3,3)"
     )

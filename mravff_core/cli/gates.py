@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     if segments.empty:
         raise WorkspaceError(f"{workspace.folder}: no segment of run {args.run_name!r} passes the filters; widen them")
     classes = gates.class_gates(
-        segments, workspace.label_sets[label_set], min_count=args.min_count, resamples=args.resamples
+        segments, workspace.class_names(label_set), min_count=args.min_count, resamples=args.resamples
     )
     effect, note = None, ""
     try:

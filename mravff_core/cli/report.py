@@ -27,7 +27,7 @@ def register(commands: common.Commands) -> None:
         metavar="NAME",
         help="out of overview, compare, gates, errors, stress, segments (default: all but stress)",
     )
-    common.add_labels(parser, "label set (default: the first the runs share)")
+    common.add_labels(parser, "label set, or action of joint runs (default: the first the runs share)")
     parser.add_argument("--classes", nargs="+", default=[], metavar="NAME", help="only these classes")
     parser.add_argument("--sets", nargs="+", default=[], metavar="NAME", help="saved sets whose segments are shown")
     parser.add_argument("--no-notes", action="store_true", help="leave segments out that only have a note")

@@ -21,6 +21,7 @@ def register(commands: common.Commands) -> None:
         help="audio conditions, with commas between them (default: shifts from -5 to +5 s, silence, off, the next "
         "clip's sound, noise from 20 to -10 dB)",
     )
+    common.add_labels(parser, "label set, or action of joint runs (default: each run's first)")
     common.add_clips(parser)
     parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips (default: 1000)")
     common.add_device(parser)
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
             names,
             conditions=args.conditions.split(",") if args.conditions else CONDITIONS,
             clip_ids=clip_ids,
+            label_set=args.labels,
             resamples=args.resamples,
             device=args.device,
             progress=lambda share, _stage: progress(share),

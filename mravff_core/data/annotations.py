@@ -6,7 +6,6 @@ file can be matched to the label sets of a workspace by `to_workspace_table`.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,8 +42,8 @@ def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too
             table = _csv(path, read_csv(path))
         else:
             raise AnnotationError(f"{path}: suffix {path.suffix!r} is not known; expected .json or .csv annotations")
-    except (UnicodeDecodeError, json.JSONDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        first_line = str(error).splitlines()[0]
+    except ValueError as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(
             f"{path}: not readable as {path.suffix[1:].upper()} ({first_line}); truncated?"
         ) from error

@@ -119,6 +119,8 @@ def _table(path: Path, table: pd.DataFrame, label_set: str) -> DetectionFile:
         )
     table = table.rename(columns={"label": label_set}).astype({"clip_id": str})
     label_sets = tuple(name for name in table.columns if name not in (*_SEGMENT, "score"))
+    if not label_sets:
+        raise AnnotationError(f"{path}: has no column of labels beside {', '.join(table.columns)}")
     return DetectionFile("table", table, label_sets, tuple(dict.fromkeys(table["clip_id"])))
 
 
@@ -131,7 +133,7 @@ def _checked(path: Path, found: DetectionFile) -> DetectionFile:
             row = table.iloc[int(bad[0])]
             raise AnnotationError(
                 f"{path}: {len(bad)} of {len(table)} detections have no number as {name}, "
-                f"the first in clip {row['clip_id']!r}: {row[name]!r}"
+                f"the first in clip {row['clip_id']!r}: {str(row[name])!r}"
             )
         table[name] = numbers
     backwards = table[table["end_s"] < table["start_s"]]

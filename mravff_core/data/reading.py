@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mravff_core.errors import AnnotationError
@@ -29,7 +30,10 @@ def parsed_json(path: Path, text: str | bytes) -> Any:
             found[name] = value
         return found
 
-    return json.loads(text, object_pairs_hook=mapping)
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def read_json(path: Path) -> Any:
@@ -49,7 +53,7 @@ def read_csv(path: Path, numbers: Collection[str] = NUMBERS) -> pd.DataFrame:
 def label_index(value: Any, index_of: Mapping[str, int]) -> int | None:
     """Class of a name, or of a whole number that is no name; None for what is neither."""
     known = index_of.get(str(value))
-    if known is not None:
+    if known is not None or isinstance(value, (bool, np.bool_)):
         return known
     try:
         number = float(value)

@@ -29,7 +29,7 @@ class Scored:
     Attributes:
         run: its name; the verb run where `noun_run` is given.
         audio: what it hears.
-        label_set: of the run, or `action`; the run's first if empty.
+        label_set: of the run; its first if empty.
         noun_run: whose nouns make actions with the run's verbs.
     """
 
@@ -45,11 +45,7 @@ class Scored:
         """Name of the label set. Raises: WorkspaceError if the run has no such labels."""
         if self.noun_run:
             return ACTION
-        known = workspace.run(self.run).label_sets
-        wanted = self.label_set or known[0]
-        if wanted not in known and not (wanted == ACTION and {"verb", "noun"} <= set(known)):
-            raise WorkspaceError(f"run {self.run!r} finds {', '.join(known)}, not {wanted}")
-        return wanted
+        return workspace.run(self.run).label_set(self.label_set)
 
     def detections(self, workspace: Workspace, clip_ids: Sequence[str]) -> pd.DataFrame:
         """Stored detections of some clips, actions where that is asked."""

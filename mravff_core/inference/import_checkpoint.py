@@ -10,7 +10,6 @@ from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.workspace import Workspace
-from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.feature_record import feature_record
 
 
@@ -47,9 +46,7 @@ def import_checkpoint(
     Raises: WorkspaceError for a name that is taken or not usable, or a label set that is not
         there; ConfigError if classes or features do not fit; CheckpointError, FeatureError.
     """
-    folder = workspace.runs_folder / run_name
-    if not is_clip_id(run_name):
-        raise WorkspaceError(f"run name {run_name!r} is not usable; expected letters, digits and ._- only")
+    folder = workspace.new_run_folder(run_name)
     if folder.exists():
         raise WorkspaceError(f"{folder}: is there already; choose another name")
     detector = load_detector(path, config=config, device="cpu")

@@ -60,7 +60,7 @@ def _facts(workspace: Workspace, plan: ReportPlan) -> dict[str, str]:
     hashes = [
         f"{name} ({workspace.run(name).model_hash()[:12]})"
         if workspace.run(name).has_detector
-        else f"{name} (imported)"
+        else f"{name} ({workspace.run(name).info.base})"
         for name in runs
     ]
     versions = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, replace
 
-from mravff_core.analysis.side import Side
+from mravff_core.analysis.side import Side, shared_label_sets
 from mravff_core.errors import ConfigError
 from mravff_core.workspace import Bookmarks, Workspace
 
@@ -62,17 +62,16 @@ class ReportPlan:
             raise ConfigError("a report needs at least one run; found none")
         if not self.sections:
             raise ConfigError(f"a report needs at least one section; found none, choose among {', '.join(SECTIONS)}")
-        known = [workspace.run(side.run).label_sets for side in self.parsed]
-        common = [name for name in known[0] if all(name in other for other in known)]
+        common = shared_label_sets([workspace.run(side.run).info for side in self.parsed])
         if not common or (self.label_set and self.label_set not in common):
-            raise ConfigError(
-                f"the runs {', '.join(self.sides)} do not share the label set {self.label_set or 'of any'!r}; "
-                "a report is about one label set"
-            )
+            shared = f"do not share the label set {self.label_set!r}" if self.label_set else "share no label set"
+            raise ConfigError(f"the runs {', '.join(self.sides)} {shared}; a report is about one label set")
+        if not 0 < self.tiou <= 1:
+            raise ConfigError(f"the report's tIoU is {self.tiou:g}, expected 0 to 1, 0 excluded")
         label_set = self.label_set or common[0]
         for what, wanted, there in (
             ("section", self.sections, tuple(SECTIONS)),
-            (f"{label_set} class", self.classes, workspace.class_names(label_set)),
+            (f"{label_set} class", self.classes, tuple(workspace.classes(label_set).values())),
             ("saved set", self.sets, tuple(Bookmarks(workspace.folder).sets())),
         ):
             missing = [name for name in wanted if name not in there]

@@ -31,6 +31,8 @@ from mravff_core.workspace import Bookmarks, Workspace
 
 TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_ROWS = 300
+# A figure of all actions would be metres long.
+_MOST_DRAWN = 300
 _LIGHT = Theme.of("light")
 Progress = Callable[[float], None]
 Cancel = Callable[[], bool]
@@ -112,13 +114,16 @@ def comparison(work: Work) -> Section:
         f"A is {first}, B is {second}. B's mean average precision minus A's is {words} points. {clear}\n\n"
         "Detections of both sides are matched one to one: only B has the gained ones, only A the lost ones."
     )
-    figure = compare_plots.class_differences(classes, _LIGHT)
+    drawn, which = _commonest(classes, "segments")
+    figure = compare_plots.class_differences(drawn, _LIGHT)
     counted = found.per_class[[kind for kind in compare_plots.KIND_WORDS if kind in found.per_class]].sum()
     kinds = pd.DataFrame({"detections": counted.index, "count": counted.to_numpy(int)})
     return _section(
         "compare",
         text,
-        figures=(Figure("difference by class", "Average precision of B minus A by class, with intervals", figure),),
+        figures=(
+            Figure("difference by class", f"Average precision of B minus A by class, with intervals{which}", figure),
+        ),
         tables=(
             Table("events", "What became of the detections", kinds),
             Table(
@@ -152,12 +157,13 @@ def gates(work: Work) -> Section:
         )
     labels, audio, resamples = work.plan.label_set, str(side.audio), work.plan.resamples
     segments = segment_gates(work.workspace, SegmentSource(side.run, labels, audio))
-    classes = gate_analysis.class_gates(segments, work.workspace.label_sets[labels], resamples=resamples)
+    classes = gate_analysis.class_gates(segments, work.workspace.class_names(labels), resamples=resamples)
     effect = gate_analysis.audio_effect(work.workspace, side.run, label_set=labels, audio=audio, resamples=resamples)
     table = _of_classes(gate_analysis.with_effect(classes, effect), work.plan)
     steps = gate_analysis.level_steps_s(work.workspace, side.run, audio)
     names = [f"L{level} · {step_s:.2g} s" for level, step_s in enumerate(steps)]
     found = gate_analysis.gate_effect_correlation(table, resamples=resamples)
+    drawn, which = _commonest(table, "count")
     text = (
         "Mean gate inside true segments, from 0 (sound shut out) to 1, beside what switching sound off does to the "
         f"class. {gate_plots.NO_PROOF}\n\n"
@@ -168,7 +174,11 @@ def gates(work: Work) -> Section:
         "gates",
         text,
         figures=(
-            Figure("gates by class", "Gate by class and pyramid level", gate_plots.gate_matrix(table, names, _LIGHT)),
+            Figure(
+                "gates by class",
+                f"Gate by class and pyramid level{which}",
+                gate_plots.gate_matrix(drawn, names, _LIGHT),
+            ),
             Figure(
                 "gate and effect",
                 "Each class's gate and the effect of sound",
@@ -248,6 +258,7 @@ def stress_section(work: Work) -> Section:
     table = stress(
         work.workspace,
         runs,
+        label_set=work.plan.label_set,
         resamples=work.plan.resamples,
         device=work.device,
         progress=lambda share, _words: work.progress(share),
@@ -303,6 +314,15 @@ def _part(work: Work, number: int, share: float) -> None:
 
 def _of_classes(table: pd.DataFrame, plan: ReportPlan) -> pd.DataFrame:
     return table[table["name"].isin(plan.classes)].reset_index(drop=True) if plan.classes else table
+
+
+def _commonest(table: pd.DataFrame, column: str) -> tuple[pd.DataFrame, str]:
+    """The classes with most segments, in the order of the table, and words for a caption where some are left out."""
+    if len(table) <= _MOST_DRAWN:
+        return table, ""
+    rows = table[column].nlargest(_MOST_DRAWN).index
+    words = f" (the {_MOST_DRAWN} with most true segments of {len(table)}; the table has all)"
+    return table.loc[sorted(rows)], words
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

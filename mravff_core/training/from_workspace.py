@@ -12,7 +12,6 @@ from mravff_core.training.loop import train
 from mravff_core.training.warm_start import WarmStart, adopt, read_start
 from mravff_core.training.workspace_clips import DEFAULT_CACHE_MB, WorkspaceClips
 from mravff_core.workspace import Workspace
-from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.feature_record import feature_record
 from mravff_core.workspace.runs import IMPORTED_NAME
 
@@ -78,9 +77,7 @@ def train_in_workspace(
 
 
 def _check_name(workspace: Workspace, name: str) -> None:
-    if not is_clip_id(name):
-        raise WorkspaceError(f"run name {name!r} is not usable; expected letters, digits and ._- only")
-    folder = workspace.runs_folder / name
+    folder = workspace.new_run_folder(name)
     if (folder / IMPORTED_NAME).is_file():
         raise WorkspaceError(f"{folder}: holds imported detections; choose another name for a run to train")
 

@@ -108,13 +108,12 @@ def _stored(
 ) -> pd.DataFrame:
     run = workspace.run(run_name)
     offered = run.label_sets
-    joint = {"verb", "noun"} <= set(offered)
-    if label_set == ACTION and not joint:
+    if label_set == ACTION and label_set not in offered:
         raise WorkspaceError(
             f"run {run_name!r} detects {', '.join(offered)} and no actions; "
             "give a joint run, or a run of verbs and one of nouns"
         )
-    if label_set is not None and label_set != ACTION and label_set not in offered:
+    if label_set is not None and label_set not in offered:
         raise WorkspaceError(f"run {run_name!r} detects {', '.join(offered)}, not {label_set!r}")
     table = run.detections(condition, clip_ids, label_set=label_set)
     if table is None:

@@ -14,7 +14,6 @@ from mravff_core.data.detection_files import DetectionFile, label_indices, read_
 from mravff_core.errors import AnnotationError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION, action_labels
-from mravff_core.workspace.clip import is_clip_id
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import IMPORTED_NAME, Run
 
@@ -58,7 +57,7 @@ def import_detections(
     Raises: AnnotationError for a file that is malformed or speaks of other clips or classes;
         WorkspaceError for a name that is taken or not usable, or a label set that is not there.
     """
-    folder = _free_folder(workspace, run_name, replace)
+    folder = free_run_folder(workspace, run_name, replace)
     found = read_detections(path, label_set)
     for name in found.label_sets:
         if name not in workspace.label_sets:
@@ -92,10 +91,14 @@ def import_detections(
     )
 
 
-def _free_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
-    if not is_clip_id(run_name):
-        raise WorkspaceError(f"run name {run_name!r} is not usable; expected letters, digits and ._- only")
-    folder = workspace.runs_folder / run_name
+def free_run_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
+    """Where a run without a detector may be put.
+
+    Args:
+        replace: whether one of that name that has no detector may go.
+    Raises: WorkspaceError for a name that is taken or not usable.
+    """
+    folder = workspace.new_run_folder(run_name)
     if Run.is_run(folder) and Run(folder).has_detector:
         raise WorkspaceError(f"{folder}: is a run with a detector already; choose another name")
     if folder.exists() and not (replace and Run.is_run(folder)):

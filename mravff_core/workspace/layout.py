@@ -221,7 +221,7 @@ class Workspace:
             label_set: `action` gives pairs of verb and noun, labelled verb * number of nouns + noun.
         Raises: WorkspaceError if there is no such label set, or a label is none of its classes.
         """
-        parts = self._parts(label_set)
+        parts = self.parts(label_set)
         table = self.annotations.dropna(subset=list(parts))
         if clip_ids is not None:
             table = table[table["clip_id"].isin(clip_ids)]
@@ -244,13 +244,34 @@ class Workspace:
 
         Raises: WorkspaceError if there is no such label set.
         """
-        self._parts(label_set)
+        self.parts(label_set)
         if label_set != ACTION:
             names = self.label_sets[label_set]
             return list(names) if labels is None else [names[label] for label in labels]
         verbs, nouns = self.label_sets["verb"], self.label_sets["noun"]
         labels = range(len(verbs) * len(nouns)) if labels is None else labels
         return [f"{verbs[label // len(nouns)]} {nouns[label % len(nouns)]}" for label in labels]
+
+    def classes(self, label_set: str) -> dict[int, str]:
+        """Names by label of the classes to choose among: all, but of actions only those with true segments.
+
+        Verbs and nouns make tens of thousands of pairs, most of which mean nothing.
+        Raises: WorkspaceError if there is no such label set.
+        """
+        if label_set != ACTION:
+            return dict(enumerate(self.class_names(label_set)))
+        labels = sorted(set(self.truth(label_set)["label"].tolist()))
+        return dict(zip(labels, self.class_names(label_set, labels), strict=True))
+
+    def parts(self, label_set: str) -> tuple[str, ...]:
+        """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""
+        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
+        if not set(parts) <= set(self.label_sets):
+            known = ", ".join(self.label_sets) or "none"
+            raise WorkspaceError(
+                f"{self.folder}: has no label set {label_set!r}; it has {known} (a run of another data set?)"
+            )
+        return parts
 
     @property
     def feature_sources(self) -> dict[str, FeatureSource]:
@@ -329,6 +350,12 @@ class Workspace:
                 continue
         return infos, damaged
 
+    def new_run_folder(self, name: str) -> Path:
+        """Folder of a run that is to be made. Raises: WorkspaceError if the name is no file name on every system."""
+        if not is_clip_id(name):
+            raise WorkspaceError(f"run name {name!r} is not usable; expected letters, digits and ._- only")
+        return self.runs_folder / name
+
     def has_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
         folder = self.runs_folder / name
@@ -351,16 +378,6 @@ class Workspace:
 
     def _run_folders(self) -> list[Path]:
         return sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
-
-    def _parts(self, label_set: str) -> tuple[str, ...]:
-        """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""
-        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
-        if not set(parts) <= set(self.label_sets):
-            known = ", ".join(self.label_sets) or "none"
-            raise WorkspaceError(
-                f"{self.folder}: has no label set {label_set!r}; it has {known} (a run of another data set?)"
-            )
-        return parts
 
     def _read_settings(self) -> None:
         where = self.folder / SETTINGS_FILE

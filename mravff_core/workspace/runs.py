@@ -3,7 +3,8 @@
 runs/<run>/config.yaml, model.safetensors      the detector
 runs/<run>/recipe.yaml                         how it was trained, where it was trained here
 runs/<run>/sweep.txt                           name of the ablation that it belongs to, if any
-runs/<run>/imported.yaml                       in place of those where another tool's detections were imported
+runs/<run>/imported.yaml                       in place of those where another tool's detections were imported or
+                                               actions made of two runs
 runs/<run>/predictions/<condition>/
     manifest.json          model hash, versions, audio condition, seconds spent
     detections.parquet     clip_id, start_s, end_s, label, score; labels of the run's first label set
@@ -32,6 +33,7 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
+from mravff_core.segments import with_actions
 from mravff_core.workspace.stored_tables import (
     DETECTION_COLUMNS,
     check_detections,
@@ -43,7 +45,7 @@ from mravff_core.workspace.stored_tables import (
 from mravff_core.workspace.tables import query, read_table, write_table
 
 IMPORTED_NAME = "imported.yaml"
-IMPORTED_BASE = "imported"
+IMPORTED_BASE, MERGED = "imported", "merged"
 SWEEP_MARKER = "sweep.txt"
 # A further label set's table; ids of clips may hold dots, names of label sets may not.
 _FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
@@ -55,14 +57,15 @@ class RunInfo:
 
     Attributes:
         run: its name.
-        base: visual detector; `imported` for detections of another tool.
+        base: visual detector; `imported` for detections of another tool, `merged` for actions of two runs.
         fusion: how audio enters.
         label_set: what its classes are; the first of several.
         classes: how many of that label set.
         parameters_mb: size of the weights file in megabytes.
         conditions: audio conditions with stored predictions.
-        label_sets: all of them, each with a table of detections of its own.
-        has_detector: False for imported detections, which cannot be made for another clip or sound.
+        label_sets: all of them, each with a table of detections of its own; `action` is the last where verb and
+            noun are joint.
+        has_detector: False for imported and merged detections, which cannot be made for another clip or sound.
         sweep: the ablation that it belongs to, "" for a run that stands alone.
     """
 
@@ -118,9 +121,8 @@ class Run:
             if not self.has_detector:
                 sets = {str(name): int(classes) for name, classes in config["label_sets"].items()}
                 first = next(iter(sets))
-                return RunInfo(
-                    self.name, IMPORTED_BASE, "none", first, sets[first], 0.0, conditions, tuple(sets), False
-                )
+                base = MERGED if config.get("format") == MERGED else IMPORTED_BASE
+                return RunInfo(self.name, base, "none", first, sets[first], 0.0, conditions, with_actions(sets), False)
             return RunInfo(
                 run=self.name,
                 base=str(config["base"]["kind"]),
@@ -129,9 +131,8 @@ class Run:
                 classes=len(config["labels"]),
                 parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
                 conditions=conditions,
-                label_sets=(
-                    str(config["label_set"]),
-                    *(str(other["name"]) for other in config.get("further_label_sets", ())),
+                label_sets=with_actions(
+                    [str(config["label_set"]), *(str(other["name"]) for other in config.get("further_label_sets", ()))]
                 ),
                 sweep=self._sweep(),
             )
@@ -143,6 +144,13 @@ class Run:
     def label_sets(self) -> tuple[str, ...]:
         """Label sets with a table of detections each; the first is the usual one."""
         return self.info.label_sets
+
+    def label_set(self, wanted: str = "") -> str:
+        """A label set of the run's, its first where none is asked for. Raises: WorkspaceError for one it has not."""
+        known = self.label_sets
+        if wanted and wanted not in known:
+            raise WorkspaceError(f"run {self.name!r} finds {', '.join(known)}, not {wanted}")
+        return wanted or known[0]
 
     def _sweep(self) -> str:
         marker = self.folder / SWEEP_MARKER
@@ -185,8 +193,7 @@ class Run:
         Args:
             condition: what the detector heard.
             clip_ids: None for all clips.
-            label_set: whose labels; None for the run's first. `action` is one of its own where
-                verb and noun are joint: verb * number of nouns + noun.
+            label_set: whose labels; None for the run's first. Those of `action` are verb * number of nouns + noun.
         Raises: WorkspaceError if a file is damaged, lacks a column, or holds labels or scores that cannot be.
         """
         info = self.info if self.is_run(self.folder) else None

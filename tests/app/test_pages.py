@@ -235,7 +235,7 @@ def test_a_run_of_several_label_sets_is_seen_by_each(app_context: AppContext, tm
     import_detections(app_context.workspace, path, "joint")
     try:
         page = clip_page(run="joint", clip="clip_0")
-        assert labelled(page.selectbox, "Label set").options == ["verb", "noun"]
+        assert labelled(page.selectbox, "Label set").options == ["verb", "noun", "action"]
         assert addressed(page) == {"clip": "clip_0", "run": "joint"}
         labelled(page.selectbox, "Label set").set_value("noun").run()
         assert not page.exception and not page.error

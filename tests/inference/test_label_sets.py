@@ -154,7 +154,7 @@ def test_a_joint_run_stores_a_table_for_each_set(workspace: Workspace) -> None:
     save_detector(joint, workspace.runs_folder / "joint")
     assert load_detector(workspace.runs_folder / "joint", device="cpu").config == joint.config
     (info,) = workspace.runs()
-    assert (info.label_set, info.classes, info.label_sets) == ("verb", 3, ("verb", "noun"))
+    assert (info.label_set, info.classes, info.label_sets) == ("verb", 3, ("verb", "noun", "action"))
     for _ in range(2):
         predict(workspace, "joint", device="cpu")
         run = workspace.run("joint")

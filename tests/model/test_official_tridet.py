@@ -197,3 +197,7 @@ def test_lengths_that_the_published_code_cannot_take_are_told(tmp_path: Path) ->
         Predictor(load_detector(path, config=small, device="cpu")).detect(np.zeros((12, 70)), grid=grid, duration_s=70)
     with pytest.raises(FeatureError, match="pads a clip of 80 feature steps to 90, which 3 levels cannot halve"):
         predictor.detect(np.zeros((12, 80)), grid=grid, duration_s=80)
+    with torch.no_grad(), pytest.raises(FeatureError, match="pads a clip of 80 feature steps to 90, which 3 levels"):
+        predictor.detector(Batch(torch.zeros(1, 12, 80)))
+    with torch.no_grad():
+        assert predictor.detector(Batch(torch.zeros(1, 12, 64))).class_logits[0].shape[1] == 64

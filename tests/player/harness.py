@@ -97,7 +97,7 @@ class Site:
             },
             "view": {
                 "threshold": 0.0,
-                "hidden_labels": [],
+                "shown_labels": [],
                 "selected": None,
                 "time_s": 0.0,
                 "jump": 1,

@@ -82,7 +82,8 @@ def test_details_of_a_true_segment_lead_to_the_detection_that_found_it(painted: 
 def test_hidden_detections_are_counted_and_gone(painted: Stand, data: dict[str, Any], site: Site) -> None:
     rows = site.rows("one")["detections"]
     hidden_label = rows[0]["label"]
-    data["view"] |= {"threshold": 0.5, "hidden_labels": [hidden_label]}
+    there = {row["label"] for row in [*rows, *site.rows("one")["truth"]]}
+    data["view"] |= {"threshold": 0.5, "shown_labels": sorted(there - {hidden_label})}
     shown = [row for row in rows if row["score"] >= 0.5 and row["label"] != hidden_label]
     painted.show(data)
     painted.wait(f"p.selection.detections.length === {len(shown)}")

@@ -102,6 +102,7 @@ def test_the_usual_report_is_about_what_sound_adds(workspace: Workspace) -> None
         ({"classes": ("juggle",)}, "asks for the verb class 'juggle'"),
         ({"sets": ("none such",)}, "asks for the saved set 'none such'"),
         ({"label_set": "noun"}, "do not share the label set 'noun'"),
+        ({"tiou": 7.0}, "tIoU is 7, expected 0 to 1"),
     ],
 )
 def test_what_is_not_there_is_said(workspace: Workspace, changes: dict, sentence: str) -> None:

@@ -308,6 +308,26 @@ def test_real_epic_and_epic_sounds_enter_a_workspace(shared: Path, tmp_path: Pat
     assert set(events["sound"]) <= set(real["class"])
 
 
+def test_files_of_epic_say_by_their_names_which_split_they_are(tmp_path: Path) -> None:
+    classes = "id,key\n0,take\n1,put\n"
+    for name in ("verb", "noun"):
+        (tmp_path / f"EPIC_100_{name}_classes.csv").write_text(classes)
+    (tmp_path / "EPIC_100_video_info.csv").write_text("video_id,duration,fps\nP01_01,60.5,59.94\n")
+    columns = "narration_id,video_id,start_timestamp,stop_timestamp"
+    for number, split in enumerate(("train", "validation"), start=1):
+        row = f"P01_0{number}_0,P01_0{number},00:00:01.00,00:00:02.50,0,1"
+        (tmp_path / f"EPIC_100_{split}.csv").write_text(f"{columns},verb_class,noun_class\n{row}\n")
+    (tmp_path / "EPIC_100_test_timestamps.csv").write_text(f"{columns}\nP01_03_0,P01_03,00:00:01.00,00:00:02.50\n")
+    files = read_dataset([tmp_path], label_set="verb")
+    assert {name: video.split for name, video in files.videos.items()} == {
+        "P01_01": "train",
+        "P01_02": "validation",
+        "P01_03": "test",
+    }
+    assert (files.videos["P01_01"].duration_s, files.videos["P01_01"].frames_per_second) == (60.5, 59.94)
+    assert files.segments["clip_id"].tolist() == ["P01_01", "P01_02"]
+
+
 def test_real_thumos_annotations_are_read(shared: Path) -> None:
     files = read_dataset([shared / "data/thumos14/thumos14_test_extra_characteristics.json"], label_set="sport")
     assert (len(files.videos), len(files.segments), len(files.label_sets["sport"])) == (212, 3358, 20)

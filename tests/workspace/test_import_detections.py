@@ -71,7 +71,7 @@ def test_an_activitynet_result_becomes_a_run(workspace: Workspace, tmp_path: Pat
 def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, tmp_path: Path) -> None:
     made = import_detections(workspace, written(tmp_path, EPIC), "theirs")
     run = workspace.run("theirs")
-    assert made.label_sets == ("verb", "noun", "action") and run.label_sets == ("verb", "noun")
+    assert made.label_sets == ("verb", "noun", "action") and run.label_sets == made.label_sets
     labels = {}
     for name in (None, "verb", "noun", "action"):
         table = run.detections("on", label_set=name)
@@ -109,7 +109,7 @@ def test_a_name_that_is_taken_is_kept_unless_replaced(workspace: Workspace, tmp_
     with pytest.raises(WorkspaceError, match="is there already"):
         import_detections(workspace, path, "theirs")
     import_detections(workspace, written(tmp_path, EPIC), "theirs", replace=True)
-    assert workspace.run("theirs").label_sets == ("verb", "noun")
+    assert workspace.run("theirs").label_sets == ("verb", "noun", "action")
     with pytest.raises(WorkspaceError, match=r"'\.\./x' is not usable"):
         import_detections(workspace, path, "../x")
 
@@ -145,7 +145,16 @@ def test_the_command_line_prints_one_document(
         ("r.json", {"results": {"a": [{"label": "fly", "score": 1, "segment": [1, 2]}]}}, "no class \\('fly'\\)"),
         ("r.json", {"results": {"a": [{"label": 3, "score": 1, "segment": [1, 2]}]}}, "no class \\('3'\\)"),
         ("r.json", {"results": {"zz": []}}, "none of its 1 clips is in the workspace \\(such as 'zz'\\)"),
+        ("r.json", {"results": {"a": [{"label": True, "score": 1, "segment": [1, 2]}]}}, "no class \\('True'\\)"),
+        ("r.json", '{"results": {"a": [], "a": [{}]}}', "holds 'a' twice with different content"),
+        ("r.json", "[" * 100_000, "not readable as JSON .*nested too deeply"),
         ("r.csv", "clip_id,start,end,score\n", "lacks column start_s, end_s"),
+        ("r.csv", "clip_id,start_s,end_s,score\na,1,2,1\n", "has no column of labels beside clip_id"),
+        (
+            "r.csv",
+            "clip_id,start_s,end_s,score,label\na,1,2,,cut\n",
+            "no number as score, the first in clip 'a': 'nan'",
+        ),
         ("r.csv", "clip_id,start_s,end_s,score,adverb\na,0,1,1,x\n", "'adverb', which is no label set"),
         ("r.parquet", "PAR1", "not readable as PARQUET"),
         ("r.pkl", "", "suffix '.pkl' is not known"),

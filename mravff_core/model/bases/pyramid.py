@@ -81,11 +81,7 @@ class PyramidBase(Base):
                 f"the clip has {steps} feature steps, {extent} with padding, but the checkpoint's configuration ends "
                 f"at {longest} (max_seq_len × max_buffer_len_factor); shorten the clip or raise the factor"
             )
-        if extent % self.padding.strides[-1]:
-            raise FeatureError(
-                f"the published code pads a clip of {steps} feature steps to {extent}, which {self.config.levels} "
-                f"levels cannot halve evenly, and so fails; shorten the clip to {self.config.max_steps} steps"
-            )
+        self._check_halving(steps)
 
     def source(self, level: int) -> int:
         """See `Base.source`."""
@@ -116,6 +112,8 @@ class PyramidBase(Base):
         first = self.config.neck_first_level
         count = self.config.levels if only is None else first + self.source(only) + 1
         lengths = valid[:, 0].sum(dim=1).tolist()
+        for length in lengths:
+            self._check_halving(length)
         padding = self.padding.up_to(count)
         total = max(padding.whole(visual.shape[-1]), *(padding.computed(length) for length in lengths))
         if not bool(valid.all()):
@@ -130,6 +128,15 @@ class PyramidBase(Base):
     def locate(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """See `Base.locate`."""
         return self.boundary_head(pyramid)
+
+    def _check_halving(self, steps: int) -> None:
+        """Refuse a length that published weights have no result for. Raises: FeatureError."""
+        extent = self.padding.extent(steps)
+        if self.config.official_padding and extent % self.padding.strides[-1]:
+            raise FeatureError(
+                f"the published code pads a clip of {steps} feature steps to {extent}, which {self.config.levels} "
+                f"levels cannot halve evenly, and so fails; shorten the clip to {self.config.max_steps} steps"
+            )
 
     def _encode(
         self, visual: Tensor, lengths: list[int], total: int, count: int

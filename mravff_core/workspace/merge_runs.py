@@ -1,0 +1,126 @@
+"""Actions of a verb run and a noun run, as a run of their own that is listed and analysed like any other.
+
+The run is a copy: when either of the two is predicted anew, it has to be merged anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import yaml
+
+from mravff_core.audio_condition import AudioCondition
+from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.evaluation.actions import merge_actions
+from mravff_core.files import folder_written_aside, write_text
+from mravff_core.segments import ACTION
+from mravff_core.workspace.import_detections import free_run_folder
+from mravff_core.workspace.layout import Workspace
+from mravff_core.workspace.runs import IMPORTED_NAME, MERGED, Run
+
+_ON = AudioCondition()
+
+
+@dataclass(frozen=True)
+class MergedRuns:
+    """What a merge made.
+
+    Attributes:
+        run: name of the run.
+        clips: how many clips both runs have looked at, by audio condition.
+        detections: how many actions, by audio condition.
+    """
+
+    run: str
+    clips: dict[str, int]
+    detections: dict[str, int]
+
+
+def merge_runs(
+    workspace: Workspace,
+    verb_run: str,
+    noun_run: str,
+    run_name: str,
+    *,
+    replace: bool = False,
+    progress: Callable[[float], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> MergedRuns:
+    """Pair stored detections of verbs and nouns under every audio condition that both runs have; see `merge_actions`.
+
+    A run that never listens finds the same under all conditions.
+
+    Args:
+        run_name: of the run that is made.
+        replace: a run without a detector of that name is made anew.
+        progress: called with the share done, 0 to 1.
+        cancel: asked between clips; True stops and leaves nothing behind.
+    Raises: WorkspaceError for a name that is taken or not usable, runs that are not there or do not find verbs and
+        nouns, or no condition under which both were predicted; CancelledError.
+    """
+    folder = free_run_folder(workspace, run_name, replace)
+    if run_name in (verb_run, noun_run):
+        raise WorkspaceError(f"{folder}: is one of the two runs to merge; choose another name for what they make")
+    sources = [workspace.run(name) for name in (verb_run, noun_run)]
+    for run, label_set in zip(sources, ("verb", "noun"), strict=True):
+        run.label_set(label_set)
+    clips = {condition: _clips(sources, condition) for condition in _conditions(sources)}
+    total = sum(map(len, clips.values()))
+    if not total:
+        raise WorkspaceError(
+            f"runs {verb_run!r} and {noun_run!r} have no clip in common that both were predicted for under one sound; "
+            "predict both first with 'python -m mravff_core predict --run NAME'"
+        )
+    noun_classes = len(workspace.label_sets["noun"])
+    record = {
+        "source": f"{verb_run} + {noun_run}",
+        "sha256": hashlib.sha256("".join(run.model_hash() for run in sources).encode()).hexdigest(),
+        "format": MERGED,
+        "label_sets": {ACTION: len(workspace.label_sets["verb"]) * noun_classes},
+    }
+    done, found = 0, {}
+    with folder_written_aside(folder) as aside:
+        write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+        for condition, ids in clips.items():
+            tables = []
+            for clip_id in ids:
+                if cancel is not None and cancel():
+                    raise CancelledError("the merge was stopped")
+                verbs, nouns = (
+                    _found(run, condition, clip_id, label_set)
+                    for run, label_set in zip(sources, ("verb", "noun"), strict=True)
+                )
+                tables.append(merge_actions(verbs, nouns, noun_classes))
+                done += 1
+                if progress is not None:
+                    progress(done / total)
+            actions = pd.concat(tables, ignore_index=True)
+            Run(aside).store_all(condition, ids, {ACTION: actions})
+            found[str(condition)] = len(actions)
+    return MergedRuns(run_name, {str(condition): len(ids) for condition, ids in clips.items()}, found)
+
+
+def _conditions(sources: list[Run]) -> list[AudioCondition]:
+    """Under which either run was predicted and there are clips of both."""
+    known = dict.fromkeys(condition for run in sources for condition in run.conditions())
+    return [condition for condition in known if _clips(sources, condition)]
+
+
+def _clips(sources: list[Run], condition: AudioCondition) -> list[str]:
+    """Clips that both runs have looked at."""
+    first, second = (run.predicted_clips(_heard(run, condition)) for run in sources)
+    return sorted(first & second)
+
+
+def _heard(run: Run, condition: AudioCondition) -> AudioCondition:
+    return condition if run.info.fusion != "none" else _ON
+
+
+def _found(run: Run, condition: AudioCondition, clip_id: str, label_set: str) -> pd.DataFrame:
+    found = run.detections(_heard(run, condition), [clip_id], label_set=label_set)
+    if found is None:
+        raise WorkspaceError(f"run {run.name!r} has no {label_set} detections stored for audio {condition}")
+    return found
