@@ -207,6 +207,13 @@ def test_sound_and_picture_of_one_length_raise_no_warning(tmp_path: Path) -> Non
     assert probe(make_video(tmp_path / "even.mp4", 2.5, audio=click_at(1, 2.5))).warnings == ()
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_varying_frame_rate_is_told(tmp_path: Path, suffix: str) -> None:
+    times_s = np.cumsum(np.tile([0.04, 0.04, 0.2, 0.1], 6)) - 0.04
+    (warning,) = probe(make_video(tmp_path / f"vfr{suffix}", times_s=times_s.tolist())).warnings
+    assert "has a varying frame rate" in warning
+
+
 def test_a_gap_in_the_sound_stays_a_gap(tmp_path: Path) -> None:
     path = tmp_path / "gap.mkv"
     with av.open(str(path), "w") as container:
