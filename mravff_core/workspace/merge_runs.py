@@ -85,15 +85,14 @@ def merge_runs(
     with folder_written_aside(folder) as aside:
         write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
         for condition, ids in clips.items():
+            verbs, nouns = (
+                _found(run, condition, ids, label_set) for run, label_set in zip(sources, ("verb", "noun"), strict=True)
+            )
             tables = []
             for clip_id in ids:
                 if cancel is not None and cancel():
                     raise CancelledError("the merge was stopped")
-                verbs, nouns = (
-                    _found(run, condition, clip_id, label_set)
-                    for run, label_set in zip(sources, ("verb", "noun"), strict=True)
-                )
-                tables.append(merge_actions(verbs, nouns, noun_classes))
+                tables.append(merge_actions(verbs[clip_id], nouns[clip_id], noun_classes))
                 done += 1
                 if progress is not None:
                     progress(done / total)
@@ -119,8 +118,9 @@ def _heard(run: Run, condition: AudioCondition) -> AudioCondition:
     return condition if run.info.fusion != "none" else _ON
 
 
-def _found(run: Run, condition: AudioCondition, clip_id: str, label_set: str) -> pd.DataFrame:
-    found = run.detections(_heard(run, condition), [clip_id], label_set=label_set)
+def _found(run: Run, condition: AudioCondition, clip_ids: list[str], label_set: str) -> dict[str, pd.DataFrame]:
+    """A run's detections by clip, also of clips where it found nothing."""
+    found = run.detections(_heard(run, condition), clip_ids, label_set=label_set)
     if found is None:
         raise WorkspaceError(f"run {run.name!r} has no {label_set} detections stored for audio {condition}")
-    return found
+    return dict.fromkeys(clip_ids, found[:0]) | {str(clip): rows for clip, rows in found.groupby("clip_id")}
