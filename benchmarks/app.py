@@ -6,15 +6,9 @@ Run with `python -m benchmarks.app`; the demo workspace must be there (`make app
 from __future__ import annotations
 
 import argparse
-import shutil
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,21 +17,13 @@ import av
 import numpy as np
 import psutil
 
+from benchmarks.served import chromium, copied, player_page, server
+from benchmarks.table import Row, print_medians
 from mravff_core import Workspace
 from mravff_core.media.probe import probe
 from mravff_core.workspace import Clip
-from tests.browser_launch import FIND_PLAYER, launch_chromium
 
-ROOT = Path(__file__).parents[1]
 LONG_S, PIECE_S = 1800, 20
-# Resolves with the milliseconds until a test of the player holds.
-UNTIL = """
-window.__until = (test) => new Promise((resolve) => {
-  const begin = performance.now();
-  const look = () => (test(window.__find()) ? resolve(performance.now() - begin) : requestAnimationFrame(look));
-  look();
-});
-"""
 
 
 def main() -> int:
@@ -51,26 +37,21 @@ def main() -> int:
         print(f"error: {demo}: no workspace; make it with 'python -m mravff_core demo'", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        workspace = _copy(demo, Path(folder) / "workspace")
+        workspace = copied(demo, Path(folder) / "workspace")
         long_clip = _add_long_clip(workspace, Path(folder) / "long.mp4")
         rows = _measure(workspace, long_clip, args.repeats)
-    print("| what | median | worst | wanted |\n| --- | ---: | ---: | ---: |")
-    for name, values, unit, wanted in rows:
-        print(f"| {name} | {statistics.median(values):.4g} {unit} | {max(values):.4g} {unit} | {wanted} |")
+    print_medians(rows)
     return 0
-
-
-Row = tuple[str, list[float], str, str]
 
 
 def _measure(workspace: Workspace, long_clip: str, repeats: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     rows: list[Row] = []
-    with sync_playwright() as playwright, _browser(playwright) as browser:
+    with sync_playwright() as playwright, chromium(playwright) as browser:
         began = time.perf_counter()
-        with _server(workspace.folder) as (url, process):
-            page = _page(browser)
+        with server(workspace.folder) as (url, process):
+            page = player_page(browser)
             page.goto(url)
             page.evaluate("window.__until((p) => p?.root.dataset.painted === 'true')")
             rows.append(("server start to painted page", [time.perf_counter() - began], "s", "< 10 s"))
@@ -197,48 +178,6 @@ def _seeking(page: Any, url: str, process: psutil.Process, repeats: int) -> list
         ("seek in a 30-minute 1080p file", times, "ms", "< 300 ms"),
         ("server memory over these seeks", [growth], "MB", "± 50 MB"),
     ]
-
-
-@contextmanager
-def _browser(playwright: Any) -> Iterator[Any]:
-    browser = launch_chromium(playwright)
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-def _page(browser: Any) -> Any:
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.add_init_script(FIND_PLAYER + UNTIL)
-    page.set_default_timeout(120_000)
-    return page
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    with socket.socket() as probe_socket:
-        probe_socket.bind(("127.0.0.1", 0))
-        port = probe_socket.getsockname()[1]
-    command = [sys.executable, "-m", "app", "--workspace", str(folder), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            with socket.socket() as attempt:
-                if attempt.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _copy(demo: Path, folder: Path) -> Workspace:
-    """The demo without its videos, which are linked, and without caches, so that first visits are first."""
-    shutil.copytree(demo, folder, ignore=shutil.ignore_patterns("media", "cache", ".lock"))
-    (folder / "media").symlink_to((demo / "media").resolve(), target_is_directory=True)
-    return Workspace(folder)
 
 
 def _add_long_clip(workspace: Workspace, path: Path) -> str:

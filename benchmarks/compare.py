@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -16,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.app import _browser, _server
+from benchmarks.served import chromium, server
+from benchmarks.table import Row, print_medians
 from mravff_core import Workspace
 from mravff_core.analysis.changes import MatchSettings, changes
 from mravff_core.analysis.compare import found_of, precision_of, sides_of
@@ -25,7 +25,6 @@ from mravff_core.inference.epic_size import make_epic_size
 ROOT = Path(__file__).parents[1]
 DEFAULT_ANNOTATIONS = ROOT.parent / "shared" / "data" / "epic100"
 SIDES = ("verb_mrav@off", "verb_mrav")
-Row = tuple[str, list[float], str, str]
 # Resolves with the milliseconds until the page's script has run and its charts are drawn.
 SETTLED = """
 (began) => new Promise((resolve) => {
@@ -56,9 +55,7 @@ def main() -> int:
         make_epic_size(args.annotations, Path(folder) / "epic")
         workspace = Workspace(Path(folder) / "epic")
         rows = [*_analysis(workspace, args.repeats), *_page(workspace, args.repeats)]
-    print("| what | median | worst | wanted |\n| --- | ---: | ---: | ---: |")
-    for name, values, unit, wanted in rows:
-        print(f"| {name} | {statistics.median(values):.4g} {unit} | {max(values):.4g} {unit} | {wanted} |")
+    print_medians(rows)
     return 0
 
 
@@ -106,7 +103,7 @@ def _timed(function: Callable[[], Any], repeats: int) -> list[float]:
 def _page(workspace: Workspace, repeats: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright, _browser(playwright) as browser, _server(workspace.folder) as (url, process):
+    with sync_playwright() as playwright, chromium(playwright) as browser, server(workspace.folder) as (url, process):
         page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
         # The browser has seen the app before; the server has not seen this page.
         page.goto(f"{url}/add")

@@ -7,17 +7,16 @@ Run with `python -m benchmarks.explain_app`; the demo workspace must be there (`
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.app import _browser, _copy, _page, _server
+from benchmarks.served import chromium, copied, player_page, server
+from benchmarks.table import Row, print_medians
 
 _PAINTED = """(p) => p && p.explaining.explained.state === 'ready'
   && p.stage.places.some(({ track }) => track.name === 'attribution')"""
-Row = tuple[str, list[float], str]
 
 
 def main() -> int:
@@ -35,10 +34,8 @@ def main() -> int:
         print(f"error: {demo}: no workspace; make it with 'python -m mravff_core demo'", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
-        rows = _measure(_copy(demo, Path(folder) / "workspace"), args)
-    print("| what | median | worst | wanted |\n| --- | ---: | ---: | ---: |")
-    for name, values, wanted in rows:
-        print(f"| {name} | {statistics.median(values):.4g} ms | {max(values):.4g} ms | {wanted} |")
+        rows = _measure(copied(demo, Path(folder) / "workspace"), args)
+    print_medians(rows)
     return 0
 
 
@@ -46,14 +43,14 @@ def _measure(workspace: Any, args: argparse.Namespace) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     clips = workspace.clip_ids("validation")[: args.clips]
-    with sync_playwright() as playwright, _browser(playwright) as browser, _server(workspace.folder) as (url, _process):
-        page = _page(browser)
+    with sync_playwright() as playwright, chromium(playwright) as browser, server(workspace.folder) as (url, _process):
+        page = player_page(browser)
         first = [_explained(page, url, args.run, clip, n) for clip in clips for n in range(args.detections)]
         again = [_explained(page, url, args.run, clip, 0, known=True) for clip in clips]
     return [
-        ("first explanation after the server's start", first[:1], ""),
-        ("click on Explain to tracks painted", first[1:], "< 2000 ms"),
-        ("detection explained before to tracks painted", again, "< 500 ms"),
+        ("first explanation after the server's start", first[:1], "ms", ""),
+        ("click on Explain to tracks painted", first[1:], "ms", "< 2000 ms"),
+        ("detection explained before to tracks painted", again, "ms", "< 500 ms"),
     ]
 
 

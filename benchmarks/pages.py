@@ -8,7 +8,6 @@ on a server that has just started, on a workspace with an empty cache.
 from __future__ import annotations
 
 import argparse
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,13 +16,13 @@ from typing import Any
 
 import psutil
 
-from benchmarks.app import _browser, _server
+from benchmarks.served import chromium, server
+from benchmarks.table import Row, print_medians
 from mravff_core.inference.epic_size import make_epic_size
 
 ROOT = Path(__file__).parents[1]
 DEFAULT_ANNOTATIONS = ROOT.parent / "shared" / "data" / "epic100"
 PAGES = ("gates", "compare", "errors")
-Row = tuple[str, list[float], str, str]
 PAINTED = ".js-plotly-plot .points .point"
 # When, in milliseconds since the page was asked for, the first frame with marks of a figure was shown.
 WATCH = f"""
@@ -70,9 +69,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         make_epic_size(args.annotations, Path(folder) / "epic")
         rows = _measure(Path(folder) / "epic", args.repeats)
-    print("| what | median | worst | wanted |\n| --- | ---: | ---: | ---: |")
-    for name, values, unit, wanted in rows:
-        print(f"| {name} | {statistics.median(values):.4g} {unit} | {max(values):.4g} {unit} | {wanted} |")
+    print_medians(rows)
     return 0
 
 
@@ -80,7 +77,7 @@ def _measure(workspace: Path, repeats: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     rows: list[Row] = []
-    with sync_playwright() as playwright, _browser(playwright) as browser, _server(workspace) as (url, process):
+    with sync_playwright() as playwright, chromium(playwright) as browser, server(workspace) as (url, process):
         # A person's browser has Streamlit's own files from the Clip page, and the server its warm-up behind it.
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
