@@ -37,7 +37,14 @@ def test_both_orientations_read_alike(tmp_path: Path, kind: str, transposed: boo
 
 def test_own_files_carry_their_grid(tmp_path: Path) -> None:
     write_features(tmp_path / "a.npz", Features(ARRAY, GRID))
-    assert read_features(tmp_path / "a.npz").grid.to_mapping() == GRID.to_mapping()
+    other = TimeGrid(hop_frames=4, window_frames=8, frames_per_second=25)
+    for said in (None, other):
+        assert read_features(tmp_path / "a.npz", grid=said).grid.to_mapping() == GRID.to_mapping()
+
+
+def test_an_axis_of_one_batch_in_front_is_left_out(tmp_path: Path) -> None:
+    path = stored(tmp_path, "npy", ARRAY[None])
+    np.testing.assert_array_equal(read_features(path, grid=GRID, channels=3).array, ARRAY)
 
 
 class RunsCode:

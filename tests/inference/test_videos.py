@@ -7,18 +7,21 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from mravff_core import Predictor, Workspace
+from mravff_core import AudioCondition, Predictor, Workspace
 from mravff_core.config import LabelSet
 from mravff_core.errors import CancelledError, ConfigError, MediaError, WorkspaceError
 from mravff_core.inference.add_video import add_video
 from mravff_core.inference.extract import encode_video
 from mravff_core.inference.localize import localize
 from mravff_core.inference.run_predict import predict
-from mravff_core.media.encoders import ENCODERS
+from mravff_core.inference.sound import altered_sound, with_noise
+from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.media.probe import probe
+from mravff_core.media.sound import read_audio
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 from tests.media.factory import make_video, tone
 from tests.small_workspace import small_detector, small_workspace
@@ -170,6 +173,18 @@ def test_before_a_late_sound_lies_the_encoders_silence(video: Path, detector: De
         silence=ENCODERS["light_audio"]().silence(),  # type: ignore[attr-defined]
     )
     pd.testing.assert_frame_equal(localize(video, detector, condition="shift:+1").detections, wanted.detections)
+
+
+def test_noise_is_mixed_into_the_samples_where_they_are_at_hand(video: Path) -> None:
+    encoder = ENCODERS["light_audio"]()
+    assert isinstance(encoder, AudioEncoder)
+    own = encoder.encode(video)
+    condition = AudioCondition.parse("noise:0")
+    samples = with_noise(read_audio(video, sample_rate=encoder.sample_rate), 0.0)
+    wanted = encoder.encode_samples(samples, encoder.sample_rate).array
+    np.testing.assert_array_equal(altered_sound(video, own, condition, encoder).array, wanted)
+    for without in (altered_sound(None, own, condition, encoder), altered_sound(video, own, condition, None)):
+        np.testing.assert_array_equal(without.array, with_noise(own.array, 0.0))
 
 
 def test_an_added_video_is_heard_as_was_asked(video: Path, workspace: Workspace) -> None:
