@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, attention_weights, join_heads, split_heads
-from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepDropout, StepMask
 
 FusionKind = Literal["sum", "concat", "cross_attention", "mrav"]
 GateKind = Literal["scalar", "channel", "softmax"]
@@ -68,7 +68,7 @@ class CrossAttention(nn.Module):
         self.key = nn.Conv1d(channels, channels, 1)
         self.value = nn.Conv1d(channels, channels, 1)
         self.out = nn.Conv1d(channels, channels, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = StepDropout(dropout)
 
     def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""

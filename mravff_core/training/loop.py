@@ -252,10 +252,11 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
         positives = int(cast(Tensor, fabric.all_reduce(torch.tensor(float(positives)), reduce_op="sum")))
     _open_gates(run, steps_per_epoch)
     drawn_from = torch.get_rng_state()
+    seed = int(torch.randint(2**31, ()))
     found: list[DetectionLoss] = []
     for number, part in enumerate(parts):
         torch.set_rng_state(drawn_from)  # every part draws for the whole batch and keeps its own
-        set_clip_draws(run.detector, ClipDraws(part.rows, part.whole))
+        set_clip_draws(run.detector, ClipDraws(part.rows, part.whole, seed))
         inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
         waits = not last or number + 1 < len(parts)
         with fabric.no_backward_sync(run.model, enabled=waits):

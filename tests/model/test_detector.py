@@ -14,6 +14,7 @@ from torch.nn import functional
 from mravff_core.config import BaseConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.detector import DetectorConfig, build_detector
+from mravff_core.model.layers import ClipDraws, StepDropout, set_clip_draws
 from mravff_core.model.level_fusion import Gate, LevelFusion
 from mravff_core.model.outputs import Batch, DetectorOutput
 from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, small_detector
@@ -244,3 +245,20 @@ def test_a_batch_that_does_not_fit_is_told(batch: Batch, message: str) -> None:
 def test_a_detector_without_labels_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one label"):
         build_detector(DetectorConfig("verb", ()))
+
+
+def test_dropout_falls_on_a_clip_alike_however_it_is_batched() -> None:
+    dropout = StepDropout(0.3)
+    features = torch.ones(3, 40, 50)
+    set_clip_draws(dropout, ClipDraws(torch.tensor([0, 1, 2]), 3, seed=7))
+    whole, again = dropout(features), dropout(features)
+    assert float((whole == 0).float().mean()) == pytest.approx(0.3, abs=0.02)
+    assert whole.unique().tolist() == pytest.approx([0, 1 / 0.7])
+    assert not torch.equal(whole, again) and not torch.equal(whole[0], whole[1])
+    for row, steps in ((2, 50), (1, 23), (0, 1)):
+        set_clip_draws(dropout, ClipDraws(torch.tensor([row]), 3, seed=7))
+        assert torch.equal(dropout(features[:1, :, :steps])[0], whole[row, :, :steps])
+        assert torch.equal(dropout(features[:1, :, :steps])[0], again[row, :, :steps])
+    set_clip_draws(dropout, ClipDraws(torch.tensor([0, 1, 2]), 3, seed=8))
+    assert not torch.equal(dropout(features), whole)
+    assert torch.equal(dropout.eval()(features), features)

@@ -44,9 +44,10 @@ def losses(folder: Path) -> np.ndarray:
 
 
 def test_parts_give_the_losses_of_whole_batches(tmp_path: Path) -> None:
-    """Chance included: drop paths and dropped sound fall on the same clips."""
+    """Chance included: drop paths, dropped sound and dropped numbers fall on the same clips."""
     for name, steps in (("whole", 0), ("parts", 60), ("single", 1)):
         plan = recipe(batch_size=4, steps_at_once=steps, epochs=2, input_noise=0.1)
+        plan = replace(plan, base=replace(plan.base, dropout=0.2), fusion=replace(plan.fusion, dropout=0.2))
         train(plan, uneven_clips(), LABELS, tmp_path / name, accelerator="cpu")
     for name in ("parts", "single"):
         np.testing.assert_allclose(losses(tmp_path / name), losses(tmp_path / "whole"), rtol=1e-5)
@@ -59,8 +60,8 @@ def test_two_devices_give_the_losses_of_one(tmp_path: Path, capsys: pytest.Captu
     workspace = small_workspace(tmp_path / "small", clips=3)
     path = tmp_path / "recipe.yaml"
     path.write_text(
-        "data: {train_split: validation}\nfusion: {kind: mrav, audio_dropout: 0.3}\n"
-        "base: {embed_channels: 16, neck_channels: 16, head_channels: 16, levels: 3, max_steps: 64}\n"
+        "data: {train_split: validation}\nfusion: {kind: mrav, audio_dropout: 0.3, dropout: 0.1}\n"
+        "base: {dropout: 0.1, embed_channels: 16, neck_channels: 16, head_channels: 16, levels: 3, max_steps: 64}\n"
         "train: {epochs: 2, warmup_epochs: 1, learning_rate: 0.001, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
     )
     options = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]

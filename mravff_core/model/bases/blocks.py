@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, join_heads, split_heads
-from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask, drop_path
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepDropout, StepMask, drop_path
 from mravff_core.model.pieces import in_pieces
 
 
@@ -54,7 +54,7 @@ class ConvAttention(nn.Module):
             self.add_module(f"{name}_norm", ChannelNorm(channels))
             self.add_module(name, pointwise(channels, channels))
         self.out = pointwise(channels, channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = StepDropout(dropout)
         self.relative_bias: nn.Parameter | None = None
         if relative_position and self.window > 1:
             bias = torch.zeros(heads, self.window)
@@ -101,9 +101,9 @@ class TransformerBlock(nn.Module):
         self.mlp = nn.Sequential(
             pointwise(channels, 4 * channels),
             nn.GELU(),
-            nn.Dropout(dropout),
+            StepDropout(dropout),
             pointwise(4 * channels, channels),
-            nn.Dropout(dropout),
+            StepDropout(dropout),
         )
         self.mlp_path = drop_path(channels, path_dropout)
 
