@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mravff_core.analysis.explain_run import Explanation, Question
 
 KIND = "explain"
-NO_LOGIT = "An action has no score of its own in the detector: explain its verb and its noun, which are multiplied."
+NO_LOGIT = "An action scores as its verb times its noun: explain those."
 
 
 def job_name(app: AppContext, question: Question) -> str:

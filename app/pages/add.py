@@ -47,7 +47,7 @@ def _page(app: AppContext) -> None:
         _upload(app, run)
     with paths:
         _from_paths(app, run)
-    _list_jobs(app)
+    _list_jobs(app, _done(app))
     offer_merge(app)
 
 
@@ -123,9 +123,19 @@ def _work(app: AppContext, path: Path, title: str, run: str | None, keep: bool) 
     return work
 
 
+def _done(app: AppContext) -> int:
+    return sum(job.state == "done" for job in app.jobs.of(_KIND))
+
+
 @st.fragment(run_every=0.5)
-def _list_jobs(app: AppContext) -> None:
-    """All videos being added on this server, whoever asked for them; they survive a reload."""
+def _list_jobs(app: AppContext, done: int) -> None:
+    """All videos being added on this server, whoever asked for them; they survive a reload.
+
+    Args:
+        done: how many were, when the page around this was drawn, which counts clips.
+    """
+    if _done(app) > done:
+        st.rerun()
     jobs = app.jobs.of(_KIND)
     if not jobs:
         return

@@ -26,8 +26,10 @@ def choose(watched: Watched, *paths: Path) -> None:
 def test_an_uploaded_video_is_searched_and_opens(add_page: Watched, server: Server, tmp_path: Path) -> None:
     video = tmp_path / "my kitchen.mkv"
     make_video(video, 2.0, audio=tone(2.0))
+    clips = len(server.workspace.clips)
     choose(add_page, video)
     add_page.page.get_by_text("Added with").wait_for(timeout=60_000)
+    add_page.page.get_by_test_id("stSidebar").get_by_text(f"{clips + 1} clips").wait_for()
     assert not list((server.workspace.cache_folder / "uploads").glob("*")), "the upload itself is gone"
     add_page.page.get_by_test_id("stPageLink").get_by_text("Open").click()
     add_page.painted()
