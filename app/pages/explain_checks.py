@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -12,7 +14,7 @@ from app.jobs import Job
 from app.plain_text import plain
 from app.work import offer
 from mravff_core.analysis import gates
-from mravff_core.analysis.checks import read_checks, verify_explanations
+from mravff_core.analysis.checks import may_retrain, read_checks, verify_explanations
 from mravff_core.analysis.explain_run import Explanation
 from mravff_core.plots.explanation import share_distribution
 from mravff_core.workspace import RunInfo
@@ -30,6 +32,9 @@ _NAMES = {
     "planted": "Planted truth",
     "gate_honesty": "Gate honesty",
 }
+# A queue of their own: trainings take minutes, for which nothing else should have to wait.
+_KIND = "checks"
+_DEMO_MINUTES = 10
 
 
 def warn(app: AppContext, explanation: Explanation) -> None:
@@ -53,18 +58,12 @@ def show_checks(app: AppContext, info: RunInfo) -> None:
         st.write(
             "The checks hold explanations to true sounds, planted detectors and random weights. They take minutes."
         )
+    else:
+        _show_results(app, info, checks)
+    _offer_checks(app, info, checks)
 
-        def work(job: Job) -> None:
-            verify_explanations(
-                app.workspace,
-                info.run,
-                detector=app.detectors.get(info.run),
-                progress=lambda share, words: job.report(share, words),
-                cancel=lambda: job.cancelled,
-            )
 
-        offer(app, "analysis", f"verify {info.run}", f"Checking {info.run}", "Check them", work)
-        return
+def _show_results(app: AppContext, info: RunInfo, checks: dict[str, Any]) -> None:
     rows = [
         {"Check": _NAMES[one["check"]], "Result": _ICONS[one["passed"]], "In words": plain(one["words"])}
         for one in checks["verdicts"]
@@ -77,6 +76,33 @@ def show_checks(app: AppContext, info: RunInfo) -> None:
         "♪ marks classes that sight alone cannot tell."
     )
     chart(share_distribution(checks["classes"], _effects(app, info), theme()), name="audio share by class")
+
+
+def _offer_checks(app: AppContext, info: RunInfo, checks: dict[str, Any] | None) -> None:
+    """A button to make the checks, with the trainings that one of them takes where they can be done."""
+    swapped = [one for one in (checks or {}).get("verdicts", ()) if one["check"] == "swapped_labels"]
+    trained = any(one["passed"] is not None for one in swapped)
+    retrain = may_retrain(app.workspace, app.workspace.run(info.run)) and st.checkbox(
+        "Also train on swapped labels: two trainings from scratch",
+        value=trained,
+        key=f"retrain {info.run} {trained}",
+        help=f"As long as training {info.run} took, twice. For the demo kitchen's detectors that is some "
+        f"{_DEMO_MINUTES} minutes on two cores, training clips included. What is trained is kept: a second "
+        "time it costs nothing.",
+    )
+
+    def work(job: Job) -> None:
+        verify_explanations(
+            app.workspace,
+            info.run,
+            retrain=retrain,
+            detector=app.detectors.get(info.run),
+            progress=lambda share, words: job.report(share, words),
+            cancel=lambda: job.cancelled,
+        )
+
+    label = "Check them" if checks is None else "Check again"
+    offer(app, _KIND, f"verify {info.run}", f"Checking {info.run}", label, work)
 
 
 def _effects(app: AppContext, info: RunInfo) -> dict[str, float]:

@@ -17,7 +17,7 @@ from mravff_core.analysis.attribution.shapley import shapley_of_scores
 from mravff_core.analysis.checks import figures, tracks
 from mravff_core.analysis.checks.cases import SHARES_OF, Case
 from mravff_core.analysis.checks.over_time import curves
-from mravff_core.analysis.checks.randomised import likeness
+from mravff_core.analysis.checks.randomised import likeness, resemblance
 from mravff_core.model.detector import Detector, build_detector
 from tests.small_workspace import CHANNELS, small_detector
 
@@ -136,4 +136,40 @@ def test_swapped_labels_are_seen_where_all_classes_say_the_same() -> None:
     cases = [case(Target(1, step, step % 2), seed=step) for step in (4, 6, 9)]
     found = likeness(detector, cases, tracks.attributions(detector, cases))
     assert min(one.mean for one in found["other_class"]) > 0.9
+    assert all(one.beyond is None for one in found["other_class"])
+    assert all(one.beyond is not None for one in found["random_weights"])
     assert abs(np.mean([one.mean for one in found["random_weights"]])) < 0.5
+
+
+def test_likeness_tells_signs_from_sizes_and_looks_beyond_what_is_shared() -> None:
+    generator = np.random.default_rng(0)
+
+    def noise() -> np.ndarray:
+        return generator.normal(size=400)
+
+    shared, envelope = noise(), np.exp(-np.abs(np.arange(400) - 200) / 40)
+    one, other, third = ((shared + 0.5 * noise(), shared + 0.5 * noise()) for _ in range(3))
+    found = resemblance(one, other, third)
+    assert found.audio > 0.7 and found.vision > 0.7 and found.beyond is not None
+    assert resemblance(one, other).beyond is None
+    exact = resemblance(one, other, (shared, shared)).beyond
+    assert exact is not None and abs(exact) < 0.15 < found.beyond < found.mean
+    local = resemblance((envelope * noise(), envelope * noise()), (envelope * noise(), envelope * noise()))
+    assert abs(local.mean) < 0.15 and local.size > 0.5
+    padded = [np.pad(part, (300, 0)) for part in (*one, *other)]  # steps that neither sees count for nothing
+    assert resemblance((padded[0], padded[1]), (padded[2], padded[3])).mean == pytest.approx(found.mean)
+
+
+def test_attributions_of_other_detectors_are_kept_by_their_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, cases = small_detector(), [case(Target(1, 6, 0)), case(Target(1, 6, 0), seed=1)]
+    own = tracks.attributions(detector, cases)
+    twins = {"one": small_detector(seed=1)}
+    first = likeness(detector, cases, own, twins, kept=tmp_path)
+    calls = []
+    usual = tracks.tracks_of_clip
+    monkeypatch.setattr(tracks, "tracks_of_clip", lambda *args, **more: calls.append(1) or usual(*args, **more))
+    assert likeness(detector, cases, own, twins, kept=tmp_path) == first and not calls
+    likeness(detector, cases, own, {"one": small_detector(seed=2)}, kept=tmp_path)
+    assert len(calls) == 2  # one a clip

@@ -70,6 +70,10 @@ def test_checks_are_made_stored_and_written_up(
     document["audibility"]["gate"]["value"] = 0.8996
     told = next(one for one in verdicts(document) if one["check"] == "gate")
     assert told["passed"] is False and "AUC of 0.8996. Below 0.9" in told["words"]
+    for low, high, passed in ((0.13, 0.23, False), (0.15, 0.19, True), (-0.21, 0.1, False)):
+        document["randomisation"]["swapped_labels"] |= {"value": (low + high) / 2, "low": low, "high": high}
+        told = next(one for one in verdicts(document) if one["check"] == "swapped_labels")
+        assert told["passed"] is passed and ("ask why not others" in told["words"]) is not passed
     for name in ("swapped_labels", "swapped_labels_contrast"):
         document["randomisation"][name]["value"] = None
     told = next(one for one in verdicts(document) if one["check"] == "swapped_labels")

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from app.context import AppContext
 from mravff_core.analysis.checks import CHECKS_FILE
 from mravff_core.analysis.explain_run import Question, explain_detection
+from tests.analysis.test_checks import recipe_of_small_detector
 from tests.app.page_script import page_script
 
 
@@ -69,6 +70,27 @@ def test_failed_checks_are_said_beside_the_explanation(app_context: AppContext) 
     warned = " ".join(warning.value for warning in page.warning)
     assert "The gate tells little" in warned and "Chances blur" in warned and "Logits blur" not in warned
     assert "By class" in words_of(page)
+
+
+def test_checks_are_offered_with_the_trainings_that_one_of_them_takes(
+    app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "app.pages.explain_checks.verify_explanations",
+        lambda workspace, run, *, retrain, **more: asked.append((run, retrain)),
+    )
+    assert not explain_page(run="verb_mrav", clip="clip_0").checkbox
+    recipe = app_context.workspace.run("verb_mrav").folder / "recipe.yaml"
+    recipe.write_text(recipe_of_small_detector(), encoding="utf-8")
+    page = explain_page(run="verb_mrav", clip="clip_0")
+    recipe.unlink()
+    assert "two cores" in page.checkbox[0].help
+    page.checkbox[0].check()
+    next(button for button in page.button if button.label == "Check them").click().run()
+    job = app_context.jobs.find("verify verb_mrav")
+    assert job is not None and job.wait(10) and job.state == "done"
+    assert asked == [("verb_mrav", True)]
 
 
 def test_a_clip_without_sound_is_explained_by_sight_alone(app_context: AppContext) -> None:

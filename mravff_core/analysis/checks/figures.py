@@ -102,7 +102,11 @@ _RETRAINED = ("swapped_labels", "swapped_labels_contrast", "retrained", "retrain
 
 
 def alike(cases: Sequence[Case], found: dict[str, list[Likeness]]) -> dict[str, Any]:
-    """Mean likenesses, of both modalities and of either; without a value for detectors that were not trained."""
+    """Mean likenesses; without a value for detectors that were not trained.
+
+    Returns: by question, that of both modalities; with `_audio` and `_vision` that of either, with
+        `_size` that of absolute values, with `_beyond` what is left given another class's explanation.
+    """
     clips = [case.clip_id for case in cases]
     result = {}
     for name, values in {**{name: [] for name in _RETRAINED}, **found}.items():
@@ -110,6 +114,9 @@ def alike(cases: Sequence[Case], found: dict[str, list[Likeness]]) -> dict[str, 
         result[name] = _plain(mean_of([one.mean for one in values], own))
         result[f"{name}_audio"] = _plain(mean_of([one.audio for one in values], own))
         result[f"{name}_vision"] = _plain(mean_of([one.vision for one in values], own))
+        result[f"{name}_size"] = _plain(mean_of([one.size for one in values], own))
+        beyond = [one.beyond for one in values if one.beyond is not None]
+        result[f"{name}_beyond"] = _plain(mean_of(beyond, own[: len(beyond)]))
     return result
 
 

@@ -66,13 +66,33 @@ def swapped(clips: Clips, config: DetectorConfig, *, seed: int) -> Relabelled:
 
 def can_retrain(workspace: Workspace, run: Run) -> bool:
     """Whether a run's recipe and the clips that it was trained on are at hand."""
-    path = run.folder / _RECIPE
-    if not path.is_file():
+    if not (run.folder / _RECIPE).is_file():
         return False
-    recipe = from_mapping(Recipe, read_yaml(path), str(path))
+    recipe = _recipe(run)
     sets = {recipe.data.visual_encoder, recipe.data.audio_encoder} - {None}
     clip_ids = workspace.clip_ids(recipe.data.train_split)
     return bool(clip_ids) and all(workspace.has_features(str(name), clip_ids[0]) for name in sets)
+
+
+def may_retrain(workspace: Workspace, run: Run) -> bool:
+    """The same where clips of a demo kitchen may still have to be rendered."""
+    return can_retrain(workspace, run) or (is_demo(workspace) and (run.folder / _RECIPE).is_file())
+
+
+def add_training_clips(
+    workspace: Workspace,
+    run: Run,
+    *,
+    progress: Callable[[float], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> None:
+    """Render what a demo kitchen lacks of the clips that a run was trained on.
+
+    Raises: WorkspaceError where nobody knows how the run was trained; ConfigError, CancelledError.
+    """
+    split = _recipe(run).data.train_split
+    if is_demo(workspace):
+        add_split(workspace, split, progress=progress, cancel=cancel)
 
 
 def retrained(
@@ -97,12 +117,8 @@ def retrained(
     Raises: WorkspaceError where nobody knows how the run was trained, or without training clips;
         ConfigError, FeatureError, CancelledError.
     """
-    path = run.folder / _RECIPE
-    if not path.is_file():
-        raise WorkspaceError(f"{path}: is missing, so detector {run.name!r} cannot be trained again; was it imported?")
-    recipe = from_mapping(Recipe, read_yaml(path), str(path))
-    if is_demo(workspace):
-        add_split(workspace, recipe.data.train_split, cancel=cancel)
+    add_training_clips(workspace, run, cancel=cancel)
+    recipe = _recipe(run)
     # From scratch, whatever the run began with: nothing of the true labels may be left in the weights.
     recipe = replace(
         recipe,
@@ -129,3 +145,10 @@ def retrained(
         cancel=cancel,
     )
     return load_detector(folder, device=device)
+
+
+def _recipe(run: Run) -> Recipe:
+    path = run.folder / _RECIPE
+    if not path.is_file():
+        raise WorkspaceError(f"{path}: is missing, so detector {run.name!r} cannot be trained again; was it imported?")
+    return from_mapping(Recipe, read_yaml(path), str(path))

@@ -82,43 +82,54 @@ def _curves(better: dict[str, Any]) -> dict[str, Any]:
 
 def _randomisation(alike: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
-    value = alike["random_weights"]["value"]
-    if value is not None:
-        told = f"Explanations of a detector with random weights resemble its own by {value:.2f} (rank correlation)."
-        found.append(_said("randomisation", abs(value) < NEAR_ZERO, told))
+    if alike["random_weights"]["value"] is not None:
+        told = f"Explanations of a detector with random weights resemble its own by {_told(alike['random_weights'])}."
+        found.append(_said("randomisation", _near_zero(alike["random_weights"]), told))
     found += _swapped_labels(alike)
-    value = alike["other_class"]["value"]
-    if value is not None:
-        told = f"Asked about another class, the same detector gives an explanation alike by {value:.2f}"
-        told += f" (sound {alike['other_class_audio']['value']:.2f}, sight {alike['other_class_vision']['value']:.2f})."
-        good = abs(value) < NEAR_ZERO
-        doubt = " Part of it shows what makes any action likely: to see what speaks for this class, ask why not others."
-        found.append(_said("other_class", good, told if good else told + doubt, ("probability", "logit")))
-    against = alike["contrast_to_score"]["value"]
-    if against is not None:
+    if alike["other_class"]["value"] is not None:
+        sound, sight = (alike[f"other_class_{name}"]["value"] for name in ("audio", "vision"))
         told = (
-            f"The contrast with other classes resembles another class's contrast by {alike['contrast']['value']:.2f} "
-            f"and another class's own score by {against:.2f}."
+            f"Asked about another class, the same detector gives an explanation alike by {_told(alike['other_class'])}"
         )
-        good = max(abs(against), abs(alike["contrast"]["value"])) < NEAR_ZERO
-        found.append(_said("contrast", good, told, ("contrast",)))
+        told += f"; sound {sound:.2f}, sight {sight:.2f}."
+        good = _near_zero(alike["other_class"])
+        found.append(_said("other_class", good, told if good else told + _SHARED, _OWN_SCORE))
+    against = alike["contrast_to_score"]
+    if against["value"] is not None:
+        told = (
+            f"The contrast with other classes resembles another class's contrast by {_told(alike['contrast'])} "
+            f"and another class's own score by {_told(against)}."
+        )
+        found.append(_said("contrast", _near_zero(against) and _near_zero(alike["contrast"]), told, ("contrast",)))
     return found
+
+
+def _near_zero(estimate: dict[str, Any]) -> bool:
+    """Whether all of the interval lies near 0."""
+    return max(abs(estimate["low"]), abs(estimate["high"])) < NEAR_ZERO
+
+
+def _told(estimate: dict[str, Any]) -> str:
+    return f"{estimate['value']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
 
 
 def _swapped_labels(alike: dict[str, Any]) -> list[dict[str, Any]]:
     """A detector trained on swapped labels, for a class's own score and for its contrast."""
     found = []
-    for suffix, what, of in (("", "a class's own score", ("probability", "logit")), *_OF_CONTRAST):
-        value, yardstick = (alike[f"{name}{suffix}"]["value"] for name in ("swapped_labels", "retrained"))
-        if value is None:
+    for suffix, what, of in (("", "a class's own score", _OWN_SCORE), *_OF_CONTRAST):
+        value, yardstick = (alike[f"{name}{suffix}"] for name in ("swapped_labels", "retrained"))
+        if value["value"] is None:
             continue
-        told = f"Explanations of {what} by a detector trained on swapped labels resemble its own by {value:.2f}"
-        if yardstick is not None:
-            told += f", by one trained again on the true labels by {yardstick:.2f}"
-        found.append(_said("swapped_labels", abs(value) < NEAR_ZERO, told + ".", of))
+        told = f"Explanations of {what} by a detector trained on swapped labels resemble its own by {_told(value)}"
+        if yardstick["value"] is not None:
+            told += f", by one trained again on the true labels by {_told(yardstick)}"
+        good = _near_zero(value)
+        found.append(_said("swapped_labels", good, f"{told}." if good or suffix else f"{told}.{_SHARED}", of))
     return found or [_said("swapped_labels", None, _NOT_TRAINED)]
 
 
+_OWN_SCORE = ("probability", "logit")
+_SHARED = " Part of it shows what makes any action likely: to see what speaks for this class, ask why not others."
 _OF_CONTRAST = (("_contrast", "the contrast with other classes", ("contrast",)),)
 _NOT_TRAINED = (
     "Whether a detector trained on swapped labels is explained alike was not looked at: that takes two trainings, "

@@ -17,7 +17,7 @@ from mravff_core.analysis.checks.held_out import held_out_kitchen
 from mravff_core.analysis.checks.intervals import Estimate
 from mravff_core.analysis.checks.planted_truth import check_all_planted
 from mravff_core.analysis.checks.randomised import likeness
-from mravff_core.analysis.checks.retrained import can_retrain, retrained
+from mravff_core.analysis.checks.retrained import add_training_clips, can_retrain, retrained
 from mravff_core.analysis.checks.tracks import attributions
 from mravff_core.analysis.checks.verdicts import verdicts
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
@@ -91,10 +91,11 @@ def verify_explanations(
     def part(start: float, end: float, words: str) -> Callable[[float], None]:
         return lambda share: say(start + (end - start) * share, words)
 
+    kept = workspace.cache_folder / "explanation_checks" / run_name
     tracks = attributions(
         detector,
         chosen,
-        kept=workspace.cache_folder / "explanation_checks" / run_name,
+        kept=kept,
         model=run.model_hash(),
         progress=part(0.35, 0.5, "Attributing over time"),
         cancel=cancel,
@@ -125,6 +126,7 @@ def verify_explanations(
                 swapped,
                 [of_case[id(case)] for case in swapped],
                 twins,
+                kept=kept,
                 progress=part(0.88, 0.98, "Randomising"),
                 cancel=cancel,
             ),
@@ -169,12 +171,13 @@ def _twins(
     if retrain is False or (retrain is None and (place is None or not is_demo(place))):
         return {}
     place = place or places[1]
+    add_training_clips(place, run, progress=part(0.5, 0.55, "Making training clips"), cancel=cancel)
     trained = {}
     for name, swap, start, words in (
-        ("swapped_labels", True, 0.5, "Training on swapped labels"),
-        ("retrained", False, 0.65, "Training again on true labels"),
+        ("swapped_labels", True, 0.55, "Training on swapped labels"),
+        ("retrained", False, 0.675, "Training again on true labels"),
     ):
-        report = part(start, start + 0.15, words)
+        report = part(start, start + 0.125, words)
         report(0.0)
         trained[name] = retrained(place, run, detector, swap=swap, device=device, progress=report, cancel=cancel)
     return trained
