@@ -24,6 +24,8 @@ Inputs = tuple[Tensor, Tensor | None]
 MEMORY_LIMIT_MB = 512.0
 _MOST_AT_ONCE = 64
 _ROUNDING = 1e-6
+# A score that differs more between batches than this is not rounding.
+_MIXED = 1e-4
 
 
 def without_rounding(difference: float, score: float) -> float:
@@ -147,7 +149,16 @@ class Scorer:
         self.backwards -= 1
         taken = sum(size for address, size in kept.items() if address not in weights)
         self.chunk = max(1, min(_MOST_AT_ONCE, int(self.memory_limit_mb * 2**20 / max(1, taken))))
-        return float(self.target.of(output, self.strides[self.target.level]).detach()[0])
+        score = float(self.target.of(output, self.strides[self.target.level]).detach()[0])
+        # Ours keep the clips of a batch apart; anyone else's may not, and then each is scored alone.
+        if self.chunk > 1 and not isinstance(self.detector, Detector) and self._mixes(inputs, score):
+            self.chunk = 1
+        return score
+
+    def _mixes(self, inputs: Inputs, score: float) -> bool:
+        """Whether a clip's score hangs on what else is in its batch."""
+        beside = (torch.zeros_like(inputs[0]), None if inputs[1] is None else torch.zeros_like(inputs[1]))
+        return abs(float(self.scores([inputs, beside])[0]) - score) > _MIXED * max(1.0, abs(score))
 
     @torch.no_grad()
     def scores(self, variants: Sequence[Inputs]) -> Tensor:
