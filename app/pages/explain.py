@@ -11,6 +11,7 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
+from app.doubts import doubts
 from app.explaining import KIND, NO_LOGIT, begin, job_name, work
 from app.jobs import Job
 from app.page_state import PageState, open_page
@@ -104,9 +105,12 @@ def show() -> None:
     # Begun before the player asks for it.
     if app.jobs.find(job_name(app, question)) is None:
         begin(app, question)
+    answer = st.empty()
+    answer.markdown("Working out what it rests on …")
     show_player(app, state, info, detections)
     explanation = result_of(app, KIND, job_name(app, question), "Explaining", work(app, question))
     if explanation is not None:
+        answer.markdown(_answer(app, explanation))
         _show(app, state, explanation)
     show_checks(app, info)
     state.keep()
@@ -217,7 +221,10 @@ def _show(app: AppContext, state: State, explanation: Explanation) -> None:
     warn(app, explanation)
     left, right = st.columns([6, 6])
     with left:
-        _share(explanation)
+        st.markdown(
+            "**Sound and sight.** Both together, beyond what each does alone: "
+            f"{signed(attribution.share.interaction, 2)}."
+        )
         chart(modality_bars(attribution, theme()), name="sound and sight")
     with right:
         exact = "" if point.exact else " (the nearest: suppression moved its segment)"
@@ -235,23 +242,22 @@ def _show(app: AppContext, state: State, explanation: Explanation) -> None:
     show_attention(app, state, explanation)
 
 
-def _share(explanation: Explanation) -> None:
+def _answer(app: AppContext, explanation: Explanation) -> str:
+    """What mattered, compared with what, and how sure that is, in one sentence."""
     attribution = explanation.attribution
-    share = attribution.share.audio_share
-    sound, sight = (baseline_words(name) for name in attribution.baseline)
+    share, known = attribution.share.audio_share, attribution.share_range
     if share is None:
-        st.markdown("**Neither sound nor sight** moves this number away from the baseline.")
-    else:
-        rather = " rather than any other class" if attribution.quantity == "contrast" else ""
-        st.markdown(
-            f"**{share:.0%} sound, {1 - share:.0%} sight** for *{plain(explanation.name)}*{rather}, "
-            f"compared with {plain(sound)} and {plain(sight)}."
-        )
-    told = f"Both together, beyond what each does alone: {signed(attribution.share.interaction, 2)}."
-    if attribution.share_range is not None:
-        known = attribution.share_range
-        told += f" Over {known.baselines} baselines the audio share runs from {known.low:.0%} to {known.high:.0%}."
-    st.caption(told)
+        return "**Neither sound nor sight** moves this number away from the baseline."
+    sound, sight = (plain(baseline_words(name)) for name in attribution.baseline)
+    rather = " rather than any other class" if attribution.quantity == "contrast" else ""
+    told = (
+        f"**{share:.0%} sound, {1 - share:.0%} sight** for *{plain(explanation.name)}*{rather}, "
+        f"compared with {sound} and {sight}"
+    )
+    if known is not None:
+        told += f"; over {known.baselines} baselines {known.low:.0%} to {known.high:.0%} sound"
+    many = len(doubts(app, explanation))
+    return f"{told}. ⚠ {many} {'reason' if many == 1 else 'reasons'} for doubt below." if many else f"{told}."
 
 
 def _over_time(explanation: Explanation) -> None:

@@ -29,7 +29,9 @@ def modality_bars(attribution: Attribution, theme: Theme) -> go.Figure:
     figure = go.Figure()
     _add_modalities(figure, attribution, theme)
     unit = f" ({attribution.unit})" if attribution.unit else ""
-    figure.update_xaxes(title=f"change of the {attribution.quantity}{unit} against the baseline", zeroline=True)
+    sound, sight = map(baseline_words, attribution.baseline)
+    title = f"change of the {attribution.quantity}{unit} against {sound} and {sight}"
+    figure.update_xaxes(title=title, zeroline=True)
     return styled(figure, theme, height=150, legend=False)
 
 
