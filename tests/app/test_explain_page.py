@@ -84,10 +84,10 @@ def test_checks_are_offered_with_the_trainings_that_one_of_them_takes(
     recipe = app_context.workspace.run("verb_mrav").folder / "recipe.yaml"
     recipe.write_text(recipe_of_small_detector(), encoding="utf-8")
     page = explain_page(run="verb_mrav", clip="clip_0")
-    recipe.unlink()
     assert "two cores" in page.checkbox[0].help
     page.checkbox[0].check()
     next(button for button in page.button if button.label == "Check them").click().run()
+    recipe.unlink()
     job = app_context.jobs.find("verify verb_mrav")
     assert job is not None and job.wait(10) and job.state == "done"
     assert asked == [("verb_mrav", True)]

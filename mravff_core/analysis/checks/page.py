@@ -28,12 +28,18 @@ How to read the figures below:
   point reads. The figure is how much lower (higher) the score lies on the way, averaged over
   segments and divided once by the mean size of what sound does to them. A segment where sound does
   nothing therefore counts for little, and is never divided by its own effect.
+- **Likeness.** The same points and classes are explained by two detectors, and the attributions of all
+  steps that either sees are held against each other by rank correlation, sound and sight apiece. Near 0 means
+  that the whole interval lies within -0.2 to 0.2. By size alone (absolute values) even random weights are
+  explained alike, since every detector reads mostly what is near; that column has no 0 to be held to, only
+  the row of random weights. Beyond another class's: the partial rank correlation given the run's own explanation
+  of another class at the same point, which is what is left once what two classes share is taken out.
 - **Swapped labels.** The run's recipe is trained from scratch once more on the training clips, after all
   of their segments have exchanged their labels at random. What that detector learns of a class has nothing
   to do with the class; what it still learns is where anything happens at all, and to that degree a class's own
-  score is explained alike. The contrast leaves that out. The same points and classes are explained by both
-  detectors. Next to it stands the yardstick: trained once more on the true labels with another seed, which is
-  how alike two explanations of the same thing are, and far from 1 too: trainings find different grounds.
+  score is explained alike. The contrast leaves that out. Next to it stands the yardstick: trained once more
+  on the true labels with another seed, which is how alike two explanations of the same thing are, and far
+  from 1 too: trainings find different grounds. Both are single trainings: intervals are over clips, not over seeds.
 - **Another class asked.** The same detector, not trained again, explains another class's own score at the same
   point. Classes share what makes any action likely (a moving hand, a start after rest), so explanations of
   a class's own score are alike to that degree, more so for sight than for sound. The contrast leaves
