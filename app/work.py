@@ -41,15 +41,16 @@ def offer(app: AppContext, kind: str, name: str, title: str, label: str, work: C
 @st.fragment(run_every=0.5)
 def show_progress(app: AppContext, job: Job) -> None:
     """Progress with a button to cancel; what went wrong, with a button to try again."""
-    words, button = st.columns([8, 1.2], vertical_alignment="center")
+    # The button keeps its word in narrow columns, where it goes below.
+    line = st.container(horizontal=True, vertical_alignment="center")
     if job.state == "done":
         st.rerun()
     elif job.ended:
-        words.error(plain(job.error) or "It was stopped; nothing half-done was kept.", icon=":material/error:")
-        if button.button("Try again", key=f"again {job.name}", width="stretch"):
+        line.error(plain(job.error) or "It was stopped; nothing half-done was kept.", icon=":material/error:")
+        if line.button("Try again", key=f"again {job.name}"):
             app.jobs.forget(job)
             st.rerun()
     else:
-        words.progress(job.share, text=f"{job.title}: {job.stage or 'waiting'} …")
-        if button.button("Cancel", key=f"cancel {job.name}", disabled=job.cancelled, width="stretch"):
+        line.progress(job.share, text=plain(f"{job.title}: {job.stage or 'waiting'} …"))
+        if line.button("Cancel", key=f"cancel {job.name}", disabled=job.cancelled):
             job.cancel()

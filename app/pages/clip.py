@@ -76,22 +76,23 @@ def _choose_clip(app: AppContext, view: View) -> tuple[View, DeltaGenerator]:
 
     Returns: the view, and the rest of the line.
     """
+    shown = view.clip or ""
     table = app.workspace.clips
     titles = dict(zip(table["clip_id"], table["title"], strict=True))
     splits = dict(zip(table["clip_id"], table["split"], strict=True))
     ids = clips_in_order(app.workspace)
     key = widget_key("clip")
-    if st.session_state.get(key, view.clip) not in titles:
-        st.session_state[key] = view.clip
+    if st.session_state.get(key, shown) not in titles:
+        st.session_state[key] = shown
     choose, before, after, note = st.columns([5, 0.6, 0.6, 5.8], vertical_alignment="center")
-    place = ids.index(st.session_state.get(key, view.clip))
+    place = ids.index(st.session_state.get(key, shown))
     _step_button(before, "previous_clip", "Previous clip", ":material/chevron_left:", ids, place - 1)
     _step_button(after, "next_clip", "Next clip", ":material/chevron_right:", ids, place + 1)
     with choose:
         chosen = st.selectbox(
             "Clip",
             ids,
-            index=ids.index(view.clip),
+            index=ids.index(shown),
             key=key,
             label_visibility="collapsed",
             format_func=lambda clip_id: f"{titles[clip_id]} · {splits[clip_id]}",

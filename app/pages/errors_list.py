@@ -88,9 +88,8 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
     rows = rows.head(_MOST_ROWS)
     if len(rows) and mark.text and state.choices.picked not in set(rows["segment_id"]):
         state.change("page", picked=rows["segment_id"].iloc[0])
-    columns = _ACTION_COLUMNS if analysis.label_set == ACTION else _DETECTION_COLUMNS
-    if mark.of_truth:
-        columns = _truth_columns(rows)
+    detection_columns = _ACTION_COLUMNS if analysis.label_set == ACTION else _DETECTION_COLUMNS
+    columns = _truth_columns(rows) if mark.of_truth else detection_columns
     side = analysis.side
     row = segment_table(
         app,

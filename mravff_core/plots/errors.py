@@ -171,8 +171,9 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
     Args:
         pairs: `name`, `true_name`, `count`, commonest first; the classes of the commonest are shown.
     """
-    counted = pairs.groupby("name")["count"].sum().add(pairs.groupby("true_name")["count"].sum(), fill_value=0)
-    kept = set(counted.nlargest(_MOST_CLASSES).index)
+    every = list(dict.fromkeys(pairs[["name", "true_name"]].to_numpy().ravel()))
+    kept = set(every[:_MOST_CLASSES])
+    left_out = f" ({len(kept)} of {len(every)} classes, those of the commonest pairs)" if len(every) > len(kept) else ""
     shown = pairs[pairs["name"].isin(kept) & pairs["true_name"].isin(kept)]
     names = sorted({*shown["name"], *shown["true_name"]})
     marks = list(map(pair_mark, shown["name"], shown["true_name"]))
@@ -204,7 +205,7 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
         )
     )
     ordered = [escape(name) for name in names]
-    figure.update_xaxes(title="true class", categoryorder="array", categoryarray=ordered, tickangle=-90)
+    figure.update_xaxes(title=f"true class{left_out}", categoryorder="array", categoryarray=ordered, tickangle=-90)
     figure.update_yaxes(title="found class", categoryorder="array", categoryarray=ordered[::-1])
     # All names: Plotly leaves some out where it finds them too close.
     ticks = {"tickmode": "array", "tickvals": ordered, "tickfont": {"size": 11 if len(ordered) > 24 else 13}}

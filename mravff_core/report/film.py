@@ -137,7 +137,9 @@ class _Scene:
             draw.text((10, top + 6), row.title, font=font_of(14), fill=self._theme.ink)
             for text, y in row.ticks:
                 font = font_of(10)
-                draw.text((MARGIN - 6 - font.getlength(text), top + y - 6), text, font=font, fill=self._theme.faint)
+                # The last one would stand half below the picture.
+                beside = (MARGIN - 6 - font.getlength(text), min(top + y - 6, image.height - 14))
+                draw.text(beside, text, font=font, fill=self._theme.faint)
             top += row.height
         return np.asarray(image)
 

@@ -99,6 +99,15 @@ def test_marks_of_all_figures_list_as_many_segments_as_they_show(workspace: Work
     assert all(Mark.parse(mark).of_truth for mark in by_mark)
 
 
+def test_a_matrix_of_many_classes_shows_the_commonest_pairs_and_says_so() -> None:
+    rare = pd.DataFrame({"name": [f"c{number}" for number in range(100)], "true_name": "often", "count": 1})
+    pairs = pd.concat([pd.DataFrame({"name": ["a"], "true_name": ["b"], "count": [3]}), rare], ignore_index=True)
+    figure = plots.confusion_matrix(pairs, DARK)
+    assert list(figure.data[0].customdata[0]) == ["pair=a>b", 3]
+    assert figure.layout.xaxis.title.text == "true class (40 of 103 classes, those of the commonest pairs)"
+    assert plots.confusion_matrix(pairs[:5], DARK).layout.xaxis.title.text == "true class"
+
+
 def test_a_pair_of_any_names_lists_its_own(workspace: Workspace) -> None:
     detections = analyse_errors(workspace, "verb_visual").detections(0.5)
     odd = detections.assign(name=detections["name"].replace("cut", "<b>%3E"), true_name="a>b")
