@@ -26,7 +26,7 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
     Args:
         raw: the mapping in an official YAML file, or the resolved one that the code prints.
         where: file, for messages.
-    Raises: ConfigError for unknown settings of model or test, wrong types, or values that the
+    Raises: ConfigError for unknown settings of model, training or test, wrong types, or values that the
         published code refuses.
     """
     family = family_of(raw, where)
@@ -127,7 +127,11 @@ def _with_defaults(raw: Mapping[str, Any], family: Family, where: str) -> dict[s
     for section, known in defaults.items():
         if isinstance(known, dict) and not isinstance(full[section], dict):
             raise ConfigError(f"{where}: {section} is {full[section]!r}, expected a mapping of settings")
-    for section, more in (("model", _DERIVED_MODEL_KEYS | family.optional), ("test_cfg", set())):
+    for section, more in (
+        ("model", _DERIVED_MODEL_KEYS | family.optional),
+        ("train_cfg", set()),
+        ("test_cfg", set()),
+    ):
         unknown = sorted(map(str, full[section].keys() - defaults[section].keys() - more))
         if unknown:
             raise ConfigError(

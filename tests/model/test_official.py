@@ -254,6 +254,7 @@ def test_a_configuration_of_another_checkpoint_is_told(tmp_path: Path, changes: 
     [
         ({"n_mha_win_siz": 9}, "model has unknown settings n_mha_win_siz"),
         ({"test_cfg": {"nms_sgima": 0.4}}, "test_cfg has unknown settings nms_sgima"),
+        ({"train_cfg": {"drop_path": 0.2}}, "train_cfg has unknown settings drop_path"),
         ({"max_seq_len": 66}, "max_seq_len is 66, expected a multiple of"),
         ({"regression_range": [[0, 4]]}, "regression_range .* expected one range for each of 3"),
         ({"n_mha_win_size": [5, 5]}, "n_mha_win_size lists 2 levels, expected 3"),
