@@ -143,21 +143,23 @@ class MRAVFusion(nn.Module):
         wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
             return tuple(visual_levels[wanted]), FusionTrace(self._shut_gates(visual_levels[wanted]))
-        audio_levels = self._audio_levels(audio, audio_mask, heard, visual_levels, level_masks)
-        whole = heard is None and bool(torch.stack([valid.all() for valid in level_masks]).all())
+        lengths = _real_lengths(level_masks)
+        audio_levels = self._audio_levels(audio, audio_mask, heard, visual_levels, level_masks, lengths)
         fused_levels, gates = [], []
-        parts = zip(levels, visual_levels, audio_levels, level_masks, strict=True)
-        for fusion, visual, sound, valid in list(parts)[wanted]:
-            fused, gate = fusion(visual, sound, valid, opening=self.gate_opening)
+        parts = zip(levels, visual_levels, audio_levels, level_masks, lengths, strict=True)
+        for fusion, visual, sound, valid, length in list(parts)[wanted]:
+            # Beyond the longest clip there is nothing to fuse.
+            seen, valid = visual[..., :length], valid[..., :length]
+            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening)
             fused = fused.to(visual.dtype)
-            if whole:
-                fused_levels.append(fused)
-                gates.extend([] if gate is None else [gate])
-                continue
-            changed = valid if heard is None else valid & heard[:, None, None]
-            fused_levels.append(torch.where(changed, fused, visual))
+            if heard is not None or not bool(valid.all()):
+                changed = valid if heard is None else valid & heard[:, None, None]
+                fused = torch.where(changed, fused, seen)
+                gate = None if gate is None else gate * changed.to(gate.dtype)
+            missing = visual.shape[-1] - length
+            fused_levels.append(torch.cat([fused, visual[..., length:]], dim=-1) if missing else fused)
             if gate is not None:
-                gates.append(gate * changed.to(gate.dtype))
+                gates.append(functional.pad(gate, (0, missing)))
         return tuple(fused_levels), FusionTrace(tuple(gates))
 
     def attention(
@@ -179,7 +181,8 @@ class MRAVFusion(nn.Module):
             return AttentionTrace((), ())
         if audio_present is not None:
             _check_flags("audio_present", audio_present, [len(visual_levels[0])])
-        audio_levels = self._audio_levels(audio, audio_mask, audio_present, visual_levels, level_masks)
+        lengths = [level.shape[-1] for level in visual_levels]
+        audio_levels = self._audio_levels(audio, audio_mask, audio_present, visual_levels, level_masks, lengths)
         weights, windows = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             assert fusion.attention is not None
@@ -225,8 +228,9 @@ class MRAVFusion(nn.Module):
         heard: Tensor | None,
         visual_levels: Sequence[Tensor],
         level_masks: Sequence[Tensor],
+        lengths: Sequence[int],
     ) -> list[Tensor]:
-        """Audio pyramid cut to the visual levels' lengths; that of a clip that is not heard is 0 throughout."""
+        """Audio pyramid, so many steps of each level; that of a clip that is not heard is 0 throughout."""
         finest, clips = self.strides[0], len(visual_levels[0])
         steps = visual_levels[0].shape[-1] * finest
         fits = audio.ndim == 3 and list(audio.shape[:2]) == [clips, self.audio_channels] and audio.shape[-1] <= steps
@@ -248,16 +252,16 @@ class MRAVFusion(nn.Module):
         if audio_mask is None:
             audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
             audio_mask[..., steps - missing :] = False
-        sounds = self.audio_pyramid(audio, audio_mask, len(visual_levels))
-        fitting = []
-        for stride, sound, visual in zip(self.strides, sounds, visual_levels, strict=False):
-            if visual.shape[-1] not in (sound.shape[-1], steps // stride):
+        for stride, visual in zip(self.strides, visual_levels, strict=False):
+            if visual.shape[-1] not in (-(-steps // stride), steps // stride):
                 raise FeatureError(
-                    f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, "
-                    f"expected {[level.shape[-1] for level in sounds]} for strides {list(self.strides)}"
+                    f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, expected "
+                    f"{[-(-steps // each) for each in self.strides[: len(visual_levels)]]} "
+                    f"for strides {list(self.strides)}"
                 )
-            fitting.append(sound[..., : visual.shape[-1]])
-        return fitting
+        used = max(length * stride for length, stride in zip(lengths, self.strides, strict=False))
+        sounds = self.audio_pyramid(audio[..., :used], audio_mask[..., :used], len(visual_levels))
+        return [sound[..., :length] for sound, length in zip(sounds, lengths, strict=True)]
 
     def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
         """[batch] bool, True where sound is heard; None where all clips are."""
@@ -278,6 +282,12 @@ class MRAVFusion(nn.Module):
 def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:
     if flags.dtype != torch.bool or list(flags.shape) != shape:
         raise FeatureError(f"{name} is {flags.dtype} {list(flags.shape)}, expected torch.bool {shape}")
+
+
+def _real_lengths(level_masks: Sequence[Tensor]) -> list[int]:
+    """Steps of each level up to its last real one in any clip, at least one."""
+    counted = [torch.arange(1, valid.shape[-1] + 1, device=valid.device) * valid for valid in level_masks]
+    return torch.stack([steps.amax() for steps in counted]).clamp(min=1).tolist()
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -140,6 +141,52 @@ class ChannelNorm(nn.GroupNorm):
         spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.eps)
         # Broadcast along channels, addcmul takes several times as long as these two.
         return (centred * spread * self.weight[:, None]).add_(self.bias[:, None]).to(self.weight.dtype)
+
+    def steps_first(self, features: Tensor) -> Tensor:
+        """The same for [batch, time, channels], which takes a fifth of the time."""
+        features = at_least_single(features)
+        weight, bias = self.weight.to(features.dtype), self.bias.to(features.dtype)
+        return nn.functional.layer_norm(features, weight.shape, weight, bias, self.eps).to(self.weight.dtype)
+
+
+def products(
+    weights: Sequence[Tensor], features: Sequence[Tensor], bias: Tensor | None, *, steps_first: bool = False
+) -> Tensor:
+    """The sum of `bias` and each weight times its features, at every step.
+
+    What convolutions give, as the products of matrices that they are: on a CPU up to half as fast
+    again as convolutions of width 1, which first lay features out anew.
+
+    Args:
+        weights: [outputs, channels] each.
+        features: [batch, channels, time] each.
+        bias: [outputs], or None.
+        steps_first: how the result lies in memory, and its axes.
+    Returns: [batch, outputs, time], or with `steps_first` [batch, time, outputs].
+    """
+    # One clip without its batch is a tenth faster.
+    single = len(features[0]) == 1
+    out: Tensor | None = None
+    for weight, part in zip(weights, features, strict=True):
+        weight, part = (weight, part[0]) if single else (weight.expand(len(part), -1, -1), part)
+        left, right = (part.mT, weight.mT) if steps_first else (weight, part)
+        if out is not None:
+            left, right = left.to(out.dtype), right.to(out.dtype)
+            out = out.addmm_(left, right) if single else out.baddbmm_(left, right)
+        elif bias is None:
+            out = left @ right
+        else:
+            shift = bias if steps_first else bias[:, None]
+            out = torch.addmm(shift, left, right) if single else torch.baddbmm(shift, left, right)
+    assert out is not None
+    return out[None] if single else out
+
+
+def apply_pointwise(conv: nn.Conv1d, *features: Tensor, steps_first: bool = False) -> Tensor:
+    """What a convolution of width 1 gives for features [batch, channels, time], those of several stacked."""
+    assert conv.bias is not None
+    weights = conv.weight[:, :, 0].split([part.shape[1] for part in features], dim=1)
+    return products(weights, features, conv.bias, steps_first=steps_first)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, join_heads, split_heads
-from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepDropout, StepMask, drop_path
+from mravff_core.model.layers import (
+    ChannelNorm,
+    MaskedConv1d,
+    MaskedMaxPool,
+    StepDropout,
+    StepMask,
+    apply_pointwise,
+    drop_path,
+)
 from mravff_core.model.pieces import in_pieces
 
 
@@ -66,11 +74,13 @@ class ConvAttention(nn.Module):
         for name in ("query", "key", "value"):
             mixed = self.get_submodule(f"{name}_conv")(features, steps)
             mixed = self.get_submodule(f"{name}_norm")(mixed)
-            projected.append(split_heads(self.get_submodule(name)(mixed), self.heads))
+            project = self.get_submodule(name)
+            assert isinstance(project, nn.Conv1d)
+            projected.append(split_heads(apply_pointwise(project, mixed, steps_first=True), self.heads))
         query, key, value = projected
         kept = steps.every(self.stride)
         attended = attend(query, key, value, kept.valid[:, 0], window=self.window, bias=self.relative_bias)
-        return kept.keep_valid(self.dropout(self.out(join_heads(attended))))
+        return kept.keep_valid(self.dropout(apply_pointwise(self.out, join_heads(attended))))
 
 
 class TransformerBlock(nn.Module):
