@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app import addresses
 from app.context import AppContext
 from app.page_state import PageState
 from app.session import share_run, shared_run
@@ -37,13 +38,16 @@ def choose_run(state: PageState[Any], field: str, label: str, infos: Sequence[Ru
     """A select box of runs, and one of seeds where a sweep is chosen.
 
     Args:
-        state, field: where the run's name is kept; one that is not there is replaced by the first.
+        state, field: where the run's name is kept; one that is not there is replaced by the first, with a word.
         infos: of the runs to choose among, in their order; at least one.
         more: for the first select box.
     """
     entries = folded(infos)
     of_run = {info.run: entry for entry, members in entries.items() for info in members}
-    if getattr(state.choices, field) not in of_run:
+    named = getattr(state.choices, field)
+    if named not in of_run:
+        if named:
+            addresses.complain([f"The run {named!r}, which was asked for, is not here; {infos[0].run!r} is shown."])
         state.change(**{field: infos[0].run})
     titles = {entry: _title(entry, members) for entry, members in entries.items()}
     key = state.key(field, "entry")

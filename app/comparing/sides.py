@@ -117,7 +117,7 @@ def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[st
     chosen = state.choices
     complaints = [
         f"The address asks for the run {name!r}, which is not in this workspace."
-        for name in (chosen.a, chosen.b)
+        for name in dict.fromkeys((chosen.a, chosen.b))
         if name and name not in infos
     ]
     if chosen.a not in infos or chosen.b not in infos:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import sidebar, urls
+from app import addresses, sidebar, urls
 from app.context import AppContext, context
 from app.exports import export_name, export_path, sources_of, zipped
 from app.jobs import Job
@@ -104,6 +104,9 @@ def _mend(app: AppContext, state: State) -> None:
     offered = _sides(app)
     if state.choices.about not in offered:
         *before, last = usual_sides(app.workspace)
+        if state.choices.about:
+            words = f"The run and sound {state.choices.about!r}, which was asked for, is not here; {last!r} is shown."
+            addresses.complain([words])
         state.change("page", about=last, against=before[0] if before else "")
     if state.choices.against not in ("", *offered):
         state.change("page", against="")

@@ -55,6 +55,16 @@ def test_the_table_is_what_the_analysis_says(app_context: AppContext) -> None:
     assert shown["gate"].tolist() == pytest.approx(wanted["gate"].tolist())
 
 
+@pytest.mark.parametrize(("name", "field"), [("gates", "run"), ("errors", "run"), ("report", "about")])
+def test_another_run_than_was_asked_for_is_shown_with_a_word(app_context: AppContext, name: str, field: str) -> None:
+    page = open_page(name, **{field: "gone"})
+    assert addressed(page)[field] == "verb_mrav"
+    assert ["'gone', which was asked for, is not here" in toast.value.replace("\\", "") for toast in page.toast] == [
+        True
+    ]
+    assert not open_page(name).toast
+
+
 def test_order_search_and_filters_decide_what_is_shown(app_context: AppContext) -> None:
     page = open_page("gates", table="yes", sort="gate_2", up="yes")
     values = page.dataframe[0].value["gate_2"].tolist()
