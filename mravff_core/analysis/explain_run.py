@@ -42,7 +42,7 @@ from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import Workspace
 
 # Raise it when equal questions get other answers.
-_VERSION = 1
+_VERSION = 2
 _OTHER_CLIPS = 4
 # A detection of a changed detector is still the same one from this overlap on.
 _SAME_TIOU = 0.3

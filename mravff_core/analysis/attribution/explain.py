@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from torch import nn
 
-from mravff_core.analysis.attribution.gradients import TimeAttribution, integrated_gradients
+from mravff_core.analysis.attribution.gradients import LOOKS, TimeAttribution, integrated_gradients
 from mravff_core.analysis.attribution.levels import LevelEffect, Redetected, level_effects
 from mravff_core.analysis.attribution.measures import quality
 from mravff_core.analysis.attribution.occlusion import Occlusion, agreement, occlusion, sums_within, windows
@@ -57,7 +57,9 @@ def attribute(
     options = options or Options()
     visual, audio = inputs
     steps = visual.shape[-1]
-    done, expected = 0, 3 * (1 + len(further_baselines)) + options.steps * 3 + 2 * (options.near + options.far) + 13
+    passes = 3 * (1 + len(further_baselines)) + LOOKS + options.steps + 2 * (options.near + options.far) + 13
+    # Most gradients take more than the steps they begin with.
+    done, expected = 0, passes + options.steps // 2
 
     def count(variants: int) -> None:
         nonlocal done

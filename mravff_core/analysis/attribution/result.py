@@ -133,7 +133,7 @@ class Options:
     """
 
     steps: int = 32
-    most_steps: int = 512
+    most_steps: int = 1024
     largest_gap: float = 0.01
     near: int = 24
     far: int = 8
