@@ -124,6 +124,23 @@ def test_what_was_planted_in_anyones_detector_is_found(name: str, strides: tuple
         np.testing.assert_array_equal(falls != 0, inside)
 
 
+class Deaf(Detector):
+    """One of ours that was given an answer of its own."""
+
+    def forward(self, batch: Batch) -> DetectorOutput:
+        assert batch.audio is not None
+        return super().forward(dataclasses.replace(batch, audio=torch.zeros_like(batch.audio)))
+
+
+def test_a_detector_of_ours_with_an_answer_of_its_own_is_explained_by_that() -> None:
+    detector, given = small_detector(), inputs(WIDE)
+    heard = attribute(detector, given, noise(given), Target(1, 6, 2), grid=GRID)
+    detector.__class__ = Deaf
+    found = attribute(detector, given, noise(given), Target(1, 6, 2), grid=GRID)
+    assert heard.share.audio and not found.share.audio
+    assert not found.gradients.audio.any() and found.gradients.vision.any()
+
+
 @pytest.mark.parametrize("modality", ["audio", "vision"])
 @pytest.mark.parametrize("quantity", ["contrast", "start", "end"])
 def test_a_planted_modality_is_found_by_every_number(modality: Any, quantity: Any) -> None:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mravff_core.analysis.attribution.scorer import Inputs, Scorer, without_rounding
+from mravff_core.analysis.attribution.scorer import Inputs, Scorer, is_ours, without_rounding
 from mravff_core.model.bases import Pyramid
-from mravff_core.model.detector import Detector
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.outputs import DetectorOutput
@@ -131,7 +130,7 @@ def looking_once(detector: nn.Module) -> Iterator[None]:
 
     What it hears enters after that.
     """
-    if not isinstance(detector, Detector):
+    if not is_ours(detector):
         yield
         return
     look, seen = detector.base.pyramid, list[Pyramid]()

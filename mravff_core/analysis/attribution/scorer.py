@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,11 @@ def private_copy(detector: nn.Module) -> nn.Module:
     for buffer in detector.buffers():
         shared[id(buffer)] = buffer
     return copy.deepcopy(detector, shared).eval()
+
+
+def is_ours(detector: nn.Module) -> TypeGuard[Detector]:
+    """Whether parts of a detector's answer can be had alone; not of one of ours that answers in a way of its own."""
+    return isinstance(detector, Detector) and getattr(detector.forward, "__func__", None) is Detector.forward
 
 
 class Scorer:
@@ -118,7 +123,7 @@ class Scorer:
             alike: for each variant the number of one of equal visual features; None to find out.
         """
         target, detector, stride = self.target, self.detector, self.strides[self.target.level]
-        if isinstance(detector, Detector):
+        if is_ours(detector):
             self._begin(visual, audio)
             batch, alike = Batch(visual, audio), _all_alike(visual) if alike is None else alike
             if target.of_classes:
@@ -151,7 +156,7 @@ class Scorer:
         self.chunk = max(1, min(_MOST_AT_ONCE, int(self.memory_limit_mb * 2**20 / max(1, taken))))
         score = float(self.target.of(output, self.strides[self.target.level]).detach()[0])
         # Ours keep the clips of a batch apart; anyone else's may not, and then each is scored alone.
-        if self.chunk > 1 and not isinstance(self.detector, Detector) and self._mixes(inputs, score):
+        if self.chunk > 1 and not is_ours(self.detector) and self._mixes(inputs, score):
             self.chunk = 1
         return score
 

@@ -10,9 +10,8 @@ from torch import nn
 
 from mravff_core.analysis.attribution.gradients import TimeAttribution
 from mravff_core.analysis.attribution.occlusion import Occlusion
-from mravff_core.analysis.attribution.scorer import Inputs
+from mravff_core.analysis.attribution.scorer import Inputs, is_ours
 from mravff_core.analysis.attribution.target import Target
-from mravff_core.model.detector import Detector
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Span:
     @classmethod
     def of(cls, detector: nn.Module, target: Target, time: int) -> Span:
         """What decides a number of a clip of `time` steps; of detectors that are not ours, all of it."""
-        steps = detector.span(target.level, target.step, time) if isinstance(detector, Detector) else range(time)
+        steps = detector.span(target.level, target.step, time) if is_ours(detector) else range(time)
         return cls(steps.start, steps.stop, time)
 
     def cut(self, inputs: Inputs) -> Inputs:
