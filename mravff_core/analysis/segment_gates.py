@@ -83,6 +83,7 @@ def segment_gates(workspace: Workspace, source: SegmentSource) -> pd.DataFrame:
 def gates_of(run: Run, audio: AudioCondition | str) -> pd.DataFrame:
     """All gates of a run: `clip_id`, `level`, `step`, `time_s`, `gate`, in that order.
 
+    Returns: a table that others share: do not change it.
     Raises: WorkspaceError if there are none, with the way to get them.
     """
     if run.info.fusion != "mrav":

@@ -40,6 +40,7 @@ from mravff_core.workspace.stored_tables import (
     order_of,
     read_stored,
     stored_gate_means,
+    stored_gates,
     stored_sources,
 )
 from mravff_core.workspace.tables import query, read_table, write_table
@@ -222,11 +223,9 @@ class Run:
         """Mean gate by clip and level: `clip_id`, `level`, `steps`, `gate`; empty where there are no gates."""
         return stored_gate_means(self.predictions_folder(condition), clip_ids)
 
-    def gate_table(
-        self, condition: AudioCondition | str = "on", clip_ids: Sequence[str] | None = None
-    ) -> pd.DataFrame | None:
-        """Gates `clip_id, level, step, time_s, gate`, in that order; None where none are stored."""
-        return self._read("gates", condition, clip_ids)
+    def gate_table(self, condition: AudioCondition | str = "on") -> pd.DataFrame | None:
+        """Gates of all clips; see `stored_gates`."""
+        return stored_gates(self.predictions_folder(condition))
 
     def stored_files(self, condition: AudioCondition | str = "on") -> list[Path]:
         """All files that hold what was found under one audio condition."""

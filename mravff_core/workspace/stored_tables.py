@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,29 @@ def read_stored(table: str, folder: Path, clip_ids: Sequence[str] | None) -> pd.
     where = "" if clip_ids is None else "WHERE list_contains(?, clip_id)"
     sql = f"SELECT {distinct} {', '.join(_columns(table))} FROM read_parquet(?) {where} ORDER BY {order_of(table)}"
     return _asked(table, folder, sql, [] if clip_ids is None else [list(clip_ids)])
+
+
+def stored_gates(folder: Path) -> pd.DataFrame | None:
+    """Gates `clip_id, level, step, time_s, gate`, in that order; None where none are stored.
+
+    The latest two answers are kept while their files stay as they are: a page takes means, steps
+    and profiles from one after the other.
+
+    Returns: a table that others share: do not change it.
+    Raises: WorkspaceError as `read_stored`.
+    """
+    written = []
+    for path in map(Path, stored_sources("gates", folder)):
+        # One that was listed may have been merged into another since.
+        with contextlib.suppress(FileNotFoundError):
+            state = path.stat()
+            written.append((path.name, state.st_size, state.st_mtime_ns))
+    return _gates_as_written(folder, tuple(written))
+
+
+@functools.lru_cache(maxsize=2)
+def _gates_as_written(folder: Path, _written: tuple[tuple[str, int, int], ...]) -> pd.DataFrame | None:
+    return read_stored("gates", folder, None)
 
 
 def stored_gate_means(folder: Path, clip_ids: Sequence[str] | None) -> pd.DataFrame:

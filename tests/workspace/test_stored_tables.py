@@ -85,6 +85,19 @@ def test_a_table_that_is_gone_is_no_damage(tmp_path: Path) -> None:
     assert run.detections("on") is None and run.gate_table("on") is None and run.mean_gates("on").empty
 
 
+def test_all_gates_are_read_once_and_again_when_they_are_others(tmp_path: Path) -> None:
+    _, run = made(tmp_path)
+    first = run.gate_table("on")
+    assert first is not None and run.gate_table("on") is first
+    run.forget("on", ["clip"])
+    run.store("on", "clip", FOUND, [LevelGates(np.arange(8) / 4, np.full(8, 0.5, np.float32))])
+    later = run.gate_table("on")
+    assert later is not None and later["gate"].tolist() == [0.5] * 8
+    run.merge("on")
+    merged = run.gate_table("on")
+    assert merged is not None and merged["gate"].tolist() == [0.5] * 8
+
+
 def test_annotations_of_a_class_that_is_not_there_are_refused(tmp_path: Path) -> None:
     workspace, _ = made(tmp_path)
     workspace.set_annotations(workspace.annotations.assign(verb=9))
