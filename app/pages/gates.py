@@ -195,10 +195,14 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
         st.info("No segment passes the filters; widen them at the left.", icon=":material/filter_alt_off:")
         return
     classes = kept(gates.class_gates, counted[_counted_columns(counted)], names, min_count=state.choices.least)
-    effect = _effect(app, state, info, label_set)
+    above = st.container()
+    effect = _known_effect(app, state, info, label_set)
     table = gates.with_effect(classes, effect)
     _show_classes(state, table, level_names, has_effect=effect is not None)
     first_figures_first("gates")
+    if effect is None:
+        with above:
+            _seek_effect(app, state, info, label_set)
     if state.choices.name in set(table["name"]):
         row = table[table["name"] == state.choices.name].iloc[0]
         show_class(app, state, row, counted[counted["label"] == row["label"]], level_names)
@@ -328,13 +332,25 @@ def _correlation(state: State, table: pd.DataFrame, level_names: list[str]) -> N
     )
 
 
-def _effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.DataFrame | None:
-    """What audio does to each class; None while it is worked out or where detections are missing."""
-    choices = state.choices
+def _known_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.DataFrame | None:
+    """What audio does to each class; None where that is to be worked out, or detections are missing."""
+    where: dict[str, Any] = {"label_set": label_set, "audio": state.choices.audio}
+    if _lacks_off(app, state, info) or not gates.has_audio_effect(app.workspace, info.run, **where):
+        return None
+    return gates.audio_effect(app.workspace, info.run, **where)
+
+
+def _lacks_off(app: AppContext, state: State, info: RunInfo) -> bool:
+    """Whether clips are still to be detected in with audio off."""
     run = app.workspace.run(info.run)
-    heard = run.predicted_clips(choices.audio) & set(app.workspace.clip_ids())
+    heard = run.predicted_clips(state.choices.audio) & set(app.workspace.clip_ids())
     predicting = app.jobs.find(f"predict {info.run} off")
-    if heard - run.predicted_clips("off") or (predicting is not None and not predicting.ended):
+    return bool(heard - run.predicted_clips("off")) or (predicting is not None and not predicting.ended)
+
+
+def _seek_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> None:
+    """Have worked out what audio does, or offer to detect what that needs; it takes turns with what is drawn."""
+    if _lacks_off(app, state, info):
         st.info(
             "What sound is worth is not known yet: detections with audio off are missing.", icon=":material/volume_off:"
         )
@@ -347,20 +363,17 @@ def _effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.
             "Detect with audio off",
             _predict(app, info.run, "off"),
         )
-        return None
-    where: dict[str, Any] = {"label_set": label_set, "audio": choices.audio}
-    if gates.has_audio_effect(app.workspace, info.run, **where):
-        return gates.audio_effect(app.workspace, info.run, **where)
+        return
+    audio = state.choices.audio
 
     def work(_job: Job) -> None:
-        gates.audio_effect(app.workspace, info.run, **where)
+        gates.audio_effect(app.workspace, info.run, label_set=label_set, audio=audio)
 
-    name = f"effect {info.run} {label_set} {choices.audio}"
+    name = f"effect {info.run} {label_set} {audio}"
     job = app.jobs.find(name)
     if job is None or job.state == "done":
         job = app.jobs.submit("analysis", name, "Working out what sound is worth, with intervals", work)
     show_progress(app, job)
-    return None
 
 
 def _predict(app: AppContext, run: str, audio: str) -> Callable[[Job], None]:
