@@ -192,6 +192,18 @@ def test_each_epoch_computes_with_as_many_threads_as_the_first(tmp_path: Path) -
     assert set(seen) == {1} and len(seen) == 6
 
 
+def test_gradients_are_clipped(tmp_path: Path) -> None:
+    """So short a gradient moves no weight, and a longer one all of them."""
+    still = {"weight_decay": 0.0, "ema_decay": 0.0, "warmup_epochs": 0}
+    train(recipe(epochs=0, **still), clips(), LABELS, tmp_path / "start", accelerator="cpu")
+    begun, moved = weights(tmp_path / "start"), {}
+    for norm in (1e-12, 1.0):
+        folder = tmp_path / str(norm)
+        train(recipe(epochs=1, clip_gradient_norm=norm, **still), clips(), LABELS, folder, accelerator="cpu")
+        moved[norm] = max(float((value - begun[name]).abs().max()) for name, value in weights(folder).items())
+    assert moved[1e-12] < 1e-5 < 1e-3 < moved[1.0]
+
+
 def test_losses_that_are_no_numbers_end_a_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"loss is not a number in epoch 1; .*learning_rate"):
         train(recipe(learning_rate=1e30, warmup_epochs=0), clips(), LABELS, tmp_path / "run", accelerator="cpu")
