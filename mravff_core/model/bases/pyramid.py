@@ -131,8 +131,10 @@ class PyramidBase(Base):
 
     def _check_halving(self, steps: int) -> None:
         """Refuse a length that published weights have no result for. Raises: FeatureError."""
+        if not self.config.official_padding or steps <= self.config.max_steps:
+            return
         extent = self.padding.extent(steps)
-        if self.config.official_padding and extent % self.padding.strides[-1]:
+        if extent % self.padding.strides[-1]:
             raise FeatureError(
                 f"the published code pads a clip of {steps} feature steps to {extent}, which {self.config.levels} "
                 f"levels cannot halve evenly, and so fails; shorten the clip to {self.config.max_steps} steps"
