@@ -1,8 +1,9 @@
 """What an explanation costs beyond the forward and backward passes it needs, in time and memory.
 
 The full-size MRAV-FF ActionFormer at T = 2304: Shapley values, 32 steps of Integrated Gradients
-and occlusion of one detection, against as many bare passes in the same run; and the memory of
-both against one training step of batch 2. `python -m benchmarks explain`.
+and occlusion of one detection, against as many bare passes in the same run, over the part of the
+clip that decides the detection where that is enough; and the memory of both against one training
+step of batch 2. `python -m benchmarks explain`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import torch
 
 from mravff_core import Batch, TimeGrid
 from mravff_core.analysis.attribution import Options, Scorer, Target, attribute
+from mravff_core.analysis.attribution.gradients import LOOKS
+from mravff_core.analysis.attribution.span import Span
 from mravff_core.config import BaseConfig, FusionConfig
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 
@@ -57,29 +60,35 @@ def measure(time_steps: int = _STEPS, options: Options | None = None) -> dict[st
     target = Target(2, time_steps // 8, 0)
     grid = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
     options = options or Options(steps=32, most_steps=32)
-    counted = Scorer(detector, target)
-    forward_s = _median(lambda: counted.scores([(visual, audio)]))
-    given = (visual.clone().requires_grad_(), audio.clone().requires_grad_())
-    both_s = _median(lambda: torch.autograd.grad(counted(*given).sum(), given))
+    span = Span.of(detector, target, time_steps)
+    near = span.cut((visual, audio))
+    whole, part = Scorer(detector, target), Scorer(detector, span.target(target, detector.strides[target.level]))
+    with torch.no_grad():
+        whole_s = _median(lambda: whole.output(visual, audio))
+    forward_s = _median(lambda: part.scores([near]))
+    given = [one.clone().requires_grad_() for one in near if one is not None]
+    both_s = _median(lambda: torch.autograd.grad(part(*given).sum(), given))
     began = time.perf_counter()
     found = attribute(detector, (visual, audio), baseline, target, grid=grid, options=options)
     explained_s = time.perf_counter() - began
-    scorer = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb)
-    scorer.measure((visual, audio))
-    windows = len(found.occlusion.edges) - 1
-    forwards = 1 + 3 + (1 + 2 * windows) + 2 * len(found.levels)
-    needed_s = forwards * forward_s + options.steps * both_s
+    part.memory_limit_mb = options.memory_limit_mb
+    part.measure(near)
+    windows = len(span.windows(found.occlusion.edges)) - 1
+    forwards, wholes, steps = 1 + 3 + (LOOKS - 1) + (1 + 2 * windows), 1 + 2 * len(found.levels), found.gradients.steps
+    needed_s = forwards * forward_s + wholes * whole_s + steps * both_s
     training = activation_bytes(detector, 2, time_steps)
-    one = activation_bytes(detector, 1, time_steps)
+    one = activation_bytes(detector, 1, span.end - span.first)
     return {
         "time steps": time_steps,
-        "forward passes": forwards,
-        "forward and backward passes": options.steps,
+        "steps that decide the detection": span.end - span.first,
+        "forward passes over these": forwards,
+        "forward and backward passes over these": steps,
+        "forward passes over all": wholes,
         "bare passes s": round(needed_s, 1),
         "explanation s": round(explained_s, 1),
         "ratio (at most 1.25)": round(explained_s / needed_s, 3),
-        "variants at once": scorer.chunk,
-        "activations MB": round(scorer.chunk * one / 2**20),
+        "variants at once": part.chunk,
+        "activations MB": round(part.chunk * one / 2**20),
         "training step of 2, activations MB": round(training / 2**20),
     }
 
