@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.fusion import MRAVFusion
-from mravff_core.model.level_fusion import Gate, LevelFusion
+from mravff_core.model.layers import MaskedMaxPool, StepMask
+from mravff_core.model.level_fusion import AudioPyramid, Gate, LevelFusion
 from tests.model.small import randomise
 
 KINDS = ("sum", "concat", "cross_attention", "mrav")
@@ -167,6 +168,23 @@ def test_attention_weights_sum_to_one_at_real_steps(window: int) -> None:
     deaf = fusion.attention(levels, audio, masks, audio_present=torch.tensor([True, False]))
     assert float(deaf.weights[0][1].abs().max()) == 0
     assert fusion_of(kind="sum").attention(levels, audio, masks).weights == ()
+
+
+@pytest.mark.parametrize("strides", [[1, 2, 4], [1, 3, 12], [2, 8]])
+@pytest.mark.parametrize("valid", [(23, 23), (23, 10)])
+def test_sound_is_convolved_normed_and_pooled_as_vision_is(strides: list[int], valid: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    pyramid = AudioPyramid(5, 8, strides)
+    randomise(pyramid)
+    audio = torch.randn(2, 5, 23)
+    mask = torch.arange(23)[None, None] < torch.tensor(valid)[:, None, None]
+    steps = StepMask(mask, mask)
+    expected = steps.keep_valid(pyramid.norm(pyramid.conv(audio, steps)))
+    found = pyramid(audio, mask, len(strides))
+    for level, below, stride in zip(found, [1, *strides], strides, strict=False):
+        expected = MaskedMaxPool(stride // below)(expected, steps)
+        steps = steps.every(stride // below)
+        torch.testing.assert_close(level, expected)
 
 
 def test_uneven_strides_of_someone_else_s_pyramid() -> None:
