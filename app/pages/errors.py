@@ -151,15 +151,22 @@ def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
 def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> None:
     precision = float(analysis.diagnosis.per_class[tiou].mean())
     gains = analysis.gains(tiou)
-    costliest, cost = gains.idxmax(), float(gains.max())
     found = int(truths["found"].sum())
     numbers = (
         ("Normalized mAP", f"{100 * precision:.1f}", f"at tIoU {tiou:g}, over the bands of rank shown below"),
         ("True segments found", f"{found} of {len(truths)}", "by a detection that is not drowned by wrong ones"),
-        ("Costliest kind", str(costliest), f"without it the mAP would be {100 * cost:.1f} points higher"),
+        ("Costliest kind", *_costliest(gains)),
     )
     for column, (label, value, help_) in zip(st.columns(len(numbers)), numbers, strict=True):
         column.metric(label, value, help=help_)
+
+
+def _costliest(gains: pd.Series[float]) -> tuple[str, str]:
+    """The kind of error that costs most, and how much that is."""
+    cost = float(gains.max())
+    if cost <= 0:
+        return "none", "without any one kind of error the mAP would be the same"
+    return str(gains.idxmax()), f"without it the mAP would be {100 * cost:.1f} points higher"
 
 
 def _say_what_counts(chosen: ErrorChoices) -> None:

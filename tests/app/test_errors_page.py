@@ -9,7 +9,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.context import AppContext
-from mravff_core.analysis.errors import analyse_errors
+from mravff_core.analysis.errors import ErrorAnalysis, analyse_errors
+from mravff_core.evaluation.error_kinds import ERRORS
 from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Bookmarks
 from tests.app.page_script import labelled
@@ -51,10 +52,21 @@ def test_it_opens_with_numbers_charts_and_all_errors(predicted: AppContext) -> N
     assert precision == f"{100 * analysis.diagnosis.per_class[0.5].mean():.1f}"
     truths = analysis.truths(0.5)
     assert found == f"{truths['found'].sum()} of {len(truths)}"
-    assert costliest == analysis.diagnosis.gains.loc[0.5].idxmax()
+    gains = analysis.diagnosis.gains.loc[0.5]
+    assert costliest == (gains.idxmax() if gains.max() > 0 else "none")
     wrong = analysis.detections(0.5).query("kind != 'true positive'")
     assert f": {len(wrong)}" in " ".join(element.value for element in script.markdown)
     assert listed(script)["clip_id"].tolist() == wrong["clip_id"].tolist()[:400]
+
+
+@pytest.mark.parametrize(("cost", "words"), [(0.0, "none"), (0.25, "wrong label")])
+def test_no_kind_is_the_costliest_where_none_costs_anything(
+    predicted: AppContext, monkeypatch: pytest.MonkeyPatch, cost: float, words: str
+) -> None:
+    gains = pd.Series(0.0, index=list(ERRORS))
+    gains["wrong label"] = cost
+    monkeypatch.setattr(ErrorAnalysis, "gains", lambda *_: gains)
+    assert opened({"run": "verb_visual"}).metric[2].value == words
 
 
 def test_a_bar_lists_as_many_as_it_counts_whatever_the_score(predicted: AppContext) -> None:
