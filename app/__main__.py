@@ -50,6 +50,7 @@ def serve(args: argparse.Namespace) -> int:
     from starlette.middleware import Middleware
     from streamlit import App
 
+    from app import urls
     from app.connecting import connecting_script
     from app.head_scripts import HeadScripts
     from app.preload import Preloading
@@ -61,7 +62,7 @@ def serve(args: argparse.Namespace) -> int:
     sys.argv = sys.argv[:1]
     script = Path(__file__).parent / "entry" / "main.py"
     scripts = [connecting_script(PAGES), (Path(__file__).parent / "history.js").read_text(encoding="utf-8")]
-    middleware = [Middleware(HeadScripts, scripts=scripts), Middleware(Preloading)]
+    middleware = [Middleware(HeadScripts, scripts=scripts, but=urls.prefix()), Middleware(Preloading)]
     App(script, routes=routes(), lifespan=_warmed_up, middleware=middleware).run(config=_settings(args))
     return 0
 

@@ -11,15 +11,21 @@ _HEAD = b"<head>"
 
 
 class HeadScripts:
-    """Middleware that begins the head of every document with scripts. Args: scripts: JavaScript, run in this order."""
+    """Middleware that begins the head of every document with scripts.
 
-    def __init__(self, app: ASGIApp, *, scripts: Iterable[str]) -> None:
-        self._app = app
+    Args:
+        scripts: JavaScript, run in this order.
+        but: documents under this path are people's own files, such as reports, and stay as they are.
+    """
+
+    def __init__(self, app: ASGIApp, *, scripts: Iterable[str], but: str) -> None:
+        self._app, self._but = app, f"{but}/"
         self._added = "".join(f"<script>\n{script.strip()}\n</script>" for script in scripts).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the wrapped app does; see the class."""
-        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+        document = scope["type"] == "http" and "text/html" in Headers(scope=scope).get("accept", "")
+        if not document or scope["path"].startswith(self._but):
             await self._app(scope, receive, send)
             return
         # Compressed, or said to be unchanged, a document could not be added to.

@@ -28,10 +28,9 @@ def client(tmp_path: Path) -> TestClient:
     async def data(request: Request) -> Response:
         return JSONResponse({"encoding": request.headers.get("accept-encoding")})
 
-    routes = [Route("/gates", lambda _request: FileResponse(page)), Route("/data", data)]
-    return TestClient(
-        HeadScripts(GZipMiddleware(Starlette(routes=routes)), scripts=[connecting_script(PAGES), "var second = 2"])
-    )
+    routes = [Route(path, lambda _request: FileResponse(page)) for path in ("/gates", "/av/export/report.html")]
+    app = GZipMiddleware(Starlette(routes=[*routes, Route("/data", data)]))
+    return TestClient(HeadScripts(app, scripts=[connecting_script(PAGES), "var second = 2"], but="/av"))
 
 
 def test_a_document_is_whole_and_begins_with_the_place_of_the_server(client: TestClient) -> None:
@@ -52,6 +51,8 @@ def test_what_is_no_document_passes_as_it_is(client: TestClient) -> None:
     assert client.get("/data", headers={"accept": "*/*", "accept-encoding": "gzip"}).json() == {"encoding": "gzip"}
     assert "BACKEND_BASE_URL" not in client.get("/gates", headers={"accept": "*/*"}).text
     assert "BACKEND_BASE_URL" not in client.get("/data", headers=HTML).text
+    report = client.get("/av/export/report.html", headers=HTML).text
+    assert report.startswith("<html><head><title>") and "BACKEND_BASE_URL" not in report
 
 
 def test_every_page_is_named() -> None:
