@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
 
 from app import addresses
 from app.choices import from_query, to_query
@@ -165,6 +166,16 @@ class PageState(Generic[C]):
     def toggle(self, name: str, label: str, **more: Any) -> bool:
         """On or off."""
         return self._input(st.toggle, name, label, value=getattr(self.choices, name), **more)
+
+    def tabs(self, name: str, titles: Sequence[str], *, usual: str) -> Sequence[TabContainer]:
+        """Tabs for a field that holds the title of the open one, "" for the usual one; draw in what is open alone."""
+        key = self.key(name, "tabs")
+        named = getattr(self.choices, name)
+        st.session_state.setdefault(key, named if named in titles else usual)
+        tabs = st.tabs(titles, key=key, on_change="rerun")
+        opened = next(title for title, tab in zip(titles, tabs, strict=True) if tab.open)
+        self.change("tabs", **{name: "" if opened == usual else opened})
+        return tabs
 
     def _input(self, make: Callable[..., Any], name: str, label: str, **more: Any) -> Any:
         """Draw an input that stands on the field's value.

@@ -22,6 +22,7 @@ class CompareChoices:
         labels: label set, where the runs share several; their first if empty.
         min, match, moved, correct: thresholds, see `MatchSettings`.
         order: of the classes.
+        classes: title of the open tab on them; empty for the chart.
         kind, outcome, name, clip: which events are listed; empty for all.
         event: the chosen one.
         runs: whose stress curves are shown; empty for all of the first run's label set.
@@ -39,6 +40,7 @@ class CompareChoices:
     moved: float = 0.75
     correct: float = 0.5
     order: str = "overall"
+    classes: str = ""
     kind: str = ANY
     outcome: str = ANY
     name: str = ANY

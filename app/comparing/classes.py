@@ -43,7 +43,7 @@ def by_class(state: State, happened: Happened, scored: ApDifference, *, worse: b
         sorted_by = state.select("order", "Order of classes", ORDERS, label_visibility="collapsed")
     table = class_table(happened.per_class, scored, sorted_by, worse=worse)
     # Only the open tab is drawn: a hidden table would keep the browser from its first picture.
-    chart, listed = st.tabs(["Chart", "Table"], key="classes as", on_change="rerun")
+    chart, listed = state.tabs("classes", ["Chart", "Table"], usual="Chart")
     if chart.open:
         with chart, st.container(height=_CHART_HEIGHT, border=False):
             theme, chosen = charts.theme(), state.choices.name

@@ -35,7 +35,6 @@ _TABS = {
     "Confusions": ("pair",),
     "Boundaries": ("start", "end"),
 }
-_TAB_KEY = "errors tab"
 
 
 @says_errors
@@ -182,8 +181,7 @@ def _say_what_counts(chosen: ErrorChoices) -> None:
 def _charts(state: State, analysis: ErrorAnalysis, shown: pd.DataFrame) -> None:
     st.caption("A click on any mark lists the segments behind it below; a second click takes the choice back.")
     # What is drawn in a tab that is not looked at would be waited for all the same.
-    _open_tab(state.choices.mark)
-    tabs = st.tabs(list(_TABS), key=_TAB_KEY, on_change="rerun")
+    tabs = state.tabs("tab", list(_TABS), usual=_tab_of(state.choices.mark))
     for tab, draw in zip(tabs, (_kinds, _misses, _confusions, _boundaries), strict=True):
         if tab.open:
             with tab:
@@ -229,14 +227,9 @@ def _boundaries(state: State, _analysis: ErrorAnalysis, shown: pd.DataFrame) -> 
             _chart(state, figure, f"{edge} errors")
 
 
-def _open_tab(mark: str) -> None:
-    """Open the tab of a mark that is new; a tab that a person opens stays, also when the mark is taken back."""
-    known = next((tab for tab, kinds in _TABS.items() if mark.partition("=")[0] in kinds), None)
-    fresh = mark != st.session_state.get("errors tab of") or _TAB_KEY not in st.session_state
-    if known is not None and fresh:
-        st.session_state[_TAB_KEY] = known
-    st.session_state["errors tab of"] = mark
-    st.session_state.setdefault(_TAB_KEY, next(iter(_TABS)))
+def _tab_of(mark: str) -> str:
+    """The tab that a mark stands in; the first where there is none."""
+    return next((tab for tab, kinds in _TABS.items() if mark.partition("=")[0] in kinds), next(iter(_TABS)))
 
 
 def _chart(state: State, figure, name: str) -> None:  # type: ignore[no-untyped-def]

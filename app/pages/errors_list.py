@@ -56,6 +56,7 @@ class ErrorChoices:
         min: least score of the detections that lists, confusions and boundaries show; the bars of
             kinds and bands count every detection and list as many.
         name, clip: class and clip that lists are about; empty for all.
+        tab: title of the open tab of figures; empty for that of the mark.
         mark: what is listed, see `Mark`.
         picked: id of the chosen segment.
         many: how many are saved as a set.
@@ -68,6 +69,7 @@ class ErrorChoices:
     min: float = 0.2
     name: str = ""
     clip: str = ""
+    tab: str = ""
     mark: str = ""
     picked: str = ""
     many: str = "ten"

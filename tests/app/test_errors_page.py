@@ -131,6 +131,13 @@ def test_only_the_tab_that_is_open_is_drawn_and_a_mark_opens_its_own(predicted: 
 
     assert charts({}) == 2, "kinds by band and what they cost"
     assert charts({"mark": "trait=length:XS"}) == 1, "misses alone"
+    assert charts({"mark": "trait=length:XS", "tab": "Kinds and costs"}) == 2, "the address names a tab"
+
+
+def test_a_tab_that_an_address_names_stays_in_it_and_one_that_is_none_does_not(predicted: AppContext) -> None:
+    assert opened({"run": "verb_visual", "tab": "Boundaries"}).query_params["tab"] == "Boundaries"
+    for tab in ("Kinds and costs", "Nothing"):
+        assert "tab" not in opened({"run": "verb_visual", "tab": tab}).query_params
 
 
 def test_with_a_clip_chosen_everything_is_about_that_clip(predicted: AppContext) -> None:

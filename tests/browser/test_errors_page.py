@@ -124,3 +124,22 @@ def _opens_alone(browser: object, file: Path) -> None:
     video.evaluate("video => { video.muted = true; video.load(); return video.play(); }")
     page.wait_for_function("document.querySelector('video').currentTime > 0.1", timeout=30_000)
     context.close()
+
+
+def test_the_open_tab_is_in_the_address_and_survives_a_reload_and_the_way_back(
+    watched: Watched, server: Server
+) -> None:
+    page = watched.page
+    page.goto(f"{server.url}/errors?run=verb_mrav&min=0")
+    page.get_by_role("tab", name="Confusions").click()
+    page.wait_for_url("**tab=Confusions**")
+    page.get_by_text("Where true").first.wait_for(state="attached")
+    page.reload()
+    page.get_by_text("Where true").first.wait_for(state="attached")
+    assert page.get_by_role("tab", name="Confusions").get_attribute("aria-selected") == "true"
+    settled(page)
+    page.get_by_role("tab", name="Boundaries").click()
+    page.wait_for_url("**tab=Boundaries**")
+    page.go_back()
+    page.wait_for_url("**tab=Confusions**")
+    page.get_by_text("Where true").first.wait_for(state="attached")
