@@ -95,6 +95,13 @@ def iter_channels(
         yield np.concatenate(held, axis=1)
 
 
+def channel_count(path: Path | str) -> int:
+    """Channels of the sound of a file; 0 without sound. Raises: MediaError if the file cannot be opened."""
+    with opened(path) as container:
+        stream = find_audio(container)
+        return 0 if stream is None else stream.codec_context.layout.nb_channels
+
+
 def watched(
     blocks: Iterable[Samples],
     *,

@@ -15,7 +15,7 @@ from mravff_core.errors import CancelledError, MediaError
 from mravff_core.files import written_aside
 from mravff_core.media.decode import iter_frames
 from mravff_core.media.probe import MediaInfo, probe
-from mravff_core.media.sound import iter_channels
+from mravff_core.media.sound import channel_count, iter_channels
 
 Pixels = NDArray[np.uint8]
 # What is shorter has too few samples of sound to be written.
@@ -122,8 +122,10 @@ def _fitting(info: MediaInfo, width: int, height: int) -> int:
 
 
 def _write_sound(stretch: VideoStretch, out: Path) -> None:
+    # Both speakers get a single channel as it is: FFmpeg would lower it by 3 dB to make two of it.
+    layout, copies = ("mono", 2) if channel_count(stretch.video) == 1 else ("stereo", 1)
     blocks = iter_channels(
-        stretch.video, sample_rate=_AUDIO_RATE, layout="stereo", start_s=stretch.start_s, end_s=stretch.end_s
+        stretch.video, sample_rate=_AUDIO_RATE, layout=layout, start_s=stretch.start_s, end_s=stretch.end_s
     )
     left = round(stretch.duration_s * _AUDIO_RATE)
     with wave.open(str(out), "wb") as file:
@@ -131,7 +133,8 @@ def _write_sound(stretch: VideoStretch, out: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(_AUDIO_RATE)
         for block in blocks:
-            file.writeframes((np.clip(block.T, -1, 1) * 32767).astype("<i2").tobytes())
+            both = np.repeat(block.T, copies, axis=1)
+            file.writeframes((np.clip(both, -1, 1) * 32767).astype("<i2").tobytes())
             left -= block.shape[1]
         # Sound that ends before the picture goes on as silence.
         while left > 0:

@@ -12,7 +12,7 @@ import pytest
 from mravff_core.errors import CancelledError, MravffError
 from mravff_core.media.decode import iter_frames
 from mravff_core.media.probe import probe
-from mravff_core.media.sound import read_audio
+from mravff_core.media.sound import iter_channels, read_audio
 from mravff_core.plots.theme import Theme
 from mravff_core.report import film
 from mravff_core.report.film import FilmPlan, write_film
@@ -39,6 +39,8 @@ def test_a_film_is_as_long_as_the_clip_and_sounds_like_it(workspace: Workspace, 
     heard, sung = read_audio(out, sample_rate=16000), read_audio(workspace.video_path("clip_0"), sample_rate=16000)
     length = min(len(heard), len(sung)) - 1000
     assert np.corrcoef(heard[:length], sung[:length])[0, 1] > 0.9
+    both = np.concatenate(list(iter_channels(out, sample_rate=16000, layout="stereo")), axis=1)
+    assert both[:, :length].std(axis=1) == pytest.approx([sung[:length].std()] * 2, rel=0.05), "as loud"
 
 
 def test_rows_stand_under_the_picture_and_the_playhead_moves(workspace: Workspace, tmp_path: Path) -> None:
