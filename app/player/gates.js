@@ -42,7 +42,7 @@ export class GateTrack extends Track {
     this.extras.hidden = true;
     const { clip, view } = this.player;
     const none = clip?.has_audio === false ? "This clip has no sound, so there are no gates."
-      : view?.run === null ? "Gates come with a run." : "This run has no gates: it does not listen, or not now.";
+      : view?.run === null ? "Gates come with a run." : "This run has no gates here: it does not listen, not now, or only joins what others found.";
     if (!this.waitFor(source, none)) return;
     const { arrays, meta } = source.value;
     this.levels = (meta.levels ?? []).map((level, number) => {
