@@ -1,4 +1,7 @@
-"""Trained detectors that ship with the project, made by the recipes in `configs/kitchen`."""
+"""Trained detectors that ship with the project, made by the recipes in `configs/kitchen`, with their checks.
+
+The checks are what `verify-explanations --retrain` stored with these very weights in a demo workspace.
+"""
 
 from __future__ import annotations
 

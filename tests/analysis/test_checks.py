@@ -20,8 +20,10 @@ from mravff_core.analysis.checks.retrained import retrained, swapped
 from mravff_core.analysis.checks.verify import verdicts
 from mravff_core.config import DataConfig, LabelSet, Recipe, TrainConfig, to_mapping
 from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.kitchen.shipped import shipped_runs
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.training.clip import TrainingClip
+from mravff_core.workspace import Run
 from tests.small_workspace import small_detector
 
 
@@ -116,3 +118,13 @@ def test_other_weights_make_stored_checks_void(predicted: Workspace, tmp_path: P
 def test_a_run_that_never_listens_has_nothing_to_check(predicted: Workspace) -> None:
     with pytest.raises(WorkspaceError, match="never listens"):
         verify_explanations(predicted, "verb_visual")
+
+
+def test_shipped_detectors_bring_their_checks_judged_by_todays_rules_as_the_page_tells_them() -> None:
+    listening = [folder for folder in shipped_runs() if folder.name.endswith("_mrav")]
+    documents = [read_checks(Run(folder)) for folder in listening]
+    assert len(documents) == 2 and all(documents), "checked with other weights"
+    for document in documents:
+        assert document is not None and document["verdicts"] == verdicts(document)
+    page = Path(__file__).parents[2] / "docs" / "explanations.md"
+    assert page.read_text(encoding="utf-8") == write_page([one for one in documents if one])
