@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -110,8 +110,9 @@ def show() -> None:
     show_player(app, state, info, detections)
     explanation = result_of(app, KIND, job_name(app, question), "Explaining", work(app, question))
     if explanation is not None:
-        answer.markdown(_answer(app, explanation))
-        _show(app, state, explanation)
+        doubted = doubts(app, explanation)
+        answer.markdown(_answer(explanation, len(doubted)))
+        _show(app, state, explanation, doubted)
     show_checks(app, info)
     state.keep()
 
@@ -216,9 +217,9 @@ def _question(state: State, info: RunInfo) -> Question:
     )
 
 
-def _show(app: AppContext, state: State, explanation: Explanation) -> None:
+def _show(app: AppContext, state: State, explanation: Explanation, doubted: Sequence[str]) -> None:
     attribution, point = explanation.attribution, explanation.point
-    warn(app, explanation)
+    warn(app, explanation, doubted)
     left, right = st.columns([6, 6])
     with left:
         st.markdown(
@@ -242,7 +243,7 @@ def _show(app: AppContext, state: State, explanation: Explanation) -> None:
     show_attention(app, state, explanation)
 
 
-def _answer(app: AppContext, explanation: Explanation) -> str:
+def _answer(explanation: Explanation, doubts_below: int) -> str:
     """What mattered, compared with what, and how sure that is, in one sentence."""
     attribution = explanation.attribution
     share, known = attribution.share.audio_share, attribution.share_range
@@ -250,14 +251,12 @@ def _answer(app: AppContext, explanation: Explanation) -> str:
         return "**Neither sound nor sight** moves this number away from the baseline."
     sound, sight = (plain(baseline_words(name)) for name in attribution.baseline)
     rather = " rather than any other class" if attribution.quantity == "contrast" else ""
-    told = (
-        f"**{share:.0%} sound, {1 - share:.0%} sight** for *{plain(explanation.name)}*{rather}, "
-        f"compared with {sound} and {sight}"
-    )
+    # Short enough for one line: every further one pushes the tracks out of sight.
+    told = f"**{share:.0%} sound, {1 - share:.0%} sight**{rather}, compared with {sound} and {sight}"
     if known is not None:
-        told += f"; over {known.baselines} baselines {known.low:.0%} to {known.high:.0%} sound"
-    many = len(doubts(app, explanation))
-    return f"{told}. ⚠ {many} {'reason' if many == 1 else 'reasons'} for doubt below." if many else f"{told}."
+        told += f"; {known.low:.0%} to {known.high:.0%} over {known.baselines} baselines"
+    doubt = "doubt" if doubts_below == 1 else "doubts"
+    return f"{told}. ⚠ {doubts_below} {doubt} below." if doubts_below else f"{told}."
 
 
 def _over_time(explanation: Explanation) -> None:

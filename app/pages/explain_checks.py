@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +10,6 @@ import streamlit as st
 
 from app.charts import chart, theme
 from app.context import AppContext
-from app.doubts import doubts
 from app.jobs import Job
 from app.plain_text import plain
 from app.work import offer
@@ -37,11 +37,10 @@ _KIND = "checks"
 _DEMO_MINUTES = 10
 
 
-def warn(app: AppContext, explanation: Explanation) -> None:
-    """What to doubt about this explanation, in so many words."""
-    found = doubts(app, explanation)
-    if found:
-        lines = "".join(f"\n- {plain(one)}" for one in found)
+def warn(app: AppContext, explanation: Explanation, doubted: Sequence[str]) -> None:
+    """What to doubt about this explanation, in so many words. Args: doubted: as `doubts` says it."""
+    if doubted:
+        lines = "".join(f"\n- {plain(one)}" for one in doubted)
         st.warning(f"Do not read too much into this:\n{lines}", icon=":material/warning:")
     elif explanation.attribution.levels and read_checks(app.workspace.run(explanation.question.run)) is None:
         st.caption("The explanations of this run have not been checked yet; see the end of the page.")
