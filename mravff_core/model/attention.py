@@ -20,7 +20,7 @@ def attend(
     """Attention output [batch, heads, time, width]; 0 where no key may be attended to.
 
     Quickest where heads lie side by side in memory and steps one after another, as `split_heads`
-    gives them; the output lies so.
+    gives them, and where all come with the room that `rooms` names; the output lies so.
 
     Args:
         window: odd number of steps centred on the query, or -1 for all steps.
@@ -32,13 +32,17 @@ def attend(
     if window < 0:
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
-    clips, heads, time, width = query.shape
-    chunk = _chunk(window)
+    clips, heads, _, width = query.shape
+    time = key_mask.shape[-1]
+    of_queries, of_keys = rooms(time, window)
     added, answered = _added_to_scores(key_mask, query, window, bias)
     attended = functional.scaled_dot_product_attention(
-        _chunks(query, chunk, 0), _chunks(key, chunk, window // 2), _chunks(value, chunk, window // 2), attn_mask=added
+        _chunks(query, window, time, of_queries),
+        _chunks(key, window, time, of_keys),
+        _chunks(value, window, time, of_keys),
+        attn_mask=added,
     )
-    if not bool(answered.all()):
+    if answered is not None:
         attended = attended * answered.to(attended.dtype)
     return attended.transpose(1, 2).reshape(clips, -1, heads, width)[:, :time].transpose(1, 2)
 
@@ -52,14 +56,26 @@ def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: i
     if window < 0:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
         return _softmax(scores, key_mask[:, None, None])
-    chunk = _chunk(window)
+    time = key_mask.shape[-1]
+    of_queries, of_keys = rooms(time, window)
     added, answered = _added_to_scores(key_mask, query, window, None)
-    near = _chunks(key, chunk, window // 2)
-    scores = (_chunks(query, chunk, 0) * query.shape[-1] ** -0.5) @ near.transpose(-1, -2) + added
-    weights = (scores.softmax(dim=-1) * answered.to(query.dtype)).unflatten(0, (len(query), -1)).transpose(1, 2)
-    row = torch.arange(chunk, device=weights.device)[:, None]
+    near = _chunks(key, window, time, of_keys)
+    scores = (_chunks(query, window, time, of_queries) * query.shape[-1] ** -0.5) @ near.transpose(-1, -2) + added
+    weights = scores.softmax(dim=-1)
+    if answered is not None:
+        weights = weights * answered.to(query.dtype)
+    weights = weights.unflatten(0, (len(query), -1)).transpose(1, 2)
+    row = torch.arange(weights.shape[-2], device=weights.device)[:, None]
     column = row + torch.arange(window, device=weights.device)
-    return weights[..., row, column].flatten(2, 3)[:, :, : query.shape[2]]
+    return weights[..., row, column].flatten(2, 3)[:, :, :time]
+
+
+def rooms(time: int, window: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Steps before and after the queries, and the keys and values, of a sequence that its chunks take in."""
+    if window < 0:
+        return (0, 0), (0, 0)
+    radius, missing = window // 2, -time % _chunk(window)
+    return (0, missing), (radius, radius + missing)
 
 
 def split_heads(features: Tensor, heads: int) -> Tensor:
@@ -72,21 +88,24 @@ def join_heads(features: Tensor) -> Tensor:
     return features.transpose(1, 2).flatten(2).transpose(1, 2)
 
 
-def _added_to_scores(key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+def _added_to_scores(
+    key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
     """What bars a chunk's queries from keys out of reach, and which queries have any key.
 
-    Returns: [batch * chunks, 1 or heads, chunk, chunk + window - 1] and, bool, [batch * chunks, 1, chunk, 1].
+    Returns: [batch * chunks, 1 or heads, chunk, chunk + window - 1] and, bool, [batch * chunks, 1, chunk, 1];
+        None for the latter where all have.
     """
-    chunk = _chunk(window)
+    time, chunk = key_mask.shape[-1], _chunk(window)
     offset = torch.arange(chunk + window - 1, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
-    near_keys = _chunks(key_mask[:, None, :, None], chunk, window // 2).transpose(-1, -2)
+    near_keys = _chunks(key_mask[:, None, :, None], window, time, rooms(time, window)[1]).transpose(-1, -2)
     allowed = near_keys & ((offset >= 0) & (offset < window))
     # Half the range leaves room for scores.
     added = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
     added = added.masked_fill_(~allowed, torch.finfo(query.dtype).min / 2)
     if bias is not None:
         added = added + bias[:, offset.clamp(0, window - 1)].to(query.dtype)
-    return added, allowed.any(dim=-1, keepdim=True)
+    return added, None if bool(key_mask.all()) else allowed.any(dim=-1, keepdim=True)
 
 
 def _chunk(window: int) -> int:
@@ -94,19 +113,20 @@ def _chunk(window: int) -> int:
     return -(-max(2 * _KEYS, 2 * (window - 1)) // _KEYS) * _KEYS - (window - 1)
 
 
-def _chunks(features: Tensor, chunk: int, radius: int) -> Tensor:
-    """[batch, heads, time, width] to [batch * chunks, heads, chunk + 2 * radius, width].
+def _chunks(features: Tensor, window: int, time: int, room: tuple[int, int]) -> Tensor:
+    """[batch, heads, time, width] to [batch * chunks, heads, chunk, width], of keys chunk + window - 1.
 
-    Each chunk with `radius` steps to both sides; zeros beyond the ends. Of one clip no chunk is a
+    With zeros beyond the ends where `features` come without their room. Of one clip no chunk is a
     copy, and neighbours overlap in memory.
     """
-    clips, heads, time, width = features.shape
-    before, after = radius, radius + -time % chunk
+    before, after = room
     features = features.transpose(1, 2)
-    if after:
-        zeros = features.new_zeros(clips, max(before, after), heads, width)
-        features = torch.cat([zeros[:, :before], features, zeros[:, :after]], dim=1)
-    return features.unfold(1, chunk + 2 * radius, chunk).movedim(-1, 3).flatten(0, 1)
+    if features.shape[1] == time and after:
+        clips, _, heads, width = features.shape
+        zeros = features.new_zeros(clips, after, heads, width)
+        features = torch.cat([zeros[:, :before], features, zeros], dim=1)
+    chunk = _chunk(window)
+    return features.unfold(1, chunk + 2 * before, chunk).movedim(-1, 3).flatten(0, 1)
 
 
 def _softmax(scores: Tensor, allowed: Tensor) -> Tensor:

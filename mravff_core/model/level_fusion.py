@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mravff_core.model.attention import attend, attention_weights, join_heads, split_heads
+from mravff_core.model.attention import attend, attention_weights, join_heads, rooms, split_heads
 from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepDropout, apply_pointwise, products
 
 FusionKind = Literal["sum", "concat", "cross_attention", "mrav"]
@@ -104,9 +104,10 @@ class CrossAttention(nn.Module):
         )
         # A bias of keys moves all scores of a query alike, which no softmax notices; only training counts it in.
         key_bias = self.key.bias if torch.is_grad_enabled() else None
-        query = products([query_weight], [visual], self.query.bias, steps_first=True)
-        key = products([key_weight], [audio], key_bias, steps_first=True)
-        value = products([value_weight], [audio], None, steps_first=True)
+        of_queries, of_keys = rooms(visual.shape[-1], self.window)
+        query = products([query_weight], [visual], self.query.bias, steps_first=True, room=of_queries)
+        key = products([key_weight], [audio], key_bias, steps_first=True, room=of_keys)
+        value = products([value_weight], [audio], None, steps_first=True, room=of_keys)
         query, key, value = (split_heads(features, self.heads) for features in (query, key, value))
         attended = join_heads(attend(query, key, value, valid[:, 0], window=self.window))
         # Weights add up to 1, so that a bias of values is the same before and after.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mravff_core.model.attention import attend, join_heads, split_heads
+from mravff_core.model.attention import attend, join_heads, rooms, split_heads
 from mravff_core.model.layers import (
     ChannelNorm,
     MaskedConv1d,
@@ -70,15 +70,16 @@ class ConvAttention(nn.Module):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; 0 at steps that are not valid."""
+        kept = steps.every(self.stride)
+        of_queries, of_keys = rooms(kept.valid.shape[-1], self.window)
         projected = []
-        for name in ("query", "key", "value"):
+        for name, room in (("query", of_queries), ("key", of_keys), ("value", of_keys)):
             mixed = self.get_submodule(f"{name}_conv")(features, steps)
             mixed = self.get_submodule(f"{name}_norm")(mixed)
             project = self.get_submodule(name)
             assert isinstance(project, nn.Conv1d)
-            projected.append(split_heads(apply_pointwise(project, mixed, steps_first=True), self.heads))
+            projected.append(split_heads(apply_pointwise(project, mixed, steps_first=True, room=room), self.heads))
         query, key, value = projected
-        kept = steps.every(self.stride)
         attended = attend(query, key, value, kept.valid[:, 0], window=self.window, bias=self.relative_bias)
         return kept.keep_valid(self.dropout(apply_pointwise(self.out, join_heads(attended))))
 
