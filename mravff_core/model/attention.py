@@ -88,9 +88,7 @@ def join_heads(features: Tensor) -> Tensor:
     return features.transpose(1, 2).flatten(2).transpose(1, 2)
 
 
-def _added_to_scores(
-    key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
+def _added_to_scores(key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """What bars a chunk's queries from keys out of reach, and which queries have any key.
 
     Returns: [batch * chunks, 1 or heads, chunk, chunk + window - 1] and, bool, [batch * chunks, 1, chunk, 1];

@@ -64,10 +64,18 @@ class CompactLevel:
 
     def rearranged(self, features: Tensor, wanted: CompactLevel) -> Tensor:
         """`features` [batch, channels, columns] of this layout in another layout of the same level."""
+        if (wanted.extents, wanted.heads, wanted.tails) == (self.extents, self.heads, self.tails):
+            return features
         column, (_, extent, head, used) = wanted._columns_and_counts(features.device)
-        return self.at(features, torch.where(column < head, column, extent - used + column))
+        return self._at(features, torch.where(column < head, column, extent - used + column))
 
-    def at(self, features: Tensor, positions: Tensor) -> Tensor:
+    def first(self, features: Tensor, count: int) -> Tensor:
+        """The first steps of `features` [batch, channels, columns]; anything beyond a clip's extent."""
+        if count <= min(min(self.heads), features.shape[-1]):
+            return features[..., :count]
+        return self._at(features, torch.arange(count, device=features.device).expand(len(features), -1))
+
+    def _at(self, features: Tensor, positions: Tensor) -> Tensor:
         """`features` [batch, channels, columns] at steps [batch, time]; anything beyond a clip's extent."""
         _, (_, extent, head, used) = self._columns_and_counts(features.device)
         column = torch.where(

@@ -49,6 +49,24 @@ class StepGroupNorm(nn.Module):
         return grouped.mean(dim=2, keepdim=True).expand_as(grouped).flatten(1, 2)
 
 
+class Depthwise(nn.Conv1d):
+    """Convolution of each channel with its own kernel, of odd width; weights start with a standard deviation."""
+
+    def __init__(self, channels: int, kernel: int, spread: float) -> None:
+        super().__init__(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        assert self.bias is not None
+        nn.init.normal_(self.weight, std=spread)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Same shape, [batch, channels, time]."""
+        if self.kernel_size[0] > 1:
+            return super().forward(features)
+        assert self.bias is not None
+        # As a convolution this takes five times as long.
+        return (features * self.weight[:, 0]).add_(self.bias[:, None])
+
+
 class SGPBlock(nn.Module):
     """Halves time, then mixes each step with the clip's mean and with two neighbourhoods.
 
@@ -79,11 +97,11 @@ class SGPBlock(nn.Module):
         self.reach = None  # for the mean
         self.pool = AveragePool(channels, stride) if average and stride > 1 else MaskedMaxPool(stride)
         self.norm = ChannelNorm(channels)
-        self.instant = _depthwise(channels, 1, spread)
-        self.instant_gate = _depthwise(channels, 1, spread)
-        self.narrow = _depthwise(channels, window, spread)
-        self.wide = _depthwise(channels, wide, spread)
-        self.window_gate = _depthwise(channels, window, spread)
+        self.instant = Depthwise(channels, 1, spread)
+        self.instant_gate = Depthwise(channels, 1, spread)
+        self.narrow = Depthwise(channels, window, spread)
+        self.wide = Depthwise(channels, wide, spread)
+        self.window_gate = Depthwise(channels, window, spread)
         self.mix_path = drop_path(channels, path_dropout)
         self.group_norm = StepGroupNorm(channels, groups)
         self.mlp = nn.Sequential(pointwise(channels, hidden), nn.GELU(), pointwise(hidden, channels))
@@ -163,11 +181,3 @@ def _windows(config: BaseConfig, level: int) -> tuple[int, int]:
     """Narrow and wide window; the wide one is a step longer where the ratio gives an even number."""
     window = sgp_windows(config)[level] if level > 0 else 1
     return window, round((window + 1) * config.sgp_ratio) // 2 * 2 + 1
-
-
-def _depthwise(channels: int, kernel: int, spread: float) -> nn.Conv1d:
-    conv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels)
-    assert conv.bias is not None
-    nn.init.normal_(conv.weight, std=spread)
-    nn.init.zeros_(conv.bias)
-    return conv

@@ -58,8 +58,7 @@ def _unfolded(
     """The first steps of each level one by one, and their masks."""
     plain, steps = [], []
     for level, layout, width in zip(levels, layouts, widths, strict=True):
-        positions = torch.arange(width, device=level.device).expand(len(level), -1)
-        plain.append(layout.at(level, positions))
+        plain.append(layout.first(level, width))
         lengths, extents = (torch.tensor(counts, device=level.device) for counts in (layout.lengths, layout.extents))
         steps.append(StepMask.of_lengths(lengths, extents, width))
     return plain, steps
