@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mravff_core.plots.theme import GATE_SCALE, Theme, styled
+from mravff_core.plots.words import as_text
 from mravff_core.segments import lanes
 from mravff_core.workspace import LevelGates
 
@@ -63,7 +63,7 @@ def clip_figure(
 
 
 def _bars(table: pd.DataFrame, labels: Sequence[str], rows: list[str], theme: Theme, score: pd.Series | None) -> go.Bar:
-    names = [escape(str(labels[label])) for label in table["label"]]
+    names = [as_text(labels[label]) for label in table["label"]]
     colours = [theme.colours[label % len(theme.colours)] for label in table["label"]]
     scored = [""] * len(table) if score is None else [f"<br>score {value:.2f}" for value in score]
     return go.Bar(

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
-from mravff_core.plots.words import interval_words
+from mravff_core.plots.words import as_text, interval_words
 
 KIND_WORDS = {
     "gained": "only B finds it",
@@ -35,6 +35,7 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         chosen: name of the class to be marked.
     """
     rows = classes.iloc[::-1]
+    rows = rows.assign(drawn=rows["name"].map(as_text))
     figure = go.Figure()
     least, most = _range(rows)
     figure.add_trace(_clickable_rows(rows, least, most, theme, chosen))
@@ -45,7 +46,7 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         figure.add_trace(
             go.Scatter(
                 x=100 * own["difference"],
-                y=own["name"],
+                y=own["drawn"],
                 mode="markers",
                 name=state,
                 marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
@@ -75,10 +76,14 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         font={"size": 12, "color": theme.faint},
     )
     figure.update_yaxes(
-        showgrid=False, categoryorder="array", categoryarray=rows["name"], range=[-0.5, max(len(rows), 1) - 0.5]
+        type="category",
+        showgrid=False,
+        categoryorder="array",
+        categoryarray=rows["drawn"],
+        range=[-0.5, max(len(rows), 1) - 0.5],
     )
     figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96)
-    set_margins(figure, left=room_for(rows["name"]), top=_HEAD_PX, bottom=12)
+    set_margins(figure, left=room_for(rows["drawn"]), top=_HEAD_PX, bottom=12)
     figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
     return figure
 
@@ -144,7 +149,7 @@ def _tint(theme: Theme, chosen: bool) -> str:
 
 
 _HOVER = (
-    "<b>%{customdata[0]}</b>: %{customdata[3]} points<br>AP of A %{customdata[1]} %, of B %{customdata[2]} %, over "
+    "<b>%{y}</b>: %{customdata[3]} points<br>AP of A %{customdata[1]} %, of B %{customdata[2]} %, over "
     "%{customdata[4]} true segments<br>gained %{customdata[5]}, of these correct %{customdata[6]}<br>"
     "lost %{customdata[7]}, of these correct %{customdata[8]}<extra></extra>"
 )
@@ -205,7 +210,7 @@ def _class_counts(rows: pd.DataFrame, most: float, theme: Theme) -> go.Scatter:
     counts = rows[["segments", "gained", "lost"]].astype(int).to_numpy().tolist()
     return go.Scatter(
         x=[most] * len(rows),
-        y=rows["name"],
+        y=rows["drawn"],
         mode="text",
         text=[f"{segments} true, +{gained} −{lost} " for segments, gained, lost in counts],
         textposition="middle left",
@@ -220,7 +225,7 @@ def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme,
     return go.Bar(
         base=[least] * len(rows),
         x=[most - least] * len(rows),
-        y=rows["name"],
+        y=rows["drawn"],
         orientation="h",
         marker={"color": [_tint(theme, name == chosen) for name in rows["name"]]},
         customdata=_data(rows),

@@ -9,8 +9,6 @@ start=-0.5:-0.25            detections whose start (or `end`) is off by so many 
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -19,7 +17,7 @@ from plotly.colors import sample_colorscale
 
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
-from mravff_core.plots.words import signed
+from mravff_core.plots.words import as_text, signed
 
 KIND_HELP = {
     "true positive": "finds a true segment of its class",
@@ -181,8 +179,8 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
     size = max(9.0, min(22.0, 460 / max(len(names), 1)))
     figure = go.Figure(
         go.Scatter(
-            x=[escape(name) for name in shown["true_name"]],
-            y=[escape(name) for name in shown["name"]],
+            x=[as_text(name) for name in shown["true_name"]],
+            y=[as_text(name) for name in shown["name"]],
             mode="markers",
             marker={
                 "symbol": "square",
@@ -204,13 +202,13 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
             hovertemplate="%{y} found where %{x} is true: %{customdata[1]}<extra></extra>",
         )
     )
-    ordered = [escape(name) for name in names]
-    figure.update_xaxes(title=f"true class{left_out}", categoryorder="array", categoryarray=ordered, tickangle=-90)
-    figure.update_yaxes(title="found class", categoryorder="array", categoryarray=ordered[::-1])
+    ordered = [as_text(name) for name in names]
+    figure.update_xaxes(title=f"true class{left_out}", categoryarray=ordered, tickangle=-90)
+    figure.update_yaxes(title="found class", categoryarray=ordered[::-1])
     # All names: Plotly leaves some out where it finds them too close.
     ticks = {"tickmode": "array", "tickvals": ordered, "tickfont": {"size": 11 if len(ordered) > 24 else 13}}
-    figure.update_xaxes(**ticks)
-    figure.update_yaxes(**ticks)
+    figure.update_xaxes(type="category", categoryorder="array", **ticks)
+    figure.update_yaxes(type="category", categoryorder="array", **ticks)
     return styled(figure, theme, height=max(360, 120 + 19 * len(names)), legend=False)
 
 

@@ -18,7 +18,7 @@ from mravff_core.analysis.attribution import Attribution
 from mravff_core.analysis.baselines import baseline_words
 from mravff_core.media.spectrogram import LogMel
 from mravff_core.plots.theme import Theme, styled
-from mravff_core.plots.words import signed
+from mravff_core.plots.words import as_text, signed
 
 _AUDIO, _VISION = 1, 0  # places in a theme's colours
 _DECIBELS = (-80.0, 10.0)  # darkest and brightest of a spectrogram
@@ -31,7 +31,7 @@ def modality_bars(attribution: Attribution, theme: Theme) -> go.Figure:
     unit = f" ({attribution.unit})" if attribution.unit else ""
     sound, sight = map(baseline_words, attribution.baseline)
     title = f"change of the {attribution.quantity}{unit} against {sound} and {sight}"
-    figure.update_xaxes(title=title, zeroline=True)
+    figure.update_xaxes(title=as_text(title), zeroline=True)
     return styled(figure, theme, height=150, legend=False)
 
 
@@ -125,7 +125,7 @@ def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float],
         worth = effects.get(one["name"])
         told = (
             ("♪ " if one["needs_sound"] else "")
-            + one["name"]
+            + as_text(one["name"])
             + (f" (ΔAP {signed(100 * worth, 0)} points)" if worth is not None else "")
         )
         colour = theme.colours[_AUDIO] if one["needs_sound"] else theme.faint
@@ -142,6 +142,7 @@ def share_distribution(classes: list[dict[str, Any]], effects: dict[str, float],
             )
         )
     figure.update_xaxes(title="audio share (box) and gate (diamond)", range=[0, 1])
+    figure.update_yaxes(type="category")
     return styled(figure, theme, height=80 + 26 * len(ordered), legend=False)
 
 
@@ -151,14 +152,14 @@ def explanation_figure(
     """All of it on one sheet, for files and notebooks.
 
     Args:
-        title: such as the detection's class, times and score.
+        title: plain text, such as the detection's class, times and score.
         start_s, end_s: of the detection.
     """
     figure = make_subplots(
         rows=4,
         vertical_spacing=0.1,
         row_heights=[0.16, 0.28, 0.28, 0.28],
-        subplot_titles=(_summary(attribution), "Sound over time", "Sight over time", "Gates of single levels"),
+        subplot_titles=(as_text(_summary(attribution)), "Sound over time", "Sight over time", "Gates of single levels"),
     )
     _add_modalities(figure, attribution, theme, row=1)
     _add_track(figure, attribution, "audio", theme, row=2)
@@ -167,7 +168,7 @@ def explanation_figure(
     for row in (2, 3):
         figure.add_vrect(x0=start_s, x1=end_s, fillcolor=theme.faint, opacity=0.15, line_width=0, row=row, col=1)
         figure.update_xaxes(title="seconds" if row == 3 else None, range=_span(attribution), row=row, col=1)
-    figure.update_layout(title={"text": title, "x": 0, "font": {"size": 16}}, bargap=0)
+    figure.update_layout(title={"text": as_text(title), "x": 0, "font": {"size": 16}}, bargap=0)
     figure = styled(figure, theme, height=860, legend=False)
     figure.update_layout(margin={"t": 76})
     return figure

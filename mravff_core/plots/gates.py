@@ -16,7 +16,7 @@ from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from mravff_core.plots.theme import GATE_SCALE, Theme, room_for, set_margins, styled
-from mravff_core.plots.words import count_words, interval_words
+from mravff_core.plots.words import as_text, count_words, interval_words
 
 _ROW_PX, _HEAD_PX, _FOOT_PX = 25, 94, 12
 _PAIRS_PX = 22
@@ -35,12 +35,13 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         chosen: name of the class to frame.
     """
     names = classes["name"].tolist()
+    drawn = list(map(as_text, names))
     figure = make_subplots(rows=1, cols=3, shared_yaxes=True, horizontal_spacing=0.03, column_widths=[0.5, 0.13, 0.37])
     figure.add_trace(_squares(classes, level_names), row=1, col=1)
     figure.add_trace(
         go.Bar(
             x=classes["count"],
-            y=names,
+            y=drawn,
             orientation="h",
             marker={"color": theme.faint, "opacity": 0.5},
             customdata=names,
@@ -54,9 +55,9 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     figure.add_vline(x=0, line={"color": theme.faint, "width": 1}, row=1, col=3)
     figure.add_trace(_effects(classes, theme, vertical=False), row=1, col=3)
     styled(figure, theme, height=_HEAD_PX + _FOOT_PX + _ROW_PX * max(1, len(names)), legend=False)
-    figure.update_yaxes(range=[len(names) - 0.5, -0.5], showgrid=False, tickfont={"color": theme.ink})
+    figure.update_yaxes(type="category", range=[len(names) - 0.5, -0.5], showgrid=False, tickfont={"color": theme.ink})
     # All ticks of a long list: Plotly leaves some out where it finds them too close.
-    figure.update_yaxes(tickmode="array", tickvals=names, row=1, col=1)
+    figure.update_yaxes(tickmode="array", tickvals=drawn, row=1, col=1)
     figure.update_xaxes(side="top", showgrid=False, fixedrange=True)
     figure.update_xaxes(title_text="Mean gate × 100; step in s", row=1, col=1)
     figure.update_xaxes(title_text="Segments", nticks=3, tickangle=0, row=1, col=2)
@@ -68,7 +69,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         row=1,
         col=3,
     )
-    set_margins(figure, left=room_for(names), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
+    set_margins(figure, left=room_for(drawn), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
     _explain_marks(figure, theme, above_px=_HEAD_PX - 20)
     if chosen in names:
         place = names.index(chosen)
@@ -111,8 +112,11 @@ def gate_against_effect(classes: pd.DataFrame, theme: Theme, *, column: str = "g
         text=_sparse_names(known, column, chosen),
         textposition="top center",
         textfont={"size": 11, "color": theme.faint},
-        hovertext=_effect_words(known),
-        hovertemplate="%{customdata}<br>gate %{x:.2f}<br>AP with sound − without: %{hovertext}<extra></extra>",
+        hovertext=[
+            f"{as_text(name)}<br>AP with sound − without: {words}"
+            for name, words in zip(known["name"], _effect_words(known), strict=True)
+        ],
+        hovertemplate="%{hovertext}<br>gate %{x:.2f}<extra></extra>",
     )
     figure.add_trace(trace)
     marked = known[known["name"] == chosen]
@@ -205,12 +209,13 @@ def pair_matrix(pairs: pd.DataFrame, titles: tuple[str, str], theme: Theme) -> g
         pairs: of `pair_gates`.
         titles: of the first label set (up) and the second (across).
     """
-    rows = pairs.groupby("first_name")["count"].sum().sort_values(ascending=False).index.tolist()
-    columns = pairs.groupby("second_name")["count"].sum().sort_values(ascending=False).index.tolist()
+    pairs = pairs.assign(first=pairs["first_name"].map(as_text), second=pairs["second_name"].map(as_text))
+    rows = pairs.groupby("first")["count"].sum().sort_values(ascending=False).index.tolist()
+    columns = pairs.groupby("second")["count"].sum().sort_values(ascending=False).index.tolist()
     figure = go.Figure(
         go.Scatter(
-            x=pairs["second_name"],
-            y=pairs["first_name"],
+            x=pairs["second"],
+            y=pairs["first"],
             mode="markers",
             marker={
                 "symbol": "square",
@@ -228,10 +233,16 @@ def pair_matrix(pairs: pd.DataFrame, titles: tuple[str, str], theme: Theme) -> g
     )
     styled(figure, theme, height=160 + _PAIRS_PX * max(1, len(rows)), legend=False)
     figure.update_yaxes(
-        title_text=titles[0], categoryorder="array", categoryarray=rows[::-1], tickmode="array", tickvals=rows
+        title_text=as_text(titles[0]),
+        type="category",
+        categoryorder="array",
+        categoryarray=rows[::-1],
+        tickmode="array",
+        tickvals=rows,
     )
     figure.update_xaxes(
-        title_text=titles[1],
+        title_text=as_text(titles[1]),
+        type="category",
         categoryorder="array",
         categoryarray=columns,
         tickmode="array",
@@ -250,7 +261,7 @@ def _squares(classes: pd.DataFrame, level_names: Sequence[str]) -> go.Scatter:
     known = np.nan_to_num(values)
     return go.Scatter(
         x=[name.replace(" · ", "<br>").removesuffix(" s") for name in level_names] * len(classes),
-        y=names,
+        y=list(map(as_text, names)),
         mode="markers+text",
         marker={
             "symbol": "square",
@@ -292,7 +303,7 @@ def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatt
         return go.Scatter(y=effect, mode="markers", marker=marker, error_y=bars, customdata=names)
     return go.Scatter(
         x=effect,
-        y=names,
+        y=list(map(as_text, names)),
         mode="markers",
         marker=marker,
         error_x=bars,
@@ -353,7 +364,7 @@ def _sparse_names(classes: pd.DataFrame, column: str, chosen: str, most: int = 1
         near = np.abs(places[named] - places[row]) < _NAME_SHARE
         if len(named) < most and not near.all(axis=1).any():
             named.append(int(row))
-    return [name if row in named else "" for row, name in enumerate(classes["name"])]
+    return [as_text(name) if row in named else "" for row, name in enumerate(classes["name"])]
 
 
 def _level_colours(levels: int, theme: Theme) -> list[str]:

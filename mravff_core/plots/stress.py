@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.theme import Theme, styled
+from mravff_core.plots.words import as_text
 
 MEASURES = {
     "map": ("mAP", "mAP (%)", 100.0),
@@ -132,7 +133,7 @@ def _add(
             x=rows["x"],
             y=value,
             mode="lines+markers" if line else "markers",
-            name=run,
+            name=as_text(run),
             legendgroup=run,
             showlegend=legend,
             line={"color": look["color"], "dash": look["dash"], "width": 2},
@@ -145,7 +146,9 @@ def _add(
                 "thickness": 1.2,
                 "width": 3,
             },
-            customdata=[[row["run"], row["condition"], f"{row['clips']}"] for row in rows.to_dict("records")],
+            customdata=[
+                [as_text(row["run"]), as_text(row["condition"]), f"{row['clips']}"] for row in rows.to_dict("records")
+            ],
             hovertemplate="<b>%{customdata[0]}</b> hears %{customdata[1]}<br>%{y:.2f} over %{customdata[2]} clips"
             "<extra></extra>",
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from html import unescape
 from types import MappingProxyType
 from typing import Any
 
@@ -120,10 +121,10 @@ def room_for(words: Iterable[str], *, size_px: float = 13.0) -> int:
     """Pixels beside an axis for the longest of its labels, estimated from above.
 
     Args:
-        words: may hold Plotly's simple markup, which takes no room.
+        words: as drawn; may hold Plotly's simple markup, which takes no room, and names of `as_text`.
         size_px: of the letters.
     """
-    plain = (re.sub("</?(?:b|i|sub|sup)>", "", text) for text in words)
+    plain = (unescape(re.sub("</?(?:b|i|sub|sup)>", "", text)) for text in words)
     longest = max((sum(map(_letter_share, text)) for text in plain), default=0.0)
     return round(longest * size_px) + 12
 

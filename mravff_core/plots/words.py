@@ -1,10 +1,20 @@
-"""Differences of average precisions in words: in points, with a true minus sign."""
+"""Words of figures: names as plain text, differences of average precisions in points with a true minus sign."""
 
 from __future__ import annotations
 
 import math
+from html import escape
 
 MINUS = "−"
+
+
+def as_text(name: object) -> str:
+    """A name from data as Plotly draws it letter for letter, where it would read markup or a formula.
+
+    What is drawn or stands in a template goes through this, names of categories too; what a click
+    tells (`customdata`) is the name itself.
+    """
+    return escape(str(name), quote=False).replace("$", "&#36;")
 
 
 def signed(value: float, digits: int = 1) -> str:
