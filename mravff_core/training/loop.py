@@ -36,6 +36,7 @@ from mravff_core.training.state import (
     load_state,
     save_state,
     settle_recipe,
+    training_alone,
     write_metrics,
 )
 from mravff_core.training.targets import Targets
@@ -104,46 +105,55 @@ def train(
         progress: called with the share done, 0 to 1.
         cancel: asked after each batch; True stops, keeping the last whole epoch.
     Raises: ConfigError for a recipe that cannot be trained or differs from the one the folder was
-        begun with; CheckpointError for a damaged state; CancelledError.
+        begun with; CheckpointError for a damaged state; WorkspaceError if another process trains
+        into the folder; CancelledError.
     """
     folder = Path(run_folder)
     _check(recipe, len(clips), folder.name, devices)
-    settle_recipe(recipe, folder, resume)
-    if resume and is_finished(folder):
-        return
-    config = DetectorConfig(
-        label_set=recipe.data.label_set,
-        labels=tuple(labels),
-        base=recipe.base,
-        fusion=recipe.fusion,
-        test=recipe.test,
-        features=dict(features or {}),
-        further_label_sets=tuple(further_label_sets),
-    )
-    run = start_run(recipe, config, start, devices, accelerator)
-    if resume:
-        load_state(run, folder / "training" / STATE_FILE)
-    main = run.fabric.is_global_zero
-    total = total_epochs(recipe.train)
-    bar = tqdm(
-        total=total, initial=run.epoch, desc=f"Training {folder.name}", unit="epoch", file=sys.stderr, disable=not main
-    )
-    with bar:
-        while run.epoch < total:
-            losses = _epoch(run, clips, lengths, cancel)
-            bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
-            bar.update()
-            if main:
-                save_state(run, folder / "training")
-            if progress is not None:
-                progress(run.epoch / total)
-    if main:
-        _open_gates(run, math.ceil(math.ceil(len(clips) / recipe.train.batch_size) / recipe.train.accumulate_batches))
-        run.detector.load_state_dict(run.averaged.weights)
-        save_detector(run.detector, folder, half=recipe.train.store_half)
-        write_metrics(run, folder / "training")
-        (folder / "training" / STATE_FILE).unlink(missing_ok=True)
-    run.fabric.barrier()
+    with training_alone(folder):
+        settle_recipe(recipe, folder, resume)
+        if resume and is_finished(folder):
+            return
+        config = DetectorConfig(
+            label_set=recipe.data.label_set,
+            labels=tuple(labels),
+            base=recipe.base,
+            fusion=recipe.fusion,
+            test=recipe.test,
+            features=dict(features or {}),
+            further_label_sets=tuple(further_label_sets),
+        )
+        run = start_run(recipe, config, start, devices, accelerator)
+        if resume:
+            load_state(run, folder / "training" / STATE_FILE)
+        main = run.fabric.is_global_zero
+        total = total_epochs(recipe.train)
+        bar = tqdm(
+            total=total,
+            initial=run.epoch,
+            desc=f"Training {folder.name}",
+            unit="epoch",
+            file=sys.stderr,
+            disable=not main,
+        )
+        with bar:
+            while run.epoch < total:
+                losses = _epoch(run, clips, lengths, cancel)
+                bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
+                bar.update()
+                if main:
+                    save_state(run, folder / "training")
+                if progress is not None:
+                    progress(run.epoch / total)
+        if main:
+            _open_gates(
+                run, math.ceil(math.ceil(len(clips) / recipe.train.batch_size) / recipe.train.accumulate_batches)
+            )
+            run.detector.load_state_dict(run.averaged.weights)
+            save_detector(run.detector, folder, half=recipe.train.store_half)
+            write_metrics(run, folder / "training")
+            (folder / "training" / STATE_FILE).unlink(missing_ok=True)
+        run.fabric.barrier()
 
 
 def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:

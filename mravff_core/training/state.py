@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import filelock
 import lightning_fabric
 import torch
 import yaml
 
 from mravff_core.config import Recipe, from_mapping, read_yaml, to_mapping
-from mravff_core.errors import CheckpointError, ConfigError
+from mravff_core.errors import CheckpointError, ConfigError, WorkspaceError
 from mravff_core.files import write_text, written_aside
 from mravff_core.model.detector import Detector
 from mravff_core.training.ema import AveragedWeights
@@ -50,6 +54,29 @@ class RunState:
     step: int = 0
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+
+
+@contextmanager
+def training_alone(folder: Path) -> Iterator[None]:
+    """Inside, no other training writes to a run's folder; the lock of a killed one is free again.
+
+    Raises: WorkspaceError at once if one does.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0":  # the first process of several holds the lock for all
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".training.lock", blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise WorkspaceError(
+            f"{folder}: another process trains this run; wait for it, or choose another run name"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:

@@ -19,7 +19,7 @@ import torch
 
 from mravff_core import Predictor, TimeGrid, load_detector
 from mravff_core.config import BaseConfig, FusionConfig, Recipe, TestConfig, TrainConfig
-from mravff_core.errors import CancelledError, CheckpointError, ConfigError
+from mravff_core.errors import CancelledError, CheckpointError, ConfigError, WorkspaceError
 from mravff_core.evaluation import mean_average_precision
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
@@ -143,6 +143,20 @@ def test_a_run_killed_at_random_ends_as_one_that_never_stopped(tmp_path: Path) -
     train(recipe(epochs=epochs), clips(), LABELS, tmp_path / "whole", accelerator="cpu")
     assert same(tmp_path / "whole", tmp_path / "run")
     assert [path.name for path in (tmp_path / "run/training").iterdir()] == ["metrics.jsonl"]
+
+
+def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path) -> None:
+    begun: list[str] = []
+
+    def begin_another() -> bool:
+        with pytest.raises(WorkspaceError, match=r"run: another process trains this run; wait for it, or choose"):
+            train(recipe(epochs=1, seed=5), clips(), LABELS, tmp_path / "run", accelerator="cpu", resume=False)
+        begun.append("refused")
+        return False
+
+    train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu", cancel=begin_another)
+    train(recipe(epochs=1), clips(), LABELS, tmp_path / "alone", accelerator="cpu")
+    assert begun and same(tmp_path / "alone", tmp_path / "run")
 
 
 @pytest.mark.parametrize("missing", ["config.yaml", "model.safetensors", None])
