@@ -6,24 +6,19 @@ validation CSVs; without them there is nothing to measure.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from benchmarks.epic_size import measure_at_epic_size
 from benchmarks.served import chromium, server
-from benchmarks.table import Row, print_medians
+from benchmarks.table import Row
 from mravff_core import Workspace
 from mravff_core.analysis.changes import MatchSettings, changes
 from mravff_core.analysis.compare import found_of, precision_of, sides_of
-from mravff_core.inference.epic_size import make_epic_size
 
-ROOT = Path(__file__).parents[1]
-DEFAULT_ANNOTATIONS = ROOT.parent / "shared" / "data" / "epic100"
 SIDES = ("verb_mrav@off", "verb_mrav")
 # Resolves with the milliseconds until the page's script has run and its charts are drawn.
 SETTLED = """
@@ -44,19 +39,11 @@ SETTLED = """
 
 def main() -> int:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.compare", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--annotations", default=str(DEFAULT_ANNOTATIONS), metavar="DIR")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    if not Path(args.annotations).is_dir():
-        print(f"error: {args.annotations}: no EPIC-Kitchens-100 annotations; name their folder", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory() as folder:
-        make_epic_size(args.annotations, Path(folder) / "epic")
-        workspace = Workspace(Path(folder) / "epic")
-        rows = [*_analysis(workspace, args.repeats), *_page(workspace, args.repeats)]
-    print_medians(rows)
-    return 0
+    return measure_at_epic_size("benchmarks.compare", (__doc__ or "").splitlines()[0], _measure)
+
+
+def _measure(workspace: Workspace, repeats: int) -> list[Row]:
+    return [*_analysis(workspace, repeats), *_page(workspace, repeats)]
 
 
 def _analysis(workspace: Workspace, repeats: int) -> list[Row]:

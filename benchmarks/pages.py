@@ -7,21 +7,17 @@ on a server that has just started, on a workspace with an empty cache.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.epic_size import measure_at_epic_size
 from benchmarks.served import chromium, server
-from benchmarks.table import Row, print_medians
-from mravff_core.inference.epic_size import make_epic_size
+from benchmarks.table import Row
+from mravff_core import Workspace
 
-ROOT = Path(__file__).parents[1]
-DEFAULT_ANNOTATIONS = ROOT.parent / "shared" / "data" / "epic100"
 PAGES = ("gates", "compare", "errors")
 PAINTED = ".js-plotly-plot .points .point"
 # When, in milliseconds since the page was asked for, the first frame with marks of a figure was shown.
@@ -59,25 +55,14 @@ WRITTEN = '[data-testid="stMain"] [data-testid="stMarkdownContainer"]'
 
 def main() -> int:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--annotations", default=str(DEFAULT_ANNOTATIONS), metavar="DIR")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    if not Path(args.annotations).is_dir():
-        print(f"error: {args.annotations}: no EPIC-Kitchens-100 annotations; name their folder", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory() as folder:
-        make_epic_size(args.annotations, Path(folder) / "epic")
-        rows = _measure(Path(folder) / "epic", args.repeats)
-    print_medians(rows)
-    return 0
+    return measure_at_epic_size("benchmarks.pages", (__doc__ or "").splitlines()[0], _measure)
 
 
-def _measure(workspace: Path, repeats: int) -> list[Row]:
+def _measure(workspace: Workspace, repeats: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     rows: list[Row] = []
-    with sync_playwright() as playwright, chromium(playwright) as browser, server(workspace) as (url, process):
+    with sync_playwright() as playwright, chromium(playwright) as browser, server(workspace.folder) as (url, process):
         # A person's browser has Streamlit's own files from the Clip page, and the server its warm-up behind it.
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
