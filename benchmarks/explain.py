@@ -74,7 +74,8 @@ def measure(time_steps: int = _STEPS, options: Options | None = None) -> dict[st
     part.memory_limit_mb = options.memory_limit_mb
     part.measure(near)
     windows = len(span.windows(found.occlusion.edges)) - 1
-    forwards, wholes, steps = 1 + 3 + (LOOKS - 1) + (1 + 2 * windows), 1 + 2 * len(found.levels), found.gradients.steps
+    # Of the passes with one level's gate forced, only that level's part is needed: too little to count.
+    forwards, wholes, steps = 1 + 3 + (LOOKS - 1) + (1 + 2 * windows), 1, found.gradients.steps
     needed_s = forwards * forward_s + wholes * whole_s + steps * both_s
     training = activation_bytes(detector, 2, time_steps)
     one = activation_bytes(detector, 1, span.end - span.first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import glob
 import hashlib
 import json
@@ -303,9 +304,16 @@ def _baselines(
     """The baseline asked for, and others that the share is compared over."""
     visual, audio = inputs
 
+    @functools.cache
+    def shown(name: str) -> Tensor:
+        return vision_baseline(workspace, predictor, visual, name, clip_id=question.clip, grid=grid, time_s=time_s)
+
+    @functools.cache
+    def heard(name: str) -> Tensor | None:
+        return None if audio is None else audio_baseline(workspace, predictor, audio, name)
+
     def pair(sound: str, sight: str) -> Inputs:
-        still = vision_baseline(workspace, predictor, visual, sight, clip_id=question.clip, grid=grid, time_s=time_s)
-        return still, None if audio is None else audio_baseline(workspace, predictor, audio, sound)
+        return shown(sight), heard(sound)
 
     chosen = (question.audio_baseline, question.vision_baseline)
     usual = [(sound, sight) for sound in AUDIO_BASELINES for sight in VISION_BASELINES]

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,3 +154,18 @@ def test_the_command_prints_what_the_function_gives(
     assert main([*asked, "--detection", "d0", "--steps", "4"]) == 0
     assert "audio share" in capsys.readouterr().out
     assert main([*asked, "--detection", "best"]) == 2
+
+
+def test_no_baseline_is_made_twice(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, str]] = []
+    for modality in ("audio", "vision"):
+        usual = getattr(explain_run, f"{modality}_baseline")
+
+        def make(*given: Any, modality: str = modality, usual: Any = usual, **more: Any) -> Any:
+            made.append((modality, given[3]))
+            return usual(*given, **more)
+
+        monkeypatch.setattr(explain_run, f"{modality}_baseline", make)
+    explanation = explain_detection(workspace, QUESTION, device="cpu", options=QUICK)
+    assert explanation.attribution.share_range is not None
+    assert len(made) == len(set(made)) and {("vision", "frozen"), ("audio", "mean")} <= set(made)

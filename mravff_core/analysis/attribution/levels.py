@@ -1,22 +1,23 @@
 """What single levels do: force one level's gate shut or open and score again.
 
 The heads read every level by itself, so the explained number hangs on the gate of its own level
-alone; that the other levels leave it where it is, is measured, not assumed. They still matter
-to the detection, which competes with those of other levels: see `LevelEffect.closed_detection`.
+alone. The others still matter to the detection, which competes with those of other levels: see
+`LevelEffect.closed_detection`. Of a detector of ours only the altered level is computed again;
+of anyone's, that the other levels leave the number where it is, is measured, not assumed.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer, is_ours, without_rounding
-from mravff_core.model.bases import Pyramid
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.outputs import DetectorOutput
@@ -92,7 +93,7 @@ def fusion_of(detector: nn.Module) -> MRAVFusion | None:
 def level_effects(
     scorer: Scorer, inputs: Inputs, redetect: Callable[[DetectorOutput], Redetected | None] | None = None
 ) -> list[LevelEffect]:
-    """Shut and open every level's gate, one at a time; one pass each gives the number and the detection.
+    """Shut and open every level's gate, one at a time, for the number and the detection then.
 
     Args:
         inputs: [1, channels, time] each.
@@ -107,15 +108,15 @@ def level_effects(
     one_each = [usual[0 if len(usual) == 1 else level] for level in range(len(fusion.strides))]
     effects = []
     try:
-        with looking_once(scorer.detector):
-            output = scorer.output(*inputs)
-            score, gates = float(scorer.target.of(output, stride)[0]), output.trace.gates
+        with encoding_once(scorer.detector, fusion):
+            usually = scorer.output(*inputs)
+            score, gates = float(scorer.target.of(usually, stride)[0]), usually.trace.gates
             for level, own in enumerate(one_each):
                 assert isinstance(own, LevelFusion)
                 found: dict[float, tuple[float, Redetected | None]] = {}
                 for value in (0.0, 1.0) if own.gate is not None else (0.0,):
                     fusion.fusions = nn.ModuleList([*one_each[:level], _forced(own, value), *one_each[level + 1 :]])
-                    output = scorer.output(*inputs)
+                    output = scorer.altered(usually, level, *inputs)
                     change = without_rounding(float(scorer.target.of(output, stride)[0]) - score, score)
                     found[value] = (change, redetect(output) if redetect else None)
                 effects.append(_effect(level, _gate_at(scorer, gates, level), found))
@@ -125,26 +126,30 @@ def level_effects(
 
 
 @contextmanager
-def looking_once(detector: nn.Module) -> Iterator[None]:
-    """Inside, a detector of ours that is shown one clip all the time encodes its pictures once.
-
-    What it hears enters after that.
-    """
-    if not is_ours(detector):
+def encoding_once(detector: nn.Module, fusion: MRAVFusion) -> Iterator[None]:
+    """Inside, a detector of ours that is shown one clip all the time, whole at first, encodes sight and sound once."""
+    parts: list[tuple[Any, str]] = [(detector.base, "pyramid"), (fusion.audio_pyramid, "forward")]
+    with ExitStack() as stack:
+        for part, name in parts if is_ours(detector) else ():
+            stack.enter_context(_answering_once(part, name))
         yield
-        return
-    look, seen = detector.base.pyramid, list[Pyramid]()
 
-    def pyramid(visual: Tensor, valid: Tensor, *, only: int | None = None) -> Pyramid:
-        if not seen:
-            seen.append(look(visual, valid))
-        return seen[0]
 
-    detector.base.pyramid = pyramid  # type: ignore[method-assign]
+@contextmanager
+def _answering_once(part: Any, name: str) -> Iterator[None]:
+    """Inside, a method of an object gives its first answer ever again."""
+    usual, known = getattr(part, name), []
+
+    def answer(*given: Any, **more: Any) -> Any:
+        if not known:
+            known.append(usual(*given, **more))
+        return known[0]
+
+    setattr(part, name, answer)
     try:
         yield
     finally:
-        del detector.base.pyramid
+        delattr(part, name)
 
 
 def _forced(own: LevelFusion, value: float) -> LevelFusion:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeGuard
 
 import torch
@@ -106,6 +107,22 @@ class Scorer:
         self._begin(visual, audio)
         return self.detector(Batch(visual, audio))
 
+    def altered(self, output: DetectorOutput, level: int, visual: Tensor, audio: Tensor | None) -> DetectorOutput:
+        """What the detector says about the same variants since one level alone was altered.
+
+        Args:
+            output: what it said before; of ours, whose heads read every level by itself, the other levels' stays.
+        """
+        if not is_ours(self.detector):
+            return self.output(visual, audio)
+        self._begin(visual, audio)
+        batch = Batch(visual, audio)
+        return replace(
+            output,
+            class_logits=_with(output.class_logits, level, self.detector.class_logits_at(batch, level)),
+            boundary_offsets=_with(output.boundary_offsets, level, self.detector.boundary_offsets_at(batch, level)),
+        )
+
     def _begin(self, visual: Tensor, audio: Tensor | None) -> None:
         """Count a pass and stop before it where that is wanted."""
         if self._cancel is not None and self._cancel():
@@ -150,11 +167,11 @@ class Scorer:
         assert visual is not None
         weights = {weight.untyped_storage().data_ptr() for weight in self.detector.parameters()}
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            output = self.output(visual, audio)
+            found = self(visual, audio)
         self.backwards -= 1
         taken = sum(size for address, size in kept.items() if address not in weights)
         self.chunk = max(1, min(_MOST_AT_ONCE, int(self.memory_limit_mb * 2**20 / max(1, taken))))
-        score = float(self.target.of(output, self.strides[self.target.level]).detach()[0])
+        score = float(found.detach()[0])
         # Ours keep the clips of a batch apart; anyone else's may not, and then each is scored alone.
         if self.chunk > 1 and not is_ours(self.detector) and self._mixes(inputs, score):
             self.chunk = 1
@@ -178,6 +195,10 @@ class Scorer:
             places = torch.tensor(alike, device=visual.device)
             found.append(self(visual, torch.cat(heard) if heard else None, places).double().cpu())
         return torch.cat(found)
+
+
+def _with(levels: tuple[Tensor, ...], level: int, other: Tensor) -> tuple[Tensor, ...]:
+    return (*levels[:level], other, *levels[level + 1 :])
 
 
 def _all_alike(visual: Tensor) -> Tensor | None:
