@@ -59,9 +59,9 @@ def _warm_up(app: AppContext) -> None:
     set_libraries_aside()
     # The page that is opened first comes first.
     time.sleep(_UNDISTURBED_S)
-    prepare_signals(app.workspace, lambda: app.jobs.closed)
     # Nobody explains before a clip has been looked at.
     importlib.import_module("mravff_core.analysis.explain_run")
+    prepare_signals(app.workspace, lambda: not app.jobs.wait_until_idle())
     set_libraries_aside()
 
 

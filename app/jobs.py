@@ -19,6 +19,8 @@ from mravff_core.errors import CancelledError, MravffError
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _ENDED = ("done", "failed", "cancelled")
 _KEEP_ENDED = 100
+# How often somebody who waits for long work looks whether the queue was closed.
+_LOOK_S = 1.0
 log = logging.getLogger(__name__)
 
 
@@ -116,6 +118,12 @@ class JobQueue:
         """Drop an ended job from all lists."""
         with self._changed:
             self._jobs = [other for other in self._jobs if other is not job or not job.ended]
+
+    def wait_until_idle(self) -> bool:
+        """Wait until no work waits or is under way. Returns: whether there can be more, False once closed."""
+        while not self.closed and (busy := [job for job in self._jobs if not job.ended]):
+            busy[0].wait(_LOOK_S)
+        return not self.closed
 
     def close(self) -> None:
         """Stop all work and all threads."""

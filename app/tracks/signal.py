@@ -56,7 +56,7 @@ def prepare_signals(workspace: Workspace, closed: Callable[[], bool]) -> None:
     """Make the signals of short clips before anyone asks, a few dozen of them at most.
 
     Args:
-        closed: asked between clips; True stops.
+        closed: asked between clips, and may take its time; True stops.
     """
     clips = workspace.clips
     for clip_id in clips.loc[clips["duration_s"] <= _SHORT_S, "clip_id"].head(_MOST_PREPARED):

@@ -95,3 +95,19 @@ def test_lists_are_latest_first_and_ended_jobs_can_be_dismissed(queue: JobQueue)
     queue.forget(jobs[1])
     assert queue.of("add") == [jobs[2], jobs[0]]
     assert queue.find("job 1") is None and queue.find("job 2") is jobs[2]
+
+
+def test_whoever_waits_for_idleness_goes_on_once_all_work_has_ended_or_the_queue_is_closed(queue: JobQueue) -> None:
+    assert queue.wait_until_idle()
+    go, told = threading.Event(), list[bool]()
+    work = lambda job: go.wait(5)  # noqa: E731
+    jobs = [queue.submit(kind, kind, kind, work) for kind in ("explain", "detect")]
+    waiting = threading.Thread(target=lambda: told.append(queue.wait_until_idle()))
+    waiting.start()
+    time.sleep(0.05)
+    assert not told
+    go.set()
+    waiting.join(5)
+    assert told == [True] and all(job.ended for job in jobs)
+    queue.close()
+    assert not queue.wait_until_idle()
