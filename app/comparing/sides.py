@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
@@ -18,14 +18,22 @@ from mravff_core.errors import ConfigError
 from mravff_core.workspace import RunInfo
 
 State = PageState[CompareChoices]
+Sides = tuple[str, str, str, str]
 _FIELDS = ("a", "a_sound", "b", "b_sound")
+_SOUNDS = {
+    "Sound off → on": ("off", "on"),
+    "On → 2 s late": ("on", "shift:+2"),
+    "On → silence": ("on", "silence"),
+    "On → another clip's": ("on", "swap:+1"),
+    "On → noise": ("on", "noise:0"),
+}
 
 
 def choose_sides(state: State, infos: Sequence[RunInfo]) -> None:
     """Draw the questions and the inputs; afterwards both sides are of this workspace."""
     by_name = {info.run: info for info in preferred(list(infos))}
-    questions = _questions(list(by_name.values()))
-    _mend(state, by_name, questions)
+    _mend(state, by_name)
+    questions = _questions(_subject(state, by_name), by_name.values())
     shared = shared_label_sets([by_name[state.choices.a], by_name[state.choices.b]])
     often, labels = st.columns([9, 2], vertical_alignment="bottom") if len(shared) > 1 else (st.container(), None)
     with often:
@@ -76,28 +84,34 @@ def sounds_of(info: RunInfo, chosen: str) -> list[str]:
     return list(dict.fromkeys([*usual, *info.conditions, chosen]))
 
 
-def _questions(infos: list[RunInfo]) -> dict[str, tuple[str, str, str, str]]:
-    """Questions often asked, each with its two sides: run, sound, run, sound."""
-    questions = {}
-    listening = [info for info in infos if info.has_detector and info.fusion != "none"]
-    if listening:
-        run = listening[0].run
-        questions = {
-            "Sound off → on": (run, "off", run, "on"),
-            "On → 2 s late": (run, "on", run, "shift:+2"),
-            "On → silence": (run, "on", run, "silence"),
-            "On → another clip's": (run, "on", run, "swap:+1"),
-            "On → noise": (run, "on", run, "noise:0"),
-        }
-    for info in listening[:1]:
-        for other in infos:
-            if other.label_set == info.label_set and other.fusion == "none" and other.has_detector:
-                questions["Visual only → with sound"] = (other.run, "on", info.run, "on")
-                break
+def _hears(info: RunInfo) -> bool:
+    """Whether its detections are there, or can be made, for more than one sound."""
+    return len(sounds_of(info, "on")) > 1
+
+
+def _subject(state: State, infos: dict[str, RunInfo]) -> RunInfo | None:
+    """Whom questions are about: a chosen run that hears, B's first, else the first that does."""
+    chosen = (infos[run] for run in (state.choices.b, state.choices.a) if run in infos)
+    return next((info for info in (*chosen, *infos.values()) if _hears(info)), None)
+
+
+def _questions(info: RunInfo | None, infos: Iterable[RunInfo]) -> dict[str, Sides]:
+    """Questions often asked about a run, each with its two sides; of stored detections, those they can answer."""
+    if info is None:
+        return {}
+    questions = {
+        words: (info.run, a, info.run, b)
+        for words, (a, b) in _SOUNDS.items()
+        if info.has_detector or {a, b} <= set(info.conditions)
+    }
+    deaf = (one.run for one in infos if one.has_detector and one.fusion == "none" and one.label_set == info.label_set)
+    visual = next(deaf, None)
+    if visual is not None:
+        questions["Visual only → with sound"] = (visual, "on", info.run, "on")
     return questions
 
 
-def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
+def _ask(state: State, questions: dict[str, Sides]) -> None:
     if not questions:
         return
     key = " ".join(state.key(field, "questions") for field in _FIELDS)
@@ -112,7 +126,7 @@ def _ask(state: State, questions: dict[str, tuple[str, str, str, str]]) -> None:
     st.pills("Often asked", list(questions), default=asked, key=key, on_change=take, wrap=True)
 
 
-def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[str, str, str, str]]) -> None:
+def _mend(state: State, infos: dict[str, RunInfo]) -> None:
     """Put sides that are not there right: what sound adds, or the first two runs."""
     chosen = state.choices
     complaints = [
@@ -121,7 +135,8 @@ def _mend(state: State, infos: dict[str, RunInfo], questions: dict[str, tuple[st
         if name and name not in infos
     ]
     if chosen.a not in infos or chosen.b not in infos:
-        usual = next(iter(questions.values()), None)
+        first_heard = next(filter(_hears, infos.values()), None)
+        usual = next(iter(_questions(first_heard, infos.values()).values()), None)
         if usual is None:
             first = next(iter(infos.values()))
             alike = [info.run for info in infos.values() if info.label_set == first.label_set]

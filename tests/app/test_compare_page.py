@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,10 @@ from mravff_core import Workspace
 from mravff_core.analysis.changes import KINDS
 from mravff_core.analysis.compare import compare, kind_counts
 from mravff_core.inference.run_predict import predict
+from mravff_core.model.checkpoints import save_detector
+from mravff_core.workspace.merge_runs import merge_runs
 from tests.app.page_script import addressed, labelled, open_page
-from tests.small_workspace import small_workspace
+from tests.small_workspace import NOUNS, small_detector, small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,34 @@ def test_a_run_that_never_listens_offers_no_sound(app_context: AppContext) -> No
     page = open_page("compare", a="verb_visual", b="verb_visual")
     assert all(box.disabled for box in page.selectbox if box.label == "Sound")
     assert "Both sides are the same" in page.info[0].value
+
+
+def test_questions_are_about_the_chosen_run_merged_ones_included(app_context: AppContext, merged_run: str) -> None:
+    asked = labelled(open_page("compare", a=merged_run, b=merged_run).button_group, "Often asked")
+    assert "Sound off → on" in asked.options
+    assert "On → silence" not in asked.options, "it was not merged, and cannot be made"
+    page = asked.set_value("Sound off → on").run()
+    assert addressed(page) == {"a": merged_run, "a_sound": "off", "b": merged_run}
+    labelled(page.selectbox, "B · to").set_value("verb_mrav").run()
+    asked = labelled(page.button_group, "Often asked")
+    assert "On → 2 s late" in asked.options and asked.value is None
+    page = asked.set_value("Visual only → with sound").run()
+    assert addressed(page) == {"a": "verb_visual", "b": "verb_mrav"}
+
+
+@pytest.fixture
+def merged_run(app_context: AppContext) -> Iterator[str]:
+    """A run of actions with sound on and off, for as long as it is needed."""
+    workspace = app_context.workspace
+    nouns = workspace.runs_folder / "nouns"
+    save_detector(small_detector(label_set="noun", labels=NOUNS, fusion="none"), nouns)
+    predict(workspace, "nouns")
+    for condition in ("on", "off"):
+        predict(workspace, "verb_mrav", condition=condition)
+    merge_runs(workspace, "verb_mrav", "nouns", "actions")
+    yield "actions"
+    shutil.rmtree(nouns)
+    shutil.rmtree(workspace.runs_folder / "actions")
 
 
 def test_addresses_that_do_not_fit_are_mended_with_a_word(app_context: AppContext) -> None:
