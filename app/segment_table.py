@@ -7,7 +7,7 @@ columns are shown as they are, or as `columns` says.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ from app.page_state import PageState
 from app.plain_text import plain
 from app.session import send_to_player
 from app.snippet import snippet
+from app.whole_table import offer_whole
 from mravff_core.errors import WorkspaceError
 
 _PLAY = "▶"
@@ -82,6 +83,7 @@ def segment_table(
     name: str = "segments",
     height: int = 330,
     pictures: bool = True,
+    whole: Callable[[], pd.DataFrame] | None = None,
 ) -> pd.Series | None:
     """Show segments; the chosen one plays beside the table.
 
@@ -97,6 +99,7 @@ def segment_table(
         name: unlike any other table's on the page.
         height: of the table in pixels.
         pictures: whether to show the picture at a segment's middle.
+        whole: gives what can be saved as CSV, where that is more than `table`.
     Returns: the chosen row, or None.
     """
     if table.empty:
@@ -134,9 +137,10 @@ def segment_table(
     with right:
         if place is None:
             st.caption("Choose a row to hear and see it here; ▶ opens it in the player with all its tracks.")
-            return None
-        _beside(app, table.iloc[place], run, audio, labels, second)
-    return table.iloc[place]
+        else:
+            _beside(app, table.iloc[place], run, audio, labels, second)
+        offer_whole(whole or (lambda: table), name)
+    return None if place is None else table.iloc[place]
 
 
 def _shown(app: AppContext, table: pd.DataFrame, columns: Mapping[str, Any], pictures: bool) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from app.comparing.answers import Happened, drawn
 from app.comparing.choices import ANY, CompareChoices
 from app.differences import with_signs
 from app.page_state import PageState
+from app.whole_table import offer_whole
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.plots.compare import class_differences
 
@@ -68,7 +69,8 @@ def by_clip(state: State, counts: pd.DataFrame, *, worse: bool) -> None:
     shown = table[[*names, *(name for name in _CLIP_COLUMNS if name not in names)]]
     # The last is in the table's own menu: it would not fit beside the chart.
     columns = {**_CLIP_COLUMNS, shown.columns[-1]: None}
-    _choosing_table(state, "clip", shown, "clip_id", columns, height=_CHART_HEIGHT + 8)
+    _choosing_table(state, "clip", shown, "clip_id", columns, height=_CHART_HEIGHT - 24)
+    offer_whole(lambda: counts, "clips")
 
 
 def class_table(counts: pd.DataFrame, scored: ApDifference, order: str, *, worse: bool) -> pd.DataFrame:

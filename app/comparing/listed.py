@@ -14,7 +14,7 @@ from app.page_state import PageState
 from app.segment_table import PICTURE, segment_table
 from app.tracks.segments import MOST_DETECTIONS
 from mravff_core.analysis.changes import KINDS, outcome
-from mravff_core.analysis.compare import Compared
+from mravff_core.analysis.compare import Compared, named_events
 from mravff_core.segments import ACTION
 
 # More rows take the browser longer than a person to read.
@@ -48,6 +48,7 @@ def listed(app: AppContext, state: State, compared: Compared, events: pd.DataFra
         labels=compared.label_set,
         second=str(compared.b) if compared.b != compared.a else None,
         name="events",
+        whole=lambda: named_events(chosen, compared.labels),
     )
 
 

@@ -81,6 +81,7 @@ State = PageState[ErrorChoices]
 def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Mark, rows: pd.DataFrame) -> None:
     """What a mark stands for, with the chosen one beside it. Args: rows: of the mark."""
     head, clear = st.columns([9, 1.4], vertical_alignment="bottom")
+    every = rows
     more = f", the first {_MOST_ROWS} are listed" if len(rows) > _MOST_ROWS else ""
     head.markdown(f"**{plain(mark.words)}**: {len(rows):,}{more}")
     if mark.text and clear.button("All errors", icon=":material/close:", width="stretch"):
@@ -103,6 +104,7 @@ def list_errors(app: AppContext, state: State, analysis: ErrorAnalysis, mark: Ma
         audio=str(side.audio),
         labels=state.choices.labels,
         name="errors",
+        whole=lambda: every,
     )
     if rows.empty:
         return

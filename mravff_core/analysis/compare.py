@@ -244,6 +244,12 @@ def clip_counts(workspace: Workspace, compared: Compared, events: pd.DataFrame) 
     return counts
 
 
+def named_events(events: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Events with names of classes in place of their numbers."""
+    names = dict(enumerate(labels))
+    return events.assign(**{f"{side}_label": events[f"{side}_label"].map(names) for side in ("a", "b")})
+
+
 def kind_counts(events: pd.DataFrame) -> dict[str, int]:
     """How many events of each kind, in the order of `KINDS`."""
     counts = events["kind"].value_counts()

@@ -40,7 +40,7 @@ def register(commands: common.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Predict what is missing, then compare."""
     from mravff_core.analysis.changes import MatchSettings
-    from mravff_core.analysis.compare import compare
+    from mravff_core.analysis.compare import compare, named_events
 
     settings = MatchSettings(args.min_score, args.match_tiou, args.moved_tiou, args.correct_tiou)
     workspace = common.open_workspace(args)
@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> None:
             device=args.device,
             progress=progress,
         )
-    tables = {"class": _classes(found), "clip": found.per_clip, "event": _named_events(found)}
+    events = named_events(found.events, found.compared.labels)
+    tables = {"class": _classes(found), "clip": found.per_clip, "event": events}
     if args.csv:
         common.write_csv(args, tables[args.table])
     if args.json:
@@ -69,12 +70,6 @@ def run(args: argparse.Namespace) -> None:
 def _classes(found: Comparison) -> pd.DataFrame:
     """Average precisions and events by class."""
     return found.per_class.merge(found.precision.per_class.drop(columns="name"), on="label", how="left")
-
-
-def _named_events(found: Comparison) -> pd.DataFrame:
-    """Events with names of classes in place of their numbers."""
-    names = dict(enumerate(found.compared.labels))
-    return found.events.assign(**{f"{side}_label": found.events[f"{side}_label"].map(names) for side in ("a", "b")})
 
 
 def _document(found: Comparison, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:

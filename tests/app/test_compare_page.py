@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -23,7 +25,7 @@ from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.workspace.merge_runs import merge_runs
 from tests.app.page_script import addressed, labelled, open_page
-from tests.small_workspace import NOUNS, small_detector, small_workspace
+from tests.small_workspace import NOUNS, VERBS, small_detector, small_workspace
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,25 @@ def test_filters_narrow_the_list_and_stand_in_the_address(app_context: AppContex
     labelled(page.selectbox, "Clip").set_value("clip_1").run()
     assert addressed(page)["clip"] == "clip_1"
     assert len(listed(page)) == (expected["clip_id"] == "clip_1").sum()
+
+
+def test_whole_tables_can_be_saved_as_commands_print_them(
+    app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: dict[str, pd.DataFrame] = {}
+
+    def save(_label: str, written: Callable[[], str], *, file_name: str, **_more: Any) -> None:
+        saved[file_name] = pd.read_csv(io.StringIO(written()))
+
+    monkeypatch.setattr("app.whole_table.st.download_button", save)
+    monkeypatch.setattr("app.comparing.listed.MOST_ROWS", 2)
+    page = open_page("compare")
+    found = compare(app_context.workspace, "verb_mrav@off", "verb_mrav", resamples=0, settings=_settings(0.2))
+    assert len(listed(page)) == 2 < len(saved["events.csv"]) == len(found.events)
+    assert list(saved["events.csv"]) == list(found.events), "hidden ones and ends too"
+    assert set(saved["events.csv"]["a_label"].dropna()) <= set(VERBS)
+    assert list(saved["clips.csv"]) == list(found.per_clip)
+    assert saved["clips.csv"]["same"].sum() == kind_counts(found.events)["same"]
 
 
 def test_what_stands_above_an_input_is_not_a_step_behind_it(app_context: AppContext) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+from collections.abc import Callable
 
 import pandas as pd
 import pytest
@@ -43,6 +45,19 @@ def predicted(app_context: AppContext) -> AppContext:
 
 def listed(script: AppTest) -> pd.DataFrame:
     return next(table.value for table in script.dataframe if "kind" in table.value)
+
+
+def test_the_whole_list_can_be_saved(predicted: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[pd.DataFrame] = []
+
+    def save(_label: str, written: Callable[[], str], **_more: object) -> None:
+        saved.append(pd.read_csv(io.StringIO(written())))
+
+    monkeypatch.setattr("app.whole_table.st.download_button", save)
+    opened({"run": "verb_visual", "min": "0"})
+    wrong = analyse_errors(predicted.workspace, "verb_visual").detections(0.5).query("kind != 'true positive'")
+    (table,) = saved
+    assert list(table) == list(wrong) and len(table) == len(wrong)
 
 
 def test_it_opens_with_numbers_charts_and_all_errors(predicted: AppContext) -> None:
