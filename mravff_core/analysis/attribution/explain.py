@@ -8,17 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from torch import nn
 
-from mravff_core.analysis.attribution.gradients import LOOKS, TimeAttribution, integrated_gradients
+from mravff_core.analysis.attribution.gradients import LOOKS, Run, TimeAttribution, integrated_gradients
 from mravff_core.analysis.attribution.levels import LevelEffect, Redetected, level_effects
 from mravff_core.analysis.attribution.measures import quality
 from mravff_core.analysis.attribution.occlusion import Occlusion, agreement, occlusion, sums_within, windows
 from mravff_core.analysis.attribution.result import Agreement, Attribution, Options, ShareRange
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer
-from mravff_core.analysis.attribution.shapley import ModalityShare, modality_shares
+from mravff_core.analysis.attribution.shapley import ModalityShare, modality_share, modality_shares
 from mravff_core.analysis.attribution.span import Span
 from mravff_core.analysis.attribution.target import Target
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.time_grid import TimeGrid
+
+# That share an explanation's work, where they are wanted.
+_THREADS = 2
 
 
 def attribute(
@@ -61,56 +64,71 @@ def attribute(
     # Most gradients take more than the steps they begin with.
     done, expected = 0, passes + options.steps // 2
 
+    stopped = False
+
+    def stop() -> bool:
+        nonlocal stopped
+        stopped = stopped or (cancel is not None and cancel())
+        return stopped
+
     def count(variants: int) -> None:
         nonlocal done
         done += variants
         if progress is not None:
             progress(min(1.0, done / expected))
 
-    whole = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=cancel)
+    whole = Scorer(detector, target, memory_limit_mb=options.memory_limit_mb, progress=count, cancel=stop)
     stride = whole.strides[target.level]
     span = Span.of(detector, target, steps)
     near, still = span.cut(inputs), span.cut(baseline)
     scorer = whole.towards(span.target(target, stride))
     score = scorer.measure(near)
-    shares = modality_shares(scorer, near, [still, *map(span.cut, further_baselines)], both=score)
+    share = modality_share(scorer, near, still, both=score)
     start, end = segment or ((target.step - 1) * stride, (target.step + 1) * stride)
     edges = windows(steps, start, end, near=options.near, far=options.far)
 
-    def along_the_path() -> TimeAttribution:
+    def along_the_path(run: Run) -> TimeAttribution:
         found = integrated_gradients(
             scorer,
             near,
             still,
             score=score,
-            baseline_score=shares[0].neither,
+            baseline_score=share.neither,
+            run=run,
             steps=options.steps,
             most_steps=options.most_steps,
             largest_gap=options.largest_gap,
         )
         return span.over_clip(found)
 
-    def by_taking_away(scorer: Scorer) -> tuple[Occlusion, list[LevelEffect]]:
-        occluded = span.occluded(occlusion(scorer, near, still, span.windows(edges), score=score), edges)
-        return occluded, level_effects(whole, inputs, redetect)
+    def by_taking_away() -> Occlusion:
+        return span.occluded(occlusion(scorer, near, still, span.windows(edges), score=score), edges)
+
+    def against_others() -> list[ModalityShare]:
+        return modality_shares(scorer, near, list(map(span.cut, further_baselines)), both=score)
+
+    def by_forcing_gates() -> list[LevelEffect]:
+        return level_effects(whole, inputs, redetect)
 
     if options.side_by_side:
-        with ThreadPoolExecutor(1, thread_name_prefix="explain") as beside:
-            waiting = beside.submit(by_taking_away, scorer.sharing_memory())
-            gradients = along_the_path()
-            occluded, levels = waiting.result()
+        scorer.share_memory(_THREADS)
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="explain") as threads:
+            taking, forcing = threads.submit(by_taking_away), threads.submit(by_forcing_gates)
+            comparing = threads.submit(against_others)
+            gradients = along_the_path(threads.map)
+            occluded, levels, others = taking.result(), forcing.result(), comparing.result()
     else:
-        gradients = along_the_path()
-        occluded, levels = by_taking_away(scorer)
+        gradients = along_the_path(map)
+        occluded, levels, others = by_taking_away(), by_forcing_gates(), against_others()
     measures = quality(whole, inputs, baseline, steps=gradients.steps) if options.measures else (None, None)
     return Attribution(
         quantity=target.quantity,
         unit=target.unit,
         score=score,
-        baseline_score=shares[0].neither,
+        baseline_score=share.neither,
         baseline=baseline_names,
-        share=shares[0],
-        share_range=_range(shares),
+        share=share,
+        share_range=_range([share, *others]),
         gradients=gradients,
         occlusion=occluded,
         agreement=Agreement(

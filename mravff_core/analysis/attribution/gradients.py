@@ -16,7 +16,10 @@ Reference: Sundararajan, Taly, Yan, Axiomatic Attribution for Deep Networks, ICM
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from captum.attr import IntegratedGradients
@@ -36,6 +39,10 @@ LOOKS, _EVEN = 16, 0.3
 # The piece at the baseline is cut that much nearer to it if most happens there: behind norm layers,
 # a detector may change within a millionth of the way from features that are all 0.
 _NEAR_BASELINE = 8
+# Where a piece begins or ends, as a share of the path, and the score there.
+_End = tuple[float, float]
+# Calls a function for each of several things, as `map` does.
+Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,10 @@ class TimeAttribution:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A piece of the path: where it lies, [time] attributions per modality, and what they miss."""
+    """A piece of the path: its ends, [time] attributions per modality, and what they miss."""
 
-    start: float
-    end: float
-    start_score: float
-    end_score: float
+    start: _End
+    end: _End
     steps: int
     values: list[NDArray[np.float64]]
 
@@ -73,7 +78,7 @@ class _Piece:
 
     @property
     def missed(self) -> float:
-        return self.total - (self.end_score - self.start_score)
+        return self.total - (self.end[1] - self.start[1])
 
 
 def integrated_gradients(
@@ -83,6 +88,7 @@ def integrated_gradients(
     *,
     score: float,
     baseline_score: float,
+    run: Run = map,
     steps: int = STEPS,
     most_steps: int = MOST_STEPS,
     largest_gap: float = LARGEST_GAP,
@@ -92,6 +98,7 @@ def integrated_gradients(
     Args:
         inputs, baseline: [1, channels, time] each.
         score, baseline_score: of the two; their difference is what the result should add up to.
+        run: does what does not wait for each other; an executor's `map` does it in several threads.
         steps: points on the path at first, by Gauss-Legendre quadrature on each piece.
         most_steps: points at most.
         largest_gap: pieces are cut while the gap is larger.
@@ -101,33 +108,25 @@ def integrated_gradients(
     if difference and steps >= _PIECES * _PIECE_STEPS:
         ends = _cuts(scorer, inputs, baseline, ends, _PIECES)
     each = steps // _PIECES if len(ends) > 2 else steps
-    pieces = [
-        _piece(scorer, inputs, baseline, (start, end), (start_score, end_score), each)
-        for (start, start_score), (end, end_score) in itertools.pairwise(ends)
-    ]
+    pieces = list(run(partial(_piece, scorer, inputs, baseline, each), itertools.pairwise(ends)))
     used = sum(one.steps for one in pieces)
     while difference and abs(sum(one.missed for one in pieces)) > largest_gap * abs(difference):
         worst = max(pieces, key=lambda one: abs(one.missed))
-        finer = max(_PIECE_STEPS, worst.steps // 2)
-        if used + 2 * finer > most_steps:
+        each = max(_PIECE_STEPS, worst.steps // 2)
+        if used + 2 * each > most_steps:
             break
-        middle, middle_score = _middle(scorer, inputs, baseline, worst)
-        cuts = (
-            ((worst.start, middle), (worst.start_score, middle_score)),
-            ((middle, worst.end), (middle_score, worst.end_score)),
-        )
+        middle = _middle(scorer, inputs, baseline, worst)
         pieces = [one for one in pieces if one is not worst]
-        pieces += [_piece(scorer, inputs, baseline, place, ends, finer) for place, ends in cuts]
-        used += 2 * finer
+        halves = [(worst.start, middle), (middle, worst.end)]
+        pieces += run(partial(_piece, scorer, inputs, baseline, each), halves)
+        used += 2 * each
     over_time = [np.sum([one.values[part] for one in pieces], axis=0) for part in range(len(pieces[0].values))]
     audio = over_time[1] if len(over_time) > 1 else np.zeros_like(over_time[0])
     gap = abs(sum(one.missed for one in pieces)) / abs(difference) if difference else None
     return TimeAttribution(audio, over_time[0], used, len(pieces), gap)
 
 
-def _cuts(
-    scorer: Scorer, inputs: Inputs, baseline: Inputs, ends: list[tuple[float, float]], count: int
-) -> list[tuple[float, float]]:
+def _cuts(scorer: Scorer, inputs: Inputs, baseline: Inputs, ends: list[_End], count: int) -> list[_End]:
     """Shares of the path, with their scores, that cut it into at most `count` pieces of like change.
 
     Args:
@@ -142,30 +141,24 @@ def _cuts(
     return [(float(share), float(score)) for share, score in seen[chosen]]
 
 
-def _middle(scorer: Scorer, inputs: Inputs, baseline: Inputs, piece: _Piece) -> tuple[float, float]:
-    """Where a piece is cut in two, and the score there."""
+def _middle(scorer: Scorer, inputs: Inputs, baseline: Inputs, piece: _Piece) -> _End:
+    """Where a piece is cut in two."""
+    (start, start_score), (end, end_score) = piece.start, piece.end
 
-    def look(share: float) -> tuple[float, float]:
+    def look(share: float) -> _End:
         return share, float(scorer.scores([_between(inputs, baseline, share)])[0])
 
-    if not piece.start:
-        near = look(piece.end / _NEAR_BASELINE)
-        if 2 * abs(near[1] - piece.start_score) >= abs(piece.end_score - piece.start_score):
+    if not start:
+        near = look(end / _NEAR_BASELINE)
+        if 2 * abs(near[1] - start_score) >= abs(end_score - start_score):
             return near
-    return look((piece.start + piece.end) / 2)
+    return look((start + end) / 2)
 
 
-def _piece(
-    scorer: Scorer,
-    inputs: Inputs,
-    baseline: Inputs,
-    place: tuple[float, float],
-    scores: tuple[float, float],
-    steps: int,
-) -> _Piece:
-    start, end = (_between(inputs, baseline, share) for share in place)
+def _piece(scorer: Scorer, inputs: Inputs, baseline: Inputs, steps: int, ends: tuple[_End, _End]) -> _Piece:
+    start, end = (_between(inputs, baseline, share) for share, _ in ends)
     values = full_gradients(scorer, end, start, steps=steps)
-    return _Piece(*place, *scores, steps, [part[0].double().sum(dim=0).cpu().numpy() for part in values])
+    return _Piece(*ends, steps, [part[0].double().sum(dim=0).cpu().numpy() for part in values])
 
 
 def _between(inputs: Inputs, baseline: Inputs, share: float) -> Inputs:

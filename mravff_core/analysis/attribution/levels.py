@@ -138,7 +138,7 @@ def encoding_once(detector: nn.Module, fusion: MRAVFusion) -> Iterator[None]:
 @contextmanager
 def _answering_once(part: Any, name: str) -> Iterator[None]:
     """Inside, a method of an object gives its first answer ever again."""
-    usual, known = getattr(part, name), []
+    usual, known = getattr(part, name), list[Any]()
 
     def answer(*given: Any, **more: Any) -> Any:
         if not known:

@@ -127,8 +127,7 @@ class Options:
         largest_gap: share of the score difference that attributions may miss.
         near, far: windows of occlusion around the segment and elsewhere.
         memory_limit_mb: for activations.
-        side_by_side: whether gradients and occlusion are computed in two threads at once: quicker
-            where PyTorch itself leaves a core free.
+        side_by_side: whether two threads share the work: quicker where PyTorch itself leaves a core free.
         measures: whether to compute infidelity and sensitivity too.
     """
 

@@ -79,13 +79,10 @@ class Scorer:
         self._progress = progress
         self._cancel = cancel
 
-    def sharing_memory(self) -> Scorer:
-        """Another of the same for a second thread; each keeps within half the memory from now on."""
-        self.memory_limit_mb /= 2
-        self.chunk = max(1, self.chunk // 2)
-        other = self.towards(self.target)
-        other.chunk = self.chunk
-        return other
+    def share_memory(self, threads: int) -> None:
+        """Keep within that part of the memory from now on: so many threads score with this one at once."""
+        self.memory_limit_mb /= threads
+        self.chunk = max(1, self.chunk // threads)
 
     def towards(self, target: Target) -> Scorer:
         """Another of the same for another number; nothing is known yet of the memory that it takes."""
@@ -194,7 +191,7 @@ class Scorer:
             alike = [first.setdefault(id(one[0]), number) for number, one in enumerate(part)]
             places = torch.tensor(alike, device=visual.device)
             found.append(self(visual, torch.cat(heard) if heard else None, places).double().cpu())
-        return torch.cat(found)
+        return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
 
 def _with(levels: tuple[Tensor, ...], level: int, other: Tensor) -> tuple[Tensor, ...]:
