@@ -28,12 +28,20 @@ _STYLE = """
   [data-stale="true"] { opacity: 1 !important; }
 </style>
 """
+# Streamlit writes in white on the first colour, which is light in the dark theme.
+_DARK_STYLE = """
+<style>
+  [data-testid="stBaseButton-primary"]:not(:disabled), [data-testid="stMultiSelect"] [data-tag] {
+    color: #12161c !important;
+  }
+</style>
+"""
 
 
 def main() -> None:
     """Show the page that the address asks for."""
     st.set_page_config(page_title="MRAV-FF Explorer", page_icon=str(_ICON), layout="wide")
-    st.html(_STYLE)
+    st.html(_STYLE + (_DARK_STYLE if st.context.theme.type == "dark" else ""))
     # In the order of the menu; pages find each other by these names.
     pages = {
         "clip": _page("clip", "Clip", "movie", default=True),

@@ -273,7 +273,7 @@ def _unquoted(text: str) -> str:
 
 def _count_scale(theme: Theme) -> list[str]:
     """From few to many, without the end of the scale that the background would swallow."""
-    ends = (0.75, 0.0) if theme.name == "light" else (0.3, 1.0)
+    ends = (0.6, 0.0) if theme.name == "light" else (0.4, 1.0)
     return sample_colorscale("Cividis", np.linspace(*ends, 9).tolist())
 
 

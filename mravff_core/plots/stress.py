@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.theme import Theme, styled
-from mravff_core.plots.words import as_text
+from mravff_core.plots.words import MINUS, as_text
 
 MEASURES = {
     "map": ("mAP", "mAP (%)", 100.0),
@@ -61,7 +61,7 @@ def stress_curves(
     figure.update_xaxes(
         title="signal to noise (dB)",
         tickvals=list(range(len(noises) + 1)),
-        ticktext=["none", *(f"{noise:g}" for noise in noises)],
+        ticktext=["none", *(f"{noise:g}".replace("-", MINUS) for noise in noises)],
         zeroline=False,
         col=2,
     )

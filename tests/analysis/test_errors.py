@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from plotly.colors import hex_to_rgb, unlabel_rgb
 
 from app.error_marks import Mark
 from mravff_core.analysis.errors import analyse_errors, boundary_errors, confusions
@@ -136,3 +137,21 @@ def test_gates_are_a_characteristic_where_there_are_gates(tmp_path: Path) -> Non
         predict(workspace, run)
     assert analyse_errors(workspace, "verb_mrav").truths()["gate"].between(0, 1).all()
     assert "gate" not in analyse_errors(workspace, "verb_visual").truths()
+
+
+@pytest.mark.parametrize("theme", [Theme.of("light"), DARK])
+def test_squares_of_few_confusions_stand_out_from_the_page(theme: Theme) -> None:
+    pairs = pd.DataFrame({"name": ["a", "b"], "true_name": ["b", "a"], "count": [9, 1]})
+    scale = plots.confusion_matrix(pairs, theme).data[0].marker.colorscale
+    assert min(contrast(unlabel_rgb(colour), hex_to_rgb(theme.paper)) for _, colour in scale) >= 3.0
+
+
+def contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Of two colours from 0 to 255, as WCAG defines it."""
+
+    def light(colour: tuple[float, ...]) -> float:
+        linear = [part / 3294.6 if part <= 10 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)

@@ -143,3 +143,16 @@ def test_the_open_tab_is_in_the_address_and_survives_a_reload_and_the_way_back(
     page.go_back()
     page.wait_for_url("**tab=Confusions**")
     page.get_by_text("Where true").first.wait_for(state="attached")
+
+
+def test_buttons_and_tags_are_readable_in_the_dark(watched: Watched, server: Server) -> None:
+    page = watched.page
+    page.emulate_media(color_scheme="dark")
+    page.goto(f"{server.url}/compare?section=stress&runs=verb_mrav")
+    tag = page.locator("[data-tag]").last
+    tag.wait_for()
+    for words, ground in ((tag.locator("[title]"), tag), (tag.locator("button"), tag)):
+        assert words.evaluate("node => getComputedStyle(node).color") == "rgb(18, 22, 28)"
+        assert ground.evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(45, 212, 191)"
+    begin = page.get_by_test_id("stBaseButton-primary").first
+    assert begin.locator("p").evaluate("node => getComputedStyle(node).color") == "rgb(18, 22, 28)"
