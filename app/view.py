@@ -10,7 +10,7 @@ from typing import Any
 from app.sides import Side, read_sides
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
-from mravff_core.segments import with_actions
+from mravff_core.segments import PROPOSAL, with_actions
 from mravff_core.workspace import Workspace
 
 DEFAULT_THRESHOLD = 0.2
@@ -110,7 +110,7 @@ class View:
 def label_sets_of(info: Any | None, workspace: Workspace) -> list[str]:
     """Label sets that a run's detections can be looked at by, its first one first; all there are without a run."""
     there = with_actions(workspace.label_sets)
-    return [name for name in (there if info is None else info.label_sets) if name in there]
+    return list(there) if info is None else [name for name in info.label_sets if name in (*there, PROPOSAL)]
 
 
 def clips_in_order(workspace: Workspace) -> list[str]:

@@ -17,6 +17,9 @@ DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
 ACTION = "action"
 """Name of the detections of verb and noun together."""
 
+PROPOSAL = "proposal"
+"""Name of the detections of a detector that tells no classes apart: its one class, and that of every true segment."""
+
 Floats = NDArray[np.floating]
 
 

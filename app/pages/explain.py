@@ -187,11 +187,11 @@ def _detect(app: AppContext, state: State) -> Callable[[Job], None]:
 
 
 def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: pd.DataFrame) -> None:
-    names = app.workspace.label_sets.get(state.choices.labels or info.label_set, ())
+    names = app.workspace.classes(state.choices.labels or info.label_set)
     words = {}
     for number, row in enumerate(detections.to_dict("records")):
         label = int(row["label"])
-        name = names[label] if label < len(names) else str(label)
+        name = names.get(label, str(label))
         words[number] = f"{name} · {row['start_s']:.2f} to {row['end_s']:.2f} s · score {row['score']:.2f}"
     state.select("n", "Detection, best first", words, label_visibility="collapsed")
 

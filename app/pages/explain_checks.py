@@ -110,7 +110,7 @@ def _effects(app: AppContext, info: RunInfo) -> dict[str, float]:
     if not (run.stored_files("on") and run.stored_files("off")) or not gates.has_audio_effect(app.workspace, info.run):
         return {}
     table = gates.audio_effect(app.workspace, info.run)
-    names = app.workspace.label_sets[info.label_set]
+    names = app.workspace.class_names(info.label_set)
     return {
         names[int(row["label"])]: float(row["effect"])
         for row in table.to_dict("records")

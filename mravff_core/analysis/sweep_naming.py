@@ -75,7 +75,7 @@ def naming(workspace: Workspace, name: str, *, split: str, clip_ids: Sequence[st
             raise WorkspaceError(f"{run.folder}: its predictions are gone; make them again with 'predict'")
         events = workspace.sound_events
         known = events is not None and "on_screen" in events.columns
-        names = np.array(workspace.label_sets[label_set])
+        names = np.array(workspace.class_names(label_set))
         tables.append(
             pd.DataFrame(
                 {

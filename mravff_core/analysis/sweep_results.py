@@ -80,7 +80,7 @@ def _classes(
 ) -> list[dict[str, Any]]:
     """Average precision by class, largest gain first."""
     column = {"verb": "needs_sound", "noun": "noun_needs_sound"}.get(label_set, "needs_sound")
-    names = workspace.label_sets[label_set]
+    names = workspace.class_names(label_set)
     rows = []
     for label in sorted(set(truth["label"].tolist())):
         segments = truth[truth["label"] == label]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 
 from mravff_core.cli import common, import_dataset
 
@@ -35,7 +36,11 @@ def _register_checkpoint(kinds: common.Commands) -> None:
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
     parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")
     parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
-    parser.add_argument("--label-set", metavar="SET", help="what its classes are (default: the set with as many)")
+    parser.add_argument(
+        "--label-set",
+        metavar="SET",
+        help="what its classes are (default: the set with as many; proposal where it has one class and no set has)",
+    )
     parser.add_argument("--visual", default="visual", metavar="SET", help="visual features it reads (default: visual)")
     parser.add_argument("--audio", default="audio", metavar="SET", help="audio features it reads (default: audio)")
     common.add_workspace(parser, nested=True)
@@ -123,6 +128,7 @@ def run_detections(args: argparse.Namespace) -> None:
 def run_checkpoint(args: argparse.Namespace) -> None:
     """Make the run and say what it is."""
     from mravff_core.inference.import_checkpoint import import_checkpoint
+    from mravff_core.segments import PROPOSAL
 
     made = import_checkpoint(
         common.open_workspace(args),
@@ -138,6 +144,13 @@ def run_checkpoint(args: argparse.Namespace) -> None:
         return
     features = " and ".join(made.features.values())
     print(f"run {made.run}: {made.base}, fusion {made.fusion}, {', '.join(made.label_sets)}; reads features {features}")
+    if made.label_sets == (PROPOSAL,):
+        print("its one class is no label of the workspace: it finds proposals, which are segments without a class")
+    if made.class_score_file:
+        print(
+            f"published numbers need class scores of whole videos: predict, then merge --proposals {made.run} "
+            f"--class-scores {Path(made.class_score_file).name} --run NAME"
+        )
 
 
 def run_sounds(args: argparse.Namespace) -> None:

@@ -6,22 +6,32 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
+from mravff_core.segments import PROPOSAL
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import feature_record
 
 
 @dataclass(frozen=True)
 class ImportedCheckpoint:
-    """What a call made: the run, what it is, and the feature sets that it reads by modality."""
+    """What a call made.
+
+    Attributes:
+        run: its name.
+        base, fusion, label_sets: what it is.
+        features: the feature sets that it reads, by modality.
+        class_score_file: what an official configuration multiplies a single class's detections with.
+    """
 
     run: str
     base: str
     fusion: str
     label_sets: tuple[str, ...]
     features: dict[str, str]
+    class_score_file: str | None = None
 
 
 def import_checkpoint(
@@ -41,7 +51,8 @@ def import_checkpoint(
         path: official ActionFormer or TriDet file, or folder of a detector of ours.
         run_name: of the run that is made.
         config: YAML file of an official checkpoint.
-        label_set: what its classes are, in the workspace's order; None for the one with as many.
+        label_set: what its classes are, in the workspace's order; None for the one with as many. A single
+            class is `proposal` where no label set has just one.
         visual, audio: feature sets that it reads.
     Raises: WorkspaceError for a name that is taken or not usable, or a label set that is not
         there; ConfigError if classes or features do not fit; CheckpointError, FeatureError.
@@ -65,15 +76,22 @@ def import_checkpoint(
     detector.config = dataclasses.replace(
         own,
         label_set=first,
-        labels=workspace.label_sets[first],
+        labels=tuple(workspace.class_names(first)),
         features=record,
         further_label_sets=tuple(
-            dataclasses.replace(other, name=name, labels=workspace.label_sets[name])
+            dataclasses.replace(other, name=name, labels=tuple(workspace.class_names(name)))
             for other, name in zip(own.further_label_sets, further, strict=True)
         ),
     )
     save_detector(detector, folder)
-    return ImportedCheckpoint(run_name, own.base.kind, own.fusion.kind, tuple(label_sets), sets)
+    return ImportedCheckpoint(
+        run=run_name,
+        base=own.base.kind,
+        fusion=own.fusion.kind,
+        label_sets=tuple(label_sets),
+        features=sets,
+        class_score_file=_class_score_file(config) if len(own.labels) == 1 else None,
+    )
 
 
 def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None, path: Path | str) -> list[str]:
@@ -81,10 +99,12 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
     found: list[str] = []
     for name, labels in config.label_sets.items():
         fitting = [own for own, classes in workspace.label_sets.items() if len(classes) == len(labels)]
+        if len(labels) == 1 and (not fitting or PROPOSAL in (wanted, name)):
+            fitting.append(PROPOSAL)
         chosen = wanted if wanted is not None and not found else name if name in fitting else None
         if chosen is None and len(fitting) == 1:
             chosen = fitting[0]
-        if chosen is not None and chosen not in workspace.label_sets:
+        if chosen is not None and chosen not in (*workspace.label_sets, PROPOSAL):
             known = ", ".join(workspace.label_sets)
             raise WorkspaceError(f"{workspace.folder}: has no label set {chosen!r}; it has {known}")
         if chosen is None or chosen not in fitting:
@@ -95,6 +115,12 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
             )
         found.append(chosen)
     return found
+
+
+def _class_score_file(config: Path | str | None) -> str | None:
+    """What an official configuration names. Raises: ConfigError."""
+    test = None if config is None else read_yaml(config).get("test_cfg")
+    return str(test["ext_score_file"]) if test and test.get("ext_score_file") else None
 
 
 def _clip_with(workspace: Workspace, sets: dict[str, str]) -> str:

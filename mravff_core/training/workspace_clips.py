@@ -119,5 +119,5 @@ def joint_truth(workspace: Workspace, recipe: Recipe) -> pd.DataFrame:
     for name in (data.label_set, *data.further_label_sets):
         table = workspace.truth(name, workspace.clip_ids(data.train_split))
         tables.append(table.assign(label=table["label"] + first))
-        first += len(workspace.label_sets[name])
+        first += len(workspace.class_names(name))
     return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]

@@ -145,7 +145,7 @@ def _named(workspace: Workspace, table: pd.DataFrame, label_set: str) -> pd.Data
         columns = {label_set: labels}
     named = table[["clip_id", "start_s", "end_s", "score"]].copy()
     for name, numbers in columns.items():
-        named[name] = np.asarray(workspace.label_sets[name], dtype=object)[numbers]
+        named[name] = np.asarray(workspace.class_names(name), dtype=object)[numbers]
     return named.reset_index(drop=True)
 
 

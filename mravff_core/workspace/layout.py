@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -30,7 +31,7 @@ from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
 from mravff_core.errors import MravffError, WorkspaceError
 from mravff_core.files import write_text
-from mravff_core.segments import ACTION, action_labels
+from mravff_core.segments import ACTION, PROPOSAL, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.segment_ids import told_apart
@@ -218,7 +219,8 @@ class Workspace:
         """True segments of one label set: `clip_id`, `segment_id`, `start_s`, `end_s`, `label`, ….
 
         Args:
-            label_set: `action` gives pairs of verb and noun, labelled verb * number of nouns + noun.
+            label_set: `action` gives pairs of verb and noun, labelled verb * number of nouns + noun; `proposal`
+                the segments of the first label set, all labelled 0.
         Raises: WorkspaceError if there is no such label set, or a label is none of its classes.
         """
         parts = self.parts(label_set)
@@ -234,6 +236,8 @@ class Workspace:
                     f"{self.folder / 'annotations.parquet'}: found {name} label {wrong}, expected 0 to {known - 1} as "
                     f"{SETTINGS_FILE} names classes; import the annotations again"
                 )
+        if self._is_classless(label_set):
+            labels = [np.zeros_like(labels[0])]
         label = labels[0] if len(labels) == 1 else action_labels(labels[0], labels[1], len(self.label_sets["noun"]))
         table = table.drop(columns=list(self.label_sets))
         table.insert(list(SEGMENT_KEYS).index("end_s") + 1, "label", label)
@@ -246,7 +250,7 @@ class Workspace:
         """
         self.parts(label_set)
         if label_set != ACTION:
-            names = self.label_sets[label_set]
+            names = (PROPOSAL,) if self._is_classless(label_set) else self.label_sets[label_set]
             return list(names) if labels is None else [names[label] for label in labels]
         verbs, nouns = self.label_sets["verb"], self.label_sets["noun"]
         labels = range(len(verbs) * len(nouns)) if labels is None else labels
@@ -266,6 +270,8 @@ class Workspace:
     def parts(self, label_set: str) -> tuple[str, ...]:
         """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""
         parts = ("verb", "noun") if label_set == ACTION else (label_set,)
+        if self._is_classless(label_set):
+            parts = tuple(self.label_sets)[:1] or parts
         if not set(parts) <= set(self.label_sets):
             known = ", ".join(self.label_sets) or "none"
             raise WorkspaceError(
@@ -375,6 +381,10 @@ class Workspace:
         return self.folder / "cache"
 
     # --- inner -------------------------------------------------------------------
+
+    def _is_classless(self, label_set: str) -> bool:
+        # A data set may have labels of that name, which then mean what it says.
+        return label_set == PROPOSAL and PROPOSAL not in self.label_sets
 
     def _run_folders(self) -> list[Path]:
         return sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))

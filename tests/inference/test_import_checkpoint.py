@@ -53,6 +53,7 @@ def test_an_official_checkpoint_detects_as_it_does_by_itself(
         "fusion": "none",
         "label_sets": ["verb"],
         "features": {"visual": "slowfast"},
+        "class_score_file": None,
     }
     assert main(["predict", "--run", "theirs", "--device", "cpu", *here]) == 0
     capsys.readouterr()
@@ -104,3 +105,62 @@ def test_another_number_of_classes_is_named(tmp_path: Path, capsys: pytest.Captu
     here = ["--run", "x", "--workspace", str(workspace.folder)]
     assert main(["import", "checkpoint", str(tmp_path / "other"), *here]) == 2
     assert "has 4 classes, the workspace has verb of 3, noun of 2" in capsys.readouterr().err
+
+
+@pytest.fixture
+def classless(tmp_path: Path) -> list[str]:
+    """A checkpoint of one class as published for ActivityNet, with the YAML file that names class scores."""
+    config = small_config(num_classes=1, test_cfg={"multiclass_nms": False, "ext_score_file": "./data/cuhk.json"})
+    (tmp_path / "anet.yaml").write_text(yaml.safe_dump(config))
+    weights = Published(config).weights
+    weights["reg_head.offset_head.conv.bias"] += 3
+    return [str(written(tmp_path, weights)), "--config", str(tmp_path / "anet.yaml"), "--visual", "slowfast"]
+
+
+def test_a_single_class_that_is_no_label_makes_proposals(
+    workspace: Workspace, classless: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.set_annotations(
+        pd.DataFrame({"clip_id": "a", "segment_id": ["0", "1"], "start_s": [1.0, 5.0], "end_s": [4.0, 9.0]}).assign(
+            verb=[4, 2], noun=0
+        )
+    )
+    here = ["--workspace", str(workspace.folder)]
+    words = ["import", "checkpoint", *classless, "--run", "found", "--label-set", "proposal"]
+    assert main([*words, *here]) == 0
+    said = capsys.readouterr().out
+    assert "it finds proposals" in said and "merge --proposals found --class-scores cuhk.json" in said
+    assert main(["evaluate", "--run", "found", "--device", "cpu", "--json", *here]) == 0
+    scored = json.loads(capsys.readouterr().out)[0]
+    assert (scored["label_set"], scored["segments"], list(scored["per_class"])) == ("proposal", 2, ["proposal"])
+    run = workspace.run("found")
+    assert (run.info.label_set, run.info.classes) == ("proposal", 1)
+    assert load_detector(run.folder).config.labels == ("proposal",)
+    assert workspace.truth("proposal")["label"].tolist() == [0, 0]
+
+
+def test_a_label_set_of_one_class_takes_a_single_class_for_its_own(
+    workspace: Workspace, classless: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, sets, wanted in (
+        (workspace.folder, None, ["noun"]),
+        (tmp_path / "verbs", {"verb": VERBS}, ["proposal"]),
+        (tmp_path / "own", {"verb": VERBS, "proposal": ["anything"]}, ["proposal"]),
+    ):
+        if sets is not None:
+            made = Workspace.create(folder, name="test", label_sets=sets)
+            made.add_clips([Clip("a", "A", "", 40.0, has_audio=False)])
+            made.set_features("slowfast", "a", workspace.features("slowfast", "a"))
+        here = ["--run", "found", "--workspace", str(folder)]
+        assert main(["import", "checkpoint", *classless, "--json", *here]) == 0
+        made = json.loads(capsys.readouterr().out)
+        assert (made["label_sets"], made["class_score_file"]) == (wanted, "./data/cuhk.json")
+    assert load_detector(tmp_path / "own" / "runs" / "found").config.labels == ("anything",)
+
+
+def test_several_classes_are_no_proposals(
+    workspace: Workspace, official: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--visual", "slowfast", "--run", "x", "--label-set", "proposal", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", *official, *words]) == 2
+    assert "has 5 classes, the workspace has verb of 5" in capsys.readouterr().err

@@ -186,7 +186,7 @@ def _twins(
 def _gate_honesty(workspace: Workspace, run: Run) -> dict[str, Any]:
     if run.info.fusion != "mrav" or not (run.stored_files("on") and run.stored_files("off")):
         return dataclasses.asdict(Estimate(None, None, None, 0))
-    labels = workspace.label_sets[run.info.label_set]
+    labels = workspace.class_names(run.info.label_set)
     classes = gates.class_gates(segment_gates(workspace, SegmentSource(run.name)), labels)
     table = gates.with_effect(classes, gates.audio_effect(workspace, run.name))
     found = gates.gate_effect_correlation(table)
