@@ -13,6 +13,7 @@ from mravff_core.evaluation.bootstrap import (
 from mravff_core.evaluation.characteristics import Buckets
 from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
+from mravff_core.evaluation.proposals import label_proposals
 from mravff_core.evaluation.recall import Recall, recall_at_k
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "bootstrap",
     "diagnose",
     "joint_actions",
+    "label_proposals",
     "mean_average_precision",
     "merge_actions",
     "paired_bootstrap",

@@ -131,11 +131,13 @@ def predict(
 
 
 def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> PredictSummary:
-    """What is there of imported detections: nothing can be added to them."""
-    if condition.kind != "on":
+    """What is there of imported or merged detections: nothing can be added to them."""
+    stored = run.conditions()
+    if condition.kind != "on" and condition not in stored:
+        there = ", ".join(repr(str(known)) for known in stored)
         raise WorkspaceError(
             f"run {run.name!r} holds imported detections and has no detector: it cannot say what audio {condition} "
-            "would change; only 'on' is there"
+            f"would change; only {there} is there"
         )
     table = run.detections(condition, clip_ids)
     return PredictSummary(run.name, str(condition), 0, len(clip_ids), 0 if table is None else len(table), 0.0)

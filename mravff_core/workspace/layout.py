@@ -269,7 +269,7 @@ class Workspace:
 
     def parts(self, label_set: str) -> tuple[str, ...]:
         """Columns of annotations that a label set is made of. Raises: WorkspaceError if there is no such label set."""
-        parts = ("verb", "noun") if label_set == ACTION else (label_set,)
+        parts: tuple[str, ...] = ("verb", "noun") if label_set == ACTION else (label_set,)
         if self._is_classless(label_set):
             parts = tuple(self.label_sets)[:1] or parts
         if not set(parts) <= set(self.label_sets):

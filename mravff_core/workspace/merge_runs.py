@@ -30,8 +30,8 @@ class MergedRuns:
 
     Attributes:
         run: name of the run.
-        clips: how many clips both runs have looked at, by audio condition.
-        detections: how many actions, by audio condition.
+        clips: how many clips it covers, by audio condition.
+        detections: how many it has, by audio condition.
     """
 
     run: str

@@ -4,7 +4,7 @@ runs/<run>/config.yaml, model.safetensors      the detector
 runs/<run>/recipe.yaml                         how it was trained, where it was trained here
 runs/<run>/sweep.txt                           name of the ablation that it belongs to, if any
 runs/<run>/imported.yaml                       in place of those where another tool's detections were imported or
-                                               actions made of two runs
+                                               a run was made of others' detections
 runs/<run>/predictions/<condition>/
     manifest.json          model hash, versions, audio condition, seconds spent
     detections.parquet     clip_id, start_s, end_s, label, score; labels of the run's first label set
@@ -58,7 +58,7 @@ class RunInfo:
 
     Attributes:
         run: its name.
-        base: visual detector; `imported` for detections of another tool, `merged` for actions of two runs.
+        base: visual detector; `imported` for detections of another tool, `merged` for what was made of other runs'.
         fusion: how audio enters.
         label_set: what its classes are; the first of several.
         classes: how many of that label set.

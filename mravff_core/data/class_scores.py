@@ -1,0 +1,135 @@
+"""Class scores of whole videos, as another classifier gave them: what proposals without a class are multiplied with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mravff_core.data.reading import read_json
+from mravff_core.errors import AnnotationError
+
+Floats = NDArray[np.float64]
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """What a file of class scores holds.
+
+    Attributes:
+        path: of the file, for messages.
+        videos: by name, [classes] finite scores of 0 or more each.
+        names: of the classes, empty where the file has none.
+    """
+
+    path: Path
+    videos: Mapping[str, Floats]
+    names: tuple[str, ...]
+
+    @property
+    def classes(self) -> int:
+        """How many classes each video has scores of."""
+        return len(next(iter(self.videos.values())))
+
+    def of_clips(self, clip_ids: Iterable[str]) -> dict[str, Floats]:
+        """Scores of those clips that the file has; it may put `v_` before their names, or leave it out."""
+        found = {}
+        for clip_id in clip_ids:
+            names = (clip_id, clip_id.removeprefix("v_"), f"v_{clip_id}")
+            name = next((name for name in names if name in self.videos), None)
+            if name is not None:
+                found[clip_id] = self.videos[name]
+        return found
+
+    def places(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Where each label's score stands: by name where the file names its classes, else at the label's own place.
+
+        Names may differ in case and in what stands between words.
+
+        Args:
+            labels: all of a label set, in its order.
+        Returns: [labels] places among a video's scores.
+        Raises: AnnotationError if there are more or fewer classes than labels, or a label is none of the classes.
+        """
+        if self.classes != len(labels):
+            raise AnnotationError(
+                f"{self.path}: has scores of {self.classes} classes, the label set has {len(labels)}; "
+                "made for another data set?"
+            )
+        if not self.names:
+            return np.arange(len(labels))
+        for form in (str, _plain):
+            place_of = {form(name): place for place, name in enumerate(self.names)}
+            places = {place_of[form(label)] for label in labels if form(label) in place_of}
+            if len(places) == len(labels):
+                return np.array([place_of[form(label)] for label in labels])
+        known = {_plain(name) for name in self.names}
+        missing = [label for label in labels if _plain(label) not in known]
+        missing = missing or [label for label in labels if label not in self.names]
+        raise AnnotationError(
+            f"{self.path}: its class names and the labels do not match: {len(missing)} of {len(labels)} labels are no "
+            f"class there ({_some(missing)}), which has {_some(self.names)}; made for another data set?"
+        )
+
+
+def read_class_scores(path: Path | str) -> ClassScores:
+    """Read `{"results": {video: [scores]}, "class": [names]}`, or the mapping of videos alone.
+
+    Raises: AnnotationError if the file is missing or no JSON of that form, or a video has another number of scores
+        than there are classes, or one that is negative or no finite number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise AnnotationError(f"{path}: no such file of class scores")
+    try:
+        document = read_json(path)
+    except ValueError as error:
+        raise AnnotationError(
+            f"{path}: not readable as JSON ({str(error)[:120]}); cut short, or a pickle, which is never opened?"
+        ) from error
+    results = document.get("results", document) if isinstance(document, dict) else None
+    if not isinstance(results, dict) or not results:
+        raise AnnotationError(f"{path}: expected a mapping 'results' of at least one video's scores; another format?")
+    named = document.get("class") if results is not document else None
+    names = tuple(map(str, named)) if isinstance(named, list) else ()
+    videos = {str(video): _scores(path, video, scores) for video, scores in results.items()}
+    classes = len(names or next(iter(videos.values())))
+    wrong = [video for video, scores in videos.items() if len(scores) != classes]
+    if wrong:
+        raise AnnotationError(
+            f"{path}: {len(wrong)} of {len(videos)} videos have another number of scores than the {classes} "
+            f"{'classes named' if names else 'of the first'}, such as {wrong[0]!r} with {len(videos[wrong[0]])}; "
+            "damaged?"
+        )
+    return ClassScores(path, videos, names)
+
+
+def _scores(path: Path, video: str, scores: Any) -> Floats:
+    try:
+        found = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.zeros((0, 0))
+    if found.ndim != 1 or not found.size:
+        raise AnnotationError(f"{path}: video {video!r} has {str(scores)[:60]}, expected a list of one number a class")
+    bad = found[~np.isfinite(found) | (found < 0)]
+    if len(bad):
+        raise AnnotationError(
+            f"{path}: video {video!r} has {len(bad)} scores that are negative or no number, such as {bad[0]:g}; "
+            "expected probabilities: are these logits?"
+        )
+    return found
+
+
+def _plain(name: str) -> str:
+    """A name without what files differ in."""
+    return re.sub(r"[\W_]+", " ", name).strip().casefold()
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:_SHOWN]))
