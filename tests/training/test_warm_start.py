@@ -15,11 +15,12 @@ from mravff_core import Batch, load_detector
 from mravff_core.cli import main
 from mravff_core.config import FusionConfig, Recipe, TrainConfig
 from mravff_core.errors import ConfigError
+from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
 from mravff_core.training.warm_start import WarmStart, adopt, gate_opening, read_start
-from tests.small_workspace import small_workspace
+from tests.small_workspace import small_detector, small_workspace
 
 VARIANTS: list[dict[str, Any]] = [
     {"kind": "sum"},
@@ -161,6 +162,24 @@ def test_from_a_run_of_the_workspace_on_the_command_line(tmp_path: Path, capsys:
         assert found.equals(wanted)
     assert main(["train", str(recipe), "--from", "nowhere", "--run", "x", *common]) == 2
     assert "nowhere: no such file or folder" in capsys.readouterr().err
+
+
+def test_a_detector_without_classes_can_be_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    workspace = small_workspace(tmp_path / "small", clips=2)
+    proposals = small_detector(fusion="none", label_set="proposal", labels=("proposal",))
+    save_detector(proposals, workspace.runs_folder / "found")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "data: {train_split: validation, label_set: proposal}\nfusion: {kind: mrav}\n"
+        "train: {epochs: 1, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+    )
+    common = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]
+    assert main(["train", str(recipe), "--from", "found", "--run", "heard", *common]) == 0
+    info = workspace.run("heard").info
+    assert (info.label_set, info.classes, info.fusion) == ("proposal", 1, "mrav")
+    capsys.readouterr()
+    assert main(["evaluate", "--run", "heard", *common]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["segments"] == len(workspace.truth("proposal")) == 4
 
 
 def test_what_does_not_fit_is_named(shared: Path, tmp_path: Path) -> None:
