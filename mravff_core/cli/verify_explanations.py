@@ -24,8 +24,8 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--retrain",
         action="store_true",
-        help="train on swapped and on true labels for the check by swapped labels, rendering the demo's training "
-        "clips first; without it only a demo kitchen that has them does",
+        help="train on swapped labels until they are learnt, and as long on true ones, for the check by them, "
+        "rendering the demo's training clips first; without it only a demo kitchen that has them does",
     )
     parser.add_argument("--page", metavar="FILE", help="also write the page of results, such as docs/explanations.md")
     common.add_device(parser)

@@ -16,7 +16,7 @@ from mravff_core.analysis.checks import CHECKS_FILE, read_checks, verify_explana
 from mravff_core.analysis.checks.intervals import area_under_curve, estimate, mean_of
 from mravff_core.analysis.checks.page import write_page
 from mravff_core.analysis.checks.planted_truth import check_planted
-from mravff_core.analysis.checks.retrained import retrained, swapped
+from mravff_core.analysis.checks.retrained import LEARNT, learnt_share, retrained, swapped, until_learnt
 from mravff_core.analysis.checks.verify import verdicts
 from mravff_core.config import DataConfig, LabelSet, Recipe, TrainConfig, to_mapping
 from mravff_core.errors import CancelledError, WorkspaceError
@@ -59,9 +59,13 @@ def test_checks_are_made_stored_and_written_up(
     assert document["segments"] == 4  # two of the three clips have sound
     assert {one["check"] for one in document["verdicts"]} >= {"audio_share", "planted", "randomisation"}
     of_swapped = [one["words"] for one in document["verdicts"] if one["check"] == "swapped_labels"]
-    assert len(of_swapped) == 2 and all("trained again on the true labels" in words for words in of_swapped)
-    weights = [load_file(path) for path in workspace.cache_folder.glob("retrained/*/model.safetensors")]
-    assert len(weights) == 2 and any(not weights[0][name].equal(weights[1][name]) for name in weights[0])
+    assert len(of_swapped) == 2 and all("likewise on the true labels" in words for words in of_swapped)
+    assert all("no proper test: it did not learn those labels" in words for words in of_swapped)
+    assert {one["epochs"] for one in document["trainings"].values()} == {4}  # as long as was tried, warm-up included
+    folders = list(workspace.cache_folder.glob("retrained/*"))
+    weights = [load_file(path / "model.safetensors") for path in folders if _epochs(path) == 4]
+    assert len(folders) == 3 and len(weights) == 2
+    assert any(not weights[0][name].equal(weights[1][name]) for name in weights[0])
     monkeypatch.setattr("mravff_core.training.loop.start_run", lambda *_args: pytest.fail("trained again"))
     retrained(workspace, run, load_detector(run.folder, device="cpu"), swap=True)
     page = write_page([document])
@@ -72,9 +76,15 @@ def test_checks_are_made_stored_and_written_up(
     document["audibility"]["gate"]["value"] = 0.8996
     told = next(one for one in verdicts(document) if one["check"] == "gate")
     assert told["passed"] is False and "AUC of 0.8996. Below 0.9" in told["words"]
+    for low, high, passed in ((-0.01, 0.01, None), (0.13, 0.23, None)):
+        document["randomisation"]["swapped_labels"] |= {"value": (low + high) / 2, "low": low, "high": high}
+        told = next(one for one in verdicts(document) if one["check"] == "swapped_labels")
+        assert told["passed"] is passed
+    document["trainings"]["swapped_labels"]["fit"] = 0.95
     for low, high, passed in ((0.13, 0.23, False), (0.15, 0.19, True), (-0.21, 0.1, False)):
         document["randomisation"]["swapped_labels"] |= {"value": (low + high) / 2, "low": low, "high": high}
         told = next(one for one in verdicts(document) if one["check"] == "swapped_labels")
+        assert "learnt swapped labels (fit 0.95)" in told["words"]
         assert told["passed"] is passed and ("ask why not others" in told["words"]) is not passed
     for name in ("swapped_labels", "swapped_labels_contrast"):
         document["randomisation"][name]["value"] = None
@@ -82,14 +92,53 @@ def test_checks_are_made_stored_and_written_up(
     assert told["passed"] is None and "--retrain" in told["words"]
 
 
-def recipe_of_small_detector() -> str:
+def _epochs(folder: Path) -> int:
+    return len((folder / "training" / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+
+
+def test_swapped_labels_are_trained_on_until_learnt_and_no_longer(
+    predicted: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mravff_core.analysis.checks.retrained.LONGER", (1.0, 60.0, 900.0))
+    workspace = Workspace(shutil.copytree(predicted.folder, tmp_path / "own"))
+    run = workspace.run("verb_mrav")
+    train = TrainConfig(epochs=1, learning_rate=5e-3, ema_decay=0.9, regression_range=((0, 4), (4, 8), (8, 1000)))
+    (run.folder / "recipe.yaml").write_text(recipe_of_small_detector(train), encoding="utf-8")
+    shares: list[float] = []
+    found = until_learnt(workspace, run, small_detector(), device="cpu", progress=shares.append)
+    assert found.longer == 60.0 and found.fit >= LEARNT and found.epochs == 60 + train.warmup_epochs
+    assert shares == sorted(shares) and shares[-1] < 0.1
+    kept = workspace.cache_folder.glob("retrained/*")
+    assert sorted(_epochs(folder) for folder in kept) == [1 + train.warmup_epochs, found.epochs]
+    with pytest.raises(CancelledError):
+        until_learnt(workspace, run, small_detector(), seed=2, device="cpu", cancel=lambda: True)
+
+
+def test_fit_counts_the_points_at_which_a_true_class_scores_highest() -> None:
+    detector = small_detector()
+    config = TrainConfig(regression_range=((0, 4), (4, 8), (8, 1000)))
+    generator = np.random.default_rng(0)
+    visual, audio = generator.normal(size=(2, 192, 32)).astype(np.float32)
+    segments = np.array([[2.0, 8.0], [12.0, 26.0]], np.float32)
+
+    def clip(*labels: int) -> TrainingClip:
+        return TrainingClip("clip", visual, audio, segments, np.array(labels))
+
+    every = [learnt_share(detector, [clip(a, b)], config) for a in range(3) for b in range(3)]
+    assert sum(every) == pytest.approx(3)  # each point names one class of three
+    assert max(every) > max(min(every), 1 / 3)
+    pair = [learnt_share(detector, [clip(0, 1), clip(1, 0)], config)]
+    assert pair == pytest.approx([np.mean([every[1], every[3]])])
+
+
+def recipe_of_small_detector(train: TrainConfig | None = None) -> str:
     config = small_detector().config
     recipe = Recipe(
         name="verb_mrav",
         data=DataConfig(train_split="validation"),
         base=config.base,
         fusion=config.fusion,
-        train=TrainConfig(epochs=1, warmup_epochs=1, regression_range=((0, 4), (4, 8), (8, 1000))),
+        train=train or TrainConfig(epochs=1, warmup_epochs=1, regression_range=((0, 4), (4, 8), (8, 1000))),
     )
     return yaml.safe_dump(to_mapping(recipe))
 

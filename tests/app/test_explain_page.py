@@ -84,9 +84,16 @@ def test_checks_are_offered_with_the_trainings_that_one_of_them_takes(
     recipe = app_context.workspace.run("verb_mrav").folder / "recipe.yaml"
     recipe.write_text(recipe_of_small_detector(), encoding="utf-8")
     page = explain_page(run="verb_mrav", clip="clip_0")
-    assert "two cores" in page.checkbox[0].help
+    assert "two cores" in page.checkbox[0].help and page.checkbox[0].value is False
     page.checkbox[0].check()
     next(button for button in page.button if button.label == "Check them").click().run()
+    said = [{"check": "swapped_labels", "passed": None, "words": "It did not learn them."}]
+    stored = {"model_sha256": app_context.workspace.run("verb_mrav").model_hash(), "segments": 1, "clips": 1}
+    stored |= {"verdicts": said, "classes": [], "trainings": {"swapped_labels": {"fit": 0.5, "epochs": 9}}}
+    kept = recipe.with_name(CHECKS_FILE)
+    kept.write_text(json.dumps(stored), encoding="utf-8")
+    assert explain_page(run="verb_mrav", clip="clip_0").checkbox[0].value is True
+    kept.unlink()
     recipe.unlink()
     job = app_context.jobs.find("verify verb_mrav")
     assert job is not None and job.wait(10) and job.state == "done"

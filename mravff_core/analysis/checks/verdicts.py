@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mravff_core.analysis.checks.retrained import LEARNT
+
 AIM = 0.9
 NEAR_ZERO = 0.2
 _NUMBERS = {"probability": "probability", "logit": "logit", "contrast": "contrast with other classes"}
@@ -20,7 +22,7 @@ def verdicts(document: dict[str, Any]) -> list[dict[str, Any]]:
     better = document["curves"]["attribution_against_random"]
     if better["deletion"]["value"] is not None:
         found.append(_curves(better))
-    found += _randomisation(document["randomisation"])
+    found += _randomisation(document["randomisation"], document["trainings"])
     planted = document["planted"]
     right = sum(one["passed"] for one in planted)
     found.append(
@@ -50,9 +52,9 @@ def _gate(estimate: dict[str, Any]) -> dict[str, Any]:
     return _said("gate", value >= AIM, told if value >= AIM else told + _HINT)
 
 
-def _against_aim(value: float) -> str:
+def _against_aim(value: float, aim: float = AIM) -> str:
     """With more digits where two would hide on which side of the aim it lies."""
-    return f"{value:.4f}".rstrip("0") if value < AIM <= round(value, 2) else f"{value:.2f}"
+    return f"{value:.4f}".rstrip("0") if value < aim <= round(value, 2) else f"{value:.2f}"
 
 
 _TELLS = "tells segments that need sound from those that do not with an AUC of"
@@ -80,12 +82,12 @@ def _curves(better: dict[str, Any]) -> dict[str, Any]:
     return _said("curves", good, told if good else f"{told} That may be chance: do not trust the order of steps.")
 
 
-def _randomisation(alike: dict[str, Any]) -> list[dict[str, Any]]:
+def _randomisation(alike: dict[str, Any], trainings: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     if alike["random_weights"]["value"] is not None:
         told = f"Explanations of a detector with random weights resemble its own by {_told(alike['random_weights'])}."
         found.append(_said("randomisation", _near_zero(alike["random_weights"]), told))
-    found += _swapped_labels(alike)
+    found += _swapped_labels(alike, trainings)
     if alike["other_class"]["value"] is not None:
         sound, sight = (alike[f"other_class_{name}"]["value"] for name in ("audio", "vision"))
         told = (
@@ -113,16 +115,25 @@ def _told(estimate: dict[str, Any]) -> str:
     return f"{estimate['value']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f})"
 
 
-def _swapped_labels(alike: dict[str, Any]) -> list[dict[str, Any]]:
-    """A detector trained on swapped labels, for a class's own score and for its contrast."""
+def _swapped_labels(alike: dict[str, Any], trainings: dict[str, Any]) -> list[dict[str, Any]]:
+    """A detector trained on swapped labels, for a class's own score and for its contrast.
+
+    One that did not learn its labels is no test, whatever it is explained like.
+    """
     found = []
     for suffix, what, of in (("", "a class's own score", _OWN_SCORE), *_OF_CONTRAST):
         value, yardstick = (alike[f"{name}{suffix}"] for name in ("swapped_labels", "retrained"))
         if value["value"] is None:
             continue
-        told = f"Explanations of {what} by a detector trained on swapped labels resemble its own by {_told(value)}"
+        fit = trainings["swapped_labels"]["fit"]
+        by = f"learnt swapped labels (fit {fit:.2f})" if fit >= LEARNT else "was trained on swapped labels"
+        told = f"Explanations of {what} by a detector that {by} resemble its own by {_told(value)}"
         if yardstick["value"] is not None:
-            told += f", by one trained again on the true labels by {_told(yardstick)}"
+            told += f", by one trained likewise on the true labels by {_told(yardstick)}"
+        if fit < LEARNT:
+            unfit = f". That is no proper test: it did not learn those labels (fit {_against_aim(fit, LEARNT)})."
+            found.append(_said("swapped_labels", None, told + unfit, of))
+            continue
         good = _near_zero(value)
         found.append(_said("swapped_labels", good, f"{told}." if good or suffix else f"{told}.{_SHARED}", of))
     return found or [_said("swapped_labels", None, _NOT_TRAINED)]
@@ -132,7 +143,7 @@ _OWN_SCORE = ("probability", "logit")
 _SHARED = " Part of it shows what makes any action likely: to see what speaks for this class, ask why not others."
 _OF_CONTRAST = (("_contrast", "the contrast with other classes", ("contrast",)),)
 _NOT_TRAINED = (
-    "Whether a detector trained on swapped labels is explained alike was not looked at: that takes two trainings, "
+    "Whether a detector that learnt swapped labels is explained alike was not looked at: that takes trainings, "
     "which 'verify-explanations --retrain' does."
 )
 

@@ -17,7 +17,7 @@ from mravff_core.analysis.checks.held_out import held_out_kitchen
 from mravff_core.analysis.checks.intervals import Estimate
 from mravff_core.analysis.checks.planted_truth import check_all_planted
 from mravff_core.analysis.checks.randomised import likeness
-from mravff_core.analysis.checks.retrained import add_training_clips, can_retrain, retrained
+from mravff_core.analysis.checks.retrained import Retrained, add_training_clips, can_retrain, retrained, until_learnt
 from mravff_core.analysis.checks.tracks import attributions
 from mravff_core.analysis.checks.verdicts import verdicts
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
@@ -59,7 +59,7 @@ def verify_explanations(
         over_time: segments whose attribution over time is checked, at most.
         ordered: segments of deletion and insertion, at most.
         few: segments of the randomisation checks, at most.
-        retrain: whether to train two detectors for the check by swapped labels, the demo kitchen's
+        retrain: whether to train detectors for the check by swapped labels, the demo kitchen's
             training clips being rendered where they are missing; None does so for a demo kitchen
             that has them.
         detector: the run's detector if the caller has loaded it already.
@@ -125,12 +125,13 @@ def verify_explanations(
                 detector,
                 swapped,
                 [of_case[id(case)] for case in swapped],
-                twins,
+                {name: one.detector for name, one in twins.items()},
                 kept=kept,
                 progress=part(0.88, 0.98, "Randomising"),
                 cancel=cancel,
             ),
         ),
+        "trainings": {name: {"fit": one.fit, "epochs": one.epochs} for name, one in twins.items()},
         "planted": [dataclasses.asdict(one) for one in check_all_planted()],
         "gate_honesty": _gate_honesty(workspace, run),
         "classes": figures.by_class(cases, detector.config.labels),
@@ -161,8 +162,8 @@ def _twins(
     device: str,
     part: Callable[[float, float, str], Callable[[float], None]],
     cancel: Callable[[], bool] | None,
-) -> dict[str, Detector]:
-    """The run's detector trained on swapped labels and once more on the true ones; none where that is not wanted.
+) -> dict[str, Retrained]:
+    """The run's detector trained on swapped labels until learnt, and as long on the true ones; none if not wanted.
 
     Args:
         places: the run's workspace and that of the segments, either of which may have the training clips.
@@ -172,15 +173,15 @@ def _twins(
         return {}
     place = place or places[1]
     add_training_clips(place, run, progress=part(0.5, 0.55, "Making training clips"), cancel=cancel)
-    trained = {}
-    for name, swap, start, words in (
-        ("swapped_labels", True, 0.55, "Training on swapped labels"),
-        ("retrained", False, 0.675, "Training again on true labels"),
-    ):
-        report = part(start, start + 0.125, words)
-        report(0.0)
-        trained[name] = retrained(place, run, detector, swap=swap, device=device, progress=report, cancel=cancel)
-    return trained
+    report = part(0.55, 0.675, "Training on swapped labels")
+    report(0.0)
+    swapped = until_learnt(place, run, detector, device=device, progress=report, cancel=cancel)
+    report = part(0.675, 0.8, "Training again on true labels")
+    report(0.0)
+    yardstick = retrained(
+        place, run, detector, swap=False, longer=swapped.longer, device=device, progress=report, cancel=cancel
+    )
+    return {"swapped_labels": swapped, "retrained": yardstick}
 
 
 def _gate_honesty(workspace: Workspace, run: Run) -> dict[str, Any]:
