@@ -24,6 +24,15 @@ _STYLE = """
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   }
   .st-key-previous_clip [data-testid="stIconMaterial"], .st-key-next_clip [data-testid="stIconMaterial"] { margin: 0; }
+  /* On a low screen the tracks need the room beside the menu, too, where nothing stands under it. */
+  @media (max-height: 799px) {
+    .stApp:has(.st-key-previous_clip):has([data-testid="stSidebar"][data-collapsed="false"]) {
+      [data-testid="stMainBlockContainer"] { padding-top: 0.5rem; }
+      [data-testid="stHeader"] { background: none; }
+      [data-testid="stHeader"], [data-testid="stHeader"] * { pointer-events: none; }
+      [data-testid="stHeader"] button, [data-testid="stHeader"] button * { pointer-events: auto; }
+    }
+  }
   /* A video must not grow pale whenever the page thinks. */
   [data-stale="true"] { opacity: 1 !important; }
 </style>

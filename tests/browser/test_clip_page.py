@@ -334,3 +334,21 @@ def test_a_key_puts_the_same_without_sound_beside_and_the_address_keeps_it(clip_
     clip_page.page.keyboard.press("b")
     clip_page.wait("!p.others.rows.length && p.selected === null")
     assert "with" not in clip_page.page.url
+
+
+def test_a_low_screen_gives_the_tracks_the_room_beside_the_menu(watched: Watched, server: Server) -> None:
+    page = watched.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    watched.open(f"{server.url}/?clip=clip_0&min=0.95")
+    assert page.locator(".st-key-next_clip").bounding_box()["y"] < 20
+    page.get_by_role("button", name="Next clip").click()
+    page.wait_for_url("**clip=clip_1**")
+    page.get_by_test_id("stMainMenu").click()
+    page.get_by_text("Print").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_test_id("stSidebarNav").get_by_text("Report", exact=True).click()
+    page.get_by_role("textbox", name="Title").wait_for()
+    assert (
+        page.get_by_test_id("stMainBlockContainer").evaluate("node => parseFloat(getComputedStyle(node).paddingTop)")
+        > 40
+    )
