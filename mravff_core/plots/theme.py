@@ -93,14 +93,15 @@ IMAGE_BUTTONS = """
     const saveSvg = bar.querySelector(camera);
     if (!saveSvg || bar.querySelector(".save-png")) return;
     const chart = bar.closest(".js-plotly-plot");
-    saveSvg.setAttribute("data-title", "Download plot as SVG");
+    for (const name of ["data-title", "aria-label"]) saveSvg.setAttribute(name, "Download plot as SVG");
     saveSvg.addEventListener("click", () => inPlainLetters(chart), true);
-    const savePng = document.createElement("a");
+    const savePng = document.createElement("button");
+    savePng.type = "button";
     savePng.className = "modebar-btn save-png";
     savePng.setAttribute("rel", "tooltip");
-    savePng.setAttribute("data-title", "Download plot as PNG");
-    savePng.setAttribute("role", "button");
-    savePng.style.cssText = "font: 600 9px sans-serif; line-height: 20px; text-decoration: none; color: currentColor";
+    for (const name of ["data-title", "aria-label"]) savePng.setAttribute(name, "Download plot as PNG");
+    savePng.style.cssText =
+      "display: inline-block; vertical-align: top; font: 600 9px/16px sans-serif; color: inherit; background: none";
     savePng.textContent = "PNG";
     savePng.addEventListener("click", () => {
       const usual = chart._context.toImageButtonOptions;

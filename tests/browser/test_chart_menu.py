@@ -47,6 +47,21 @@ def test_every_chart_saves_as_svg_and_png(
     alone.close()
 
 
+def test_the_menu_of_a_chart_is_one_line_and_every_button_has_a_name(watched: Watched, server: Server) -> None:
+    page = watched.page
+    page.goto(f"{server.url}/errors")
+    chart = page.locator(".js-plotly-plot").first
+    chart.locator(".modebar .save-png").wait_for(state="attached")
+    settled(page)
+    chart.hover(position={"x": 200, "y": 100})
+    buttons = chart.locator(".modebar-btn").all()
+    tops = [button.bounding_box()["y"] for button in buttons]
+    assert max(tops) - min(tops) < 5
+    for kind in ("SVG", "PNG"):
+        chart.get_by_role("button", name=f"Download plot as {kind}", exact=True).focus()
+        assert page.evaluate("document.activeElement.ariaLabel") == f"Download plot as {kind}"
+
+
 def _saved(page, chart, kind: str, folder: Path) -> Path:  # type: ignore[no-untyped-def]
     chart.scroll_into_view_if_needed()
     chart.hover(position={"x": 200, "y": 100})
