@@ -45,7 +45,7 @@ def _titles(of: dict[str, dict[str, RunInfo]]) -> Callable[[str], str]:
 
 def _merge(app: AppContext, verbs: str, nouns: str, name: str) -> None:
     there = app.workspace.has_run(name)
-    if there and app.workspace.run(name).info.base != MERGED:
+    if there and not _merged_actions(app.workspace.run(name).info):
         st.warning(f"There is a run {plain(name)} already; choose another name.", icon=":material/edit:")
         return
     if there:
@@ -66,3 +66,8 @@ def _merge(app: AppContext, verbs: str, nouns: str, name: str) -> None:
 
     label = "Merge again" if there else "Merge"
     offer(app, "merge", f"merge {verbs} {nouns} {name}", f"Merging into {name}", label, work)
+
+
+def _merged_actions(info: RunInfo) -> bool:
+    """Labelled proposals are merged as well, but not of verbs and nouns."""
+    return info.base == MERGED and info.label_set == ACTION

@@ -23,6 +23,7 @@ from mravff_core.analysis.gates import class_gates
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.workspace.runs import IMPORTED_NAME
 from tests.app.page_script import addressed, labelled, open_page
 from tests.small_workspace import NOUNS, add_joint_run, small_detector, small_workspace
 
@@ -190,3 +191,8 @@ def test_two_runs_are_merged_into_one_that_is_compared_under_its_own_sounds(app_
     page.run()
     overall = compare(workspace, f"{info.run}@off", info.run).precision.overall
     assert [metric.value for metric in page.metric[:2]] == [f"{100 * overall[side]:.1f}" for side in "ab"]
+    record = workspace.run(info.run).folder / IMPORTED_NAME
+    record.write_text(record.read_text(encoding="utf-8").replace("action:", "verb:"), encoding="utf-8")
+    page = open_page("add")
+    assert "Merge again" not in [button.label for button in page.button]
+    assert any("There is a run verb" in warning.value for warning in page.warning)
