@@ -35,8 +35,8 @@ def full_size() -> Detector:
     ).eval()
 
 
-def activation_bytes(detector: Detector, clips: int, time_steps: int) -> int:
-    """What autograd keeps for the backward pass of a batch, weights left out."""
+def activation_bytes(detector: torch.nn.Module, work: Callable[[], Any]) -> int:
+    """What autograd keeps for the backward pass of some work with a detector, weights left out."""
     kept: dict[int, int] = {}
     weights = {weight.untyped_storage().data_ptr() for weight in detector.parameters()}
 
@@ -46,9 +46,8 @@ def activation_bytes(detector: Detector, clips: int, time_steps: int) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    visual, audio = _features(detector, clips, time_steps)
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        detector(Batch(visual, audio))
+        work()
     return sum(kept.values())
 
 
@@ -77,8 +76,9 @@ def measure(time_steps: int = _STEPS, options: Options | None = None) -> dict[st
     # Of the passes with one level's gate forced, only that level's part is needed: too little to count.
     forwards, wholes, steps = 1 + 3 + (LOOKS - 1) + (1 + 2 * windows), 1, found.gradients.steps
     needed_s = forwards * forward_s + wholes * whole_s + steps * both_s
-    training = activation_bytes(detector, 2, time_steps)
-    one = activation_bytes(detector, 1, span.end - span.first)
+    training = activation_bytes(detector, lambda: detector(Batch(*_features(detector, 2, time_steps))))
+    chunk = [torch.cat([one] * part.chunk).requires_grad_() for one in near if one is not None]
+    explaining = activation_bytes(part.detector, lambda: part(*chunk))
     return {
         "time steps": time_steps,
         "steps that decide the detection": span.end - span.first,
@@ -89,7 +89,7 @@ def measure(time_steps: int = _STEPS, options: Options | None = None) -> dict[st
         "explanation s": round(explained_s, 1),
         "ratio (at most 1.25)": round(explained_s / needed_s, 3),
         "variants at once": part.chunk,
-        "activations MB": round(part.chunk * one / 2**20),
+        "activations MB": round(explaining / 2**20),
         "training step of 2, activations MB": round(training / 2**20),
     }
 
