@@ -43,13 +43,11 @@ How to read the figures below:
   parts and sounds left out at random) and the training goes on for {longer} times the recipe's epochs, or {longest}
   times where that does not do. Fit is the share of training points at which the label to be learnt scores highest;
   from {learnt} on, labels count as learnt, as in the published test. Below it, it is no proper test: a detector
-  that has not learnt its labels has still learnt where anything happens, which is true of swapped labels too.
-  (By the unchanged recipe the demo's detectors learn only about half of their swapped labels, fit 0.49 for
-  nouns and 0.60 for verbs, and a class's own score is explained alike by 0.18 and 0.16.) Next to it stands the
-  yardstick: trained in the same way and as long on the true labels, which is how alike two explanations of
-  the same thing are, and far from 1 too: trainings find different grounds. Both are single trainings:
-  intervals are over clips, not over seeds. (Another swap of the demo's labels gave 0.05, 0.01 to 0.10, for nouns'
-  and 0.10, 0.05 to 0.14, for verbs' own scores.)
+  that has not learnt its labels has still learnt where anything happens, which is true of swapped labels too,
+  and its explanations of a class's own score are more like the run's for that. Next to it stands the yardstick:
+  trained in the same way and as long on the true labels, which is how alike two explanations of the same thing
+  are, and far from 1 too: trainings find different grounds. Both are single trainings: intervals are over
+  clips, not over seeds.
 - **Another class asked.** The same detector, not trained again, explains another class's own score at the same
   point. Classes share what makes any action likely (a moving hand, a start after rest), so explanations of
   a class's own score are alike to that degree, more so for sight than for sound. The contrast leaves
