@@ -137,6 +137,15 @@ class ChannelNorm(nn.GroupNorm):
     def forward(self, features: Tensor) -> Tensor:
         """Same shape, in the precision of the weights; mean 0 and variance 1 over channels before scale and shift."""
         features = at_least_single(features)
+        if (
+            len(features) == 1
+            and features.shape[1] > 1
+            and features.device.type == "cpu"
+            and not torch.is_grad_enabled()
+        ):
+            # A batch norm with steps for channels and channels for clips: the same in two fifths of the time.
+            normed = nn.functional.batch_norm(features[0], None, None, training=True, eps=self.eps)
+            return normed.mul_(self.weight[:, None]).add_(self.bias[:, None])[None].to(self.weight.dtype)
         centred = features - features.mean(dim=1, keepdim=True)
         spread = torch.rsqrt(centred.square().mean(dim=1, keepdim=True) + self.eps)
         # Broadcast along channels, addcmul takes several times as long as these two.

@@ -34,6 +34,15 @@ class StepGroupNorm(nn.Module):
     def centre_and_scale(self, features: Tensor, steps: StepMask) -> tuple[Tensor, Tensor]:
         """What is subtracted from each channel, and what it is then multiplied with, [batch, channels, 1] each."""
         features = at_least_single(features)
+        if steps.present is None and steps.repeats is None and not torch.is_grad_enabled():
+            # What a plain group norm measures on the way, in a sixth of the time.
+            clips, channels, time = features.shape
+            _, mean, spread = torch.native_group_norm(
+                features, None, None, clips, channels, time, self.groups, self.epsilon
+            )
+            own = channels // self.groups
+            centre, spread = (each.repeat_interleave(own, dim=1)[..., None] for each in (mean, spread))
+            return centre, spread * self.weight[:, None]
         centre = self._group_mean(features, steps)
         squares = in_pieces(lambda piece, _: (piece - centre).square(), [features], steps, reach=0, whole=self.training)
         spread = torch.rsqrt(self._group_mean(squares, steps) + self.epsilon)
