@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mravff_core import Batch
+from mravff_core import Batch, MRAVFusion
 from mravff_core.analysis.attribution import Target, attribute
 from mravff_core.analysis.planted import CHANNELS, LEVELS, planted_detector, reach
 from mravff_core.model.detector import Detector
@@ -95,6 +95,34 @@ def test_what_was_planted_in_anyones_detector_is_found(name: str, strides: tuple
         edges = found.occlusion.edges
         inside = [bool(((edges[n] <= read) & (read < edges[n + 1])).any()) for n in range(len(falls))]
         np.testing.assert_array_equal(falls != 0, inside)
+
+
+class Plugged(nn.Module):
+    """Anyone's detector that took in our fusion."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.strides = (1, 2)
+        self.fusion = MRAVFusion(CHANNELS, CHANNELS, 2, heads=1)
+
+    def forward(self, batch: Batch) -> DetectorOutput:
+        levels = [batch.visual, batch.visual[..., ::2]]
+        masks = [torch.ones(len(level), 1, level.shape[-1], dtype=torch.bool) for level in levels]
+        fused, trace = self.fusion(levels, batch.audio, masks, audio_present=batch.audio_present)
+        return DetectorOutput(
+            class_logits=tuple(level.transpose(1, 2) for level in fused),
+            boundary_offsets=tuple(level.new_ones(len(level), level.shape[-1], 1, 2) for level in fused),
+            level_masks=tuple(masks),
+            trace=trace,
+        )
+
+
+def test_forced_gates_of_our_fusion_in_anyones_detector_are_found() -> None:
+    detector, given = Plugged().eval(), inputs(CHANNELS)
+    found = attribute(detector, given, zeros(given), Target(1, 6, 2), grid=GRID)
+    seen = float(given[0][0, 2, 12])
+    assert [one.closed == 0 for one in found.levels] == [True, False]
+    assert found.levels[1].closed == pytest.approx(seen - found.score, abs=1e-6)
 
 
 class Deaf(Detector):

@@ -125,10 +125,27 @@ def wait_for_server(url: str, process: subprocess.Popen[bytes], log: Path) -> No
             time.sleep(0.1)
 
 
+# Half a second without a script running, rather than half a second after the first has ended.
+STAND_STILL = """
+() => new Promise((resolve, reject) => {
+  const begin = performance.now();
+  let since = begin;
+  const look = () => {
+    const now = performance.now();
+    if (!document.querySelector(".stApp[data-test-script-state='notRunning']")) since = now;
+    if (now - since > 500) resolve();
+    else if (now - begin > 30000) reject(new Error("the page never stands still"));
+    else setTimeout(look, 20);
+  };
+  look();
+})
+"""
+
+
 def settled(page: Any) -> None:
     """Until the page is drawn and stands still: what is pressed by its place must not move meanwhile."""
     page.locator(".stApp[data-test-script-state='notRunning']").wait_for()
-    page.wait_for_timeout(500)
+    page.evaluate(STAND_STILL)
 
 
 def watched_page(context: Any) -> Watched:

@@ -128,10 +128,10 @@ def level_effects(
 @contextmanager
 def encoding_once(detector: nn.Module, fusion: MRAVFusion) -> Iterator[None]:
     """Inside, a detector of ours that is shown one clip all the time, whole at first, encodes sight and sound once."""
-    parts: list[tuple[Any, str]] = [(detector.base, "pyramid"), (fusion.audio_pyramid, "forward")]
     with ExitStack() as stack:
-        for part, name in parts if is_ours(detector) else ():
-            stack.enter_context(_answering_once(part, name))
+        if is_ours(detector):
+            stack.enter_context(_answering_once(detector.base, "pyramid"))
+            stack.enter_context(_answering_once(fusion.audio_pyramid, "forward"))
         yield
 
 
