@@ -30,8 +30,11 @@ def register(commands: common.Commands) -> None:
     labelled = parser.add_argument_group("proposals with class scores")
     labelled.add_argument("--proposals", metavar="NAME", help="run that tells no classes apart")
     labelled.add_argument(
-        "--class-scores", metavar="FILE", help='JSON with "results", scores by video, and maybe "class", their names'
+        "--class-scores",
+        metavar="FILE",
+        help='JSON or pickle with "results", scores by video, and maybe "class", their names; or .npy',
     )
+    labelled.add_argument("--logits", action="store_true", help="its scores are logits, as for HACS: take the softmax")
     labelled.add_argument(
         "--classes-per-clip", type=int, default=2, metavar="N", help="best classes of each clip (default: 2)"
     )
@@ -80,6 +83,7 @@ def _labelled(workspace: Workspace, args: argparse.Namespace) -> MergedRuns:
         args.proposals,
         args.class_scores,
         args.run_name,
+        logits=args.logits,
         label_set=args.label_set,
         classes_per_clip=args.classes_per_clip,
         proposals_per_clip=args.proposals_per_clip,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +12,40 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from mravff_core.data.features import npy_header
+from mravff_core.data.plain_pickle import read_plain_pickle
 from mravff_core.data.reading import read_json
 from mravff_core.errors import AnnotationError
 
 Floats = NDArray[np.float64]
 _SHOWN = 3
+_PICKLES = (".pkl", ".pickle")
+_UCF_CLASSES = 101
+# Classes that THUMOS14 has segments of, by their numbers in UCF101.
+_THUMOS_OF_UCF = {
+    7: "BaseballPitch",
+    9: "BasketballDunk",
+    12: "Billiards",
+    21: "CleanAndJerk",
+    22: "CliffDiving",
+    23: "CricketBowling",
+    24: "CricketShot",
+    26: "Diving",
+    31: "FrisbeeCatch",
+    33: "GolfSwing",
+    36: "HammerThrow",
+    40: "HighJump",
+    45: "JavelinThrow",
+    51: "LongJump",
+    68: "PoleVault",
+    79: "Shotput",
+    85: "SoccerPenalty",
+    92: "TennisSwing",
+    93: "ThrowDiscus",
+    97: "VolleyballSpiking",
+}
 
 
 @dataclass(frozen=True)
@@ -78,27 +108,29 @@ class ClassScores:
         )
 
 
-def read_class_scores(path: Path | str) -> ClassScores:
-    """Read `{"results": {video: [scores]}, "class": [names]}`, or the mapping of videos alone.
+def read_class_scores(path: Path | str, *, logits: bool = False) -> ClassScores:
+    """Read class scores in the forms that classifiers are published with.
 
-    Raises: AnnotationError if the file is missing or no JSON of that form, or a video has another number of scores
-        than there are classes, or one that is negative or no finite number.
+    JSON (`.json` or any other name): `{"results": {video: [scores]}, "class": [names]}`, also with `classes` for
+    `class`, or the mapping of videos alone. Pickle (`.pkl`, `.pickle`): the same of plain containers and NumPy arrays.
+    A video's scores may be a list of that one list, as for HACS. NumPy (`.npy`): such a mapping, or UntrimmedNets'
+    scores for THUMOS14, [test videos by number, 101 classes of UCF101].
+
+    Args:
+        logits: the file holds logits, of which a softmax makes each video's scores.
+    Raises: AnnotationError if the file is missing, of no such form or a pickle that could run code, or a video has
+        another number of scores than there are classes, or one that is no finite number or, unless logits, negative.
     """
     path = Path(path)
     if not path.is_file():
         raise AnnotationError(f"{path}: no such file of class scores")
-    try:
-        document = read_json(path)
-    except ValueError as error:
-        raise AnnotationError(
-            f"{path}: not readable as JSON ({str(error)[:120]}); cut short, or a pickle, which is never opened?"
-        ) from error
+    document = _document(path)
     results = document.get("results", document) if isinstance(document, dict) else None
     if not isinstance(results, dict) or not results:
         raise AnnotationError(f"{path}: expected a mapping 'results' of at least one video's scores; another format?")
-    named = document.get("class") if results is not document else None
-    names = tuple(map(str, named)) if isinstance(named, list) else ()
-    videos = {str(video): _scores(path, video, scores) for video, scores in results.items()}
+    named = document.get("class", document.get("classes")) if results is not document else None
+    names = tuple(map(str, np.asarray(named).tolist())) if named is not None else ()
+    videos = {str(video): _scores(path, video, scores, logits) for video, scores in results.items()}
     classes = len(names or next(iter(videos.values())))
     wrong = [video for video, scores in videos.items() if len(scores) != classes]
     if wrong:
@@ -110,20 +142,61 @@ def read_class_scores(path: Path | str) -> ClassScores:
     return ClassScores(path, videos, names)
 
 
-def _scores(path: Path, video: str, scores: Any) -> Floats:
+def _document(path: Path) -> Any:
+    """What a file says. Raises: AnnotationError."""
+    try:
+        if path.suffix == ".npy":
+            return _of_numpy(path)
+        if path.suffix in _PICKLES:
+            with path.open("rb") as file:
+                return read_plain_pickle(file)
+        return read_json(path)
+    except pickle.UnpicklingError as error:
+        raise AnnotationError(
+            f"{path}: refused, since reading it could run code or it is no pickle ({str(error)[:120]}); expected plain "
+            "lists, mappings and NumPy arrays: if you trust it, save it again as JSON"
+        ) from error
+    except ValueError as error:
+        form = "a NumPy array" if path.suffix == ".npy" else "a pickle" if path.suffix in _PICKLES else "JSON"
+        raise AnnotationError(
+            f"{path}: not readable as {form} ({str(error)[:120]}); cut short, or in another format than its name says?"
+        ) from error
+
+
+def _of_numpy(path: Path) -> Any:
+    """What a `.npy` file says, UntrimmedNets' array as a mapping. Raises: UnpicklingError, ValueError."""
+    with path.open("rb") as file:
+        if npy_header(file)[2].hasobject:
+            return read_plain_pickle(file)
+    scores = np.load(path, allow_pickle=False)
+    if scores.ndim != 2 or scores.shape[1] != _UCF_CLASSES:
+        raise AnnotationError(
+            f"{path}: holds an array of shape {list(scores.shape)}, which does not say whose scores they are; expected "
+            f"THUMOS14's [test videos, {_UCF_CLASSES} classes of UCF101], or a mapping of videos to scores"
+        )
+    columns = np.array(list(_THUMOS_OF_UCF)) - 1
+    results = {f"video_test_{number:07d}": row[columns] for number, row in enumerate(scores, 1)}
+    return {"results": results, "class": list(_THUMOS_OF_UCF.values())}
+
+
+def _scores(path: Path, video: str, scores: Any, logits: bool) -> Floats:
     try:
         found = np.asarray(scores, dtype=np.float64)
     except (TypeError, ValueError):
         found = np.zeros((0, 0))
+    if found.ndim == 2 and len(found) == 1:
+        found = found[0]
     if found.ndim != 1 or not found.size:
-        raise AnnotationError(f"{path}: video {video!r} has {str(scores)[:60]}, expected a list of one number a class")
-    bad = found[~np.isfinite(found) | (found < 0)]
+        raise AnnotationError(
+            f"{path}: video {video!r} has {reprlib.repr(scores)[:60]}, expected a list of one number a class"
+        )
+    bad = found[~np.isfinite(found) | ((found < 0) & (not logits))]
     if len(bad):
         raise AnnotationError(
             f"{path}: video {video!r} has {len(bad)} scores that are negative or no number, such as {bad[0]:g}; "
-            "expected probabilities: are these logits?"
+            "expected probabilities: are these logits? --logits takes them as such"
         )
-    return found
+    return softmax(found) if logits else found
 
 
 def _plain(name: str) -> str:

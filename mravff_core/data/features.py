@@ -162,7 +162,7 @@ def _numpy_shape(path: Path) -> tuple[int, ...]:
     with _refused_readably(path):
         if path.suffix == ".npy":
             with path.open("rb") as file:
-                shape, _, kind = _header(file)
+                shape, _, kind = npy_header(file)
                 expected = file.tell() + kind.itemsize * math.prod(shape)
             if path.stat().st_size < expected and not kind.hasobject:
                 raise FeatureError(f"{path}: holds {path.stat().st_size} bytes, {expected} expected; truncated?")
@@ -170,11 +170,11 @@ def _numpy_shape(path: Path) -> tuple[int, ...]:
         with np.load(path, allow_pickle=False) as stored, zipfile.ZipFile(path) as archive:
             member = f"{_array_name(path, stored.files)}.npy"
             with archive.open(member) as file:
-                return _header(file)[0]
+                return npy_header(file)[0]
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether the first axis changes fastest, and type of what follows."""
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis changes fastest, and type of the array that follows."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     return read(file)

@@ -30,6 +30,7 @@ def merge_proposals(
     class_scores: Path | str,
     run_name: str,
     *,
+    logits: bool = False,
     label_set: str | None = None,
     classes_per_clip: int = 2,
     proposals_per_clip: int = 200,
@@ -40,7 +41,7 @@ def merge_proposals(
 
     Args:
         proposals: run that tells no classes apart.
-        class_scores: see `read_class_scores`.
+        class_scores, logits: see `read_class_scores`.
         run_name: of the run that is made.
         label_set: whose classes the file scores; None for the one with as many.
         classes_per_clip, proposals_per_clip: best ones used of each clip.
@@ -59,7 +60,7 @@ def merge_proposals(
             f"run {proposals!r} tells {run.info.classes} {run.info.label_set} classes apart already; "
             "class scores are for a run of one class"
         )
-    scores = read_class_scores(class_scores)
+    scores = read_class_scores(class_scores, logits=logits)
     labels = _label_set(workspace, scores, label_set)
     places = scores.places(workspace.label_sets[labels])
     clips: dict[AudioCondition, list[str]] = {}

@@ -91,6 +91,20 @@ def test_a_clip_without_proposals_needs_no_scores(workspace: Workspace, tmp_path
     assert merge_proposals(workspace, "found", path, "x").clips == {"off": 3, "on": 3}
 
 
+def test_logits_are_taken_as_such_where_that_is_said(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    merge_proposals(workspace, "found", scores(tmp_path, SCORES), "probable")
+    logits = {clip: [np.log(np.array(values) + 1e-300).tolist()] for clip, values in SCORES.items()}
+    merge = ["merge", "--workspace", str(workspace.folder), "--proposals", "found", "--run", "likely"]
+    merge += ["--class-scores", str(scores(tmp_path, logits))]
+    assert main(merge) == 2 and "are these logits? --logits takes them" in capsys.readouterr().err
+    assert main([*merge, "--logits"]) == 0
+    first, second = (workspace.run(name).detections() for name in ("probable", "likely"))
+    assert first is not None
+    pd.testing.assert_frame_equal(first, second)
+
+
 def test_what_cannot_be_merged_is_refused_and_leaves_nothing(workspace: Workspace, tmp_path: Path) -> None:
     good = scores(tmp_path, SCORES)
     save_detector(small_detector(label_set="proposal", labels=("proposal",)), workspace.runs_folder / "new")
