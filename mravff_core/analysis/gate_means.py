@@ -14,16 +14,16 @@ def gate_interval(means: pd.DataFrame, *, resamples: int = 1000) -> tuple[float,
     Args:
         means: of `Run.mean_gates`.
         resamples: clips are drawn anew this often; 0 for no interval.
-    Returns: mean, low, high in [0, 1]; not numbers where there is nothing to tell.
+    Returns: mean, low, high in [0, 1]; not numbers where there is nothing to tell, as of one clip about others.
     """
     if means.empty:
         return np.nan, np.nan, np.nan
     steps = means.pivot_table(index="clip_id", columns="level", values="steps", fill_value=0).to_numpy(np.float64)
     gates = means.pivot_table(index="clip_id", columns="level", values="gate", fill_value=0.0).to_numpy(np.float64)
     mean = float(((steps * gates).sum(axis=0) / steps.sum(axis=0)).mean())
-    if not resamples:
-        return mean, np.nan, np.nan
     clips = len(steps)
+    if not resamples or clips < 2:
+        return mean, np.nan, np.nan
     draws = np.random.default_rng(_SEED).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
     resampled = ((draws @ (steps * gates)) / (draws @ steps)).mean(axis=1)
     low, high = np.quantile(resampled, [0.025, 0.975])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -158,10 +159,10 @@ def plain_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return json.loads(table.to_json(orient="records", double_precision=15))
 
 
-def interval(value: float, low: float, high: float, *, sign: bool = True) -> str:
-    """A share in percent with its interval, starred where that excludes 0; `sign` for differences."""
+def interval(value: float, low: float | None, high: float | None, *, sign: bool = True) -> str:
+    """A share in percent with its interval, if there is one, starred where that excludes 0; `sign` for differences."""
     form = "+.2f" if sign else ".2f"
-    if low != low or high != high:
+    if low is None or high is None or math.isnan(low + high):
         return f"{100 * value:{form}}"
     star = " *" if sign and (low > 0 or high < 0) else ""
     return f"{100 * value:{form}} [{100 * low:{form}}, {100 * high:{form}}]{star}"

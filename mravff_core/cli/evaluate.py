@@ -105,10 +105,11 @@ def _row(document: dict[str, Any]) -> dict[str, Any]:
     row |= {f"mAP@{key}": 100 * value for key, value in document["per_threshold"].items()}
     row["average"] = 100 * document["average"]
     if "intervals" in document:
-        row["95 %"] = "{:.2f} to {:.2f}".format(*(100 * end for end in document["intervals"]["average"]))
+        low, high = document["intervals"]["average"]
+        row["95 %"] = "-" if low is None else f"{100 * low:.2f} to {100 * high:.2f}"
     if "difference" in document:
         found = document["difference"]
         words = common.interval(found["value"], found["low"], found["high"])
         row[f"minus {found['against']} ({found['audio']})"] = words
-        row["p"] = found["p"]
+        row["p"] = "-" if found["p"] is None else found["p"]
     return row

@@ -8,8 +8,8 @@ not if that draw were the data set.
 Drawing clips more than once flatters rare labels: where such a label was drawn at all, it was
 often drawn twice, beside as many wrong detections as ever. Draws are therefore moved by their own
 bias, so that their mean is the value of the clips as they are, and intervals are percentiles of
-the moved draws. One clip says nothing about others: labels whose true segments all lie in one
-clip have no interval (NaN).
+the moved draws. One clip says nothing about others: where all true segments lie in one clip, be it
+those of a label or all there are, there is no interval and no p (NaN).
 
 Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993; Benjamini and Hochberg,
 Controlling the false discovery rate, 1995.
@@ -39,6 +39,7 @@ from mravff_core.evaluation.tables import (
 )
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Samples = NDArray[np.floating]
 _DRAWS_AT_ONCE = 64
 _COLUMNS_AT_ONCE = 2048
@@ -46,7 +47,7 @@ _COLUMNS_AT_ONCE = 2048
 
 @dataclass(frozen=True)
 class Interval:
-    """A value and the interval it lies in."""
+    """A value and the interval it lies in; NaN for its ends where there is none."""
 
     value: float
     low: float
@@ -142,25 +143,20 @@ def bootstrap(
     scored = scene(ground_truth, detections, protocol)
     weights = _draws(len(scored.clips), resamples, seed)
     table, samples = _all_precisions(scored, thresholds, weights)
-    clips = _clips_by_class(scored)
-    tiou, both = (
-        pd.Index(thresholds, name="tiou"),
-        pd.MultiIndex.from_product([scored.labels, thresholds], names=["label", "tiou"]),
-    )
-    average, per_threshold = _average(table, samples, level)
+    clips, of_class = _clips_with_truth(scored), _clips_by_class(scored)
+    of_both = np.repeat(of_class, len(thresholds))
+    labels, tiou = pd.Index(scored.labels, name="label"), pd.Index(thresholds, name="tiou")
+    both = pd.MultiIndex.from_product([labels, tiou])
+    average, per_threshold = _average(table, samples, level, clips)
     draws = per_threshold.mean(axis=1)
+    per_class = _interval_table(table.mean(axis=1), samples.mean(axis=2), level, labels, of_class)
+    per_both = _interval_table(table.ravel(), samples.reshape(len(samples), -1), level, both, of_both)
     return Intervals(
         scores=average_precision(scored, table, thresholds),
         average=average,
-        per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou),
-        per_class=_interval_table(table.mean(axis=1), samples.mean(axis=2), level, _label_index(scored), clips),
-        per_class_threshold=_interval_table(
-            table.ravel(),
-            samples.reshape(len(samples), -1),
-            level,
-            both,
-            np.repeat(clips, len(thresholds)),
-        ),
+        per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou, clips),
+        per_class=per_class.assign(clips=of_class),
+        per_class_threshold=per_both.assign(clips=of_both),
         draws=_moved(draws, average.value),
         level=level,
     )
@@ -186,33 +182,27 @@ def paired_bootstrap(
     Raises: as `bootstrap`.
     """
     thresholds = _checked(protocol, tiou_thresholds, resamples, level)
-    clips = clip_index(checked_truth(ground_truth), checked_detections(a), checked_detections(b))
-    weights = _draws(len(clips), resamples, seed)
-    scenes = [scene(ground_truth, table, protocol, clips) for table in (a, b)]
+    every = clip_index(checked_truth(ground_truth), checked_detections(a), checked_detections(b))
+    weights = _draws(len(every), resamples, seed)
+    scenes = [scene(ground_truth, table, protocol, every) for table in (a, b)]
+    clips, of_class = _clips_with_truth(scenes[0]), _clips_by_class(scenes[0])
     (one, one_samples), (two, two_samples) = (_all_precisions(each, thresholds, weights) for each in scenes)
-    own = [_average(*side, level)[0] for side in ((one, one_samples), (two, two_samples))]
+    own = [_average(*side, level, clips)[0] for side in ((one, one_samples), (two, two_samples))]
     samples = one_samples
     samples -= two_samples
     per_threshold = _nanmean(samples, 1)
     average, draws = float(one.mean() - two.mean()), per_threshold.mean(axis=1)
-    low, high, p = _spread(average, draws, level)
-    per_class = _difference_table(
-        one.mean(axis=1),
-        two.mean(axis=1),
-        samples.mean(axis=2),
-        level,
-        _label_index(scenes[0]),
-        _clips_by_class(scenes[0]),
-    )
-    per_class.insert(6, "q", _false_discovery(per_class["p"].to_numpy()))
-    tiou = pd.Index(thresholds, name="tiou")
+    low, high, p = _spread(average, draws, level, clips)
+    labels, tiou = pd.Index(scenes[0].labels, name="label"), pd.Index(thresholds, name="tiou")
+    per_class = _difference_table(one.mean(axis=1), two.mean(axis=1), samples.mean(axis=2), level, labels, of_class)
+    per_class = per_class.assign(q=_false_discovery(per_class["p"].to_numpy()), clips=of_class)
     return PairedDifferences(
         a=average_precision(scenes[0], one, thresholds),
         b=average_precision(scenes[1], two, thresholds),
         average_a=own[0],
         average_b=own[1],
         average=Difference(average, float(low), float(high), float(p)),
-        per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou),
+        per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou, clips),
         per_class=per_class,
         draws=_moved(draws, average),
         level=level,
@@ -228,12 +218,12 @@ def _checked(protocol: str, tiou_thresholds: Sequence[float], resamples: int, le
     return checked_thresholds(tiou_thresholds)
 
 
-def _draws(clips: int, resamples: int, seed: int) -> NDArray[np.int64]:
+def _draws(clips: int, resamples: int, seed: int) -> Integers:
     """[resamples, clips] how often each clip was drawn."""
     return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
 
 
-def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64]) -> tuple[Floats, Samples]:
+def _all_precisions(scored: Scene, thresholds: Floats, weights: Integers) -> tuple[Floats, Samples]:
     """Average precision of the clips as they are [classes, thresholds] and of each draw, NaN where a label lacks."""
     matched = match(scored, thresholds)
     table = precisions(scored, matched)[0]
@@ -245,60 +235,61 @@ def _all_precisions(scored: Scene, thresholds: Floats, weights: NDArray[np.int64
     return table, samples
 
 
-def _average(table: Floats, samples: Samples, level: float) -> tuple[Interval, Floats]:
+def _average(table: Floats, samples: Samples, level: float, clips: int) -> tuple[Interval, Floats]:
     """Mean over labels and thresholds with its interval; means over labels of each draw, [draws, thresholds]."""
     per_threshold = _nanmean(samples, 1)
     average = float(table.mean())
-    low, high, _ = _spread(average, per_threshold.mean(axis=1), level)
-    return Interval(average, max(float(low), 0.0), min(float(high), 1.0)), per_threshold
+    low, high, _ = _spread(average, per_threshold.mean(axis=1), level, clips)
+    return Interval(average, *np.clip((low, high), 0, 1).tolist()), per_threshold
 
 
-def _label_index(scored: Scene) -> pd.Index:
-    return pd.Index(scored.labels, name="label")
+def _clips_with_truth(scored: Scene) -> int:
+    return len(np.unique(scored.truth_clip))
 
 
-def _clips_by_class(scored: Scene) -> NDArray[np.int64]:
+def _clips_by_class(scored: Scene) -> Integers:
     """[classes] clips that hold true segments of each label."""
     pairs = np.unique(scored.truth_class * len(scored.clips) + scored.truth_clip)
     return np.bincount(pairs // len(scored.clips), minlength=len(scored.labels))
 
 
 def _interval_table(
-    values: Floats, samples: Samples, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+    values: Floats, samples: Samples, level: float, index: pd.Index, clips: Integers | int
 ) -> pd.DataFrame:
-    low, high, _ = _spread(values, samples, level)
+    low, high, _ = _spread(values, samples, level, clips)
     columns = {"value": values, "low": np.maximum(low, 0), "high": np.minimum(high, 1)}
-    table = pd.DataFrame(columns, index=index)
-    return table if clips is None else _silent_where_one(table, clips)
+    return pd.DataFrame(columns, index=index)
 
 
 def _difference_table(
-    a: Floats, b: Floats, samples: Samples, level: float, index: pd.Index, clips: NDArray[np.int64] | None = None
+    a: Floats, b: Floats, samples: Samples, level: float, index: pd.Index, clips: Integers | int
 ) -> pd.DataFrame:
-    low, high, p = _spread(a - b, samples, level)
+    low, high, p = _spread(a - b, samples, level, clips)
     columns = {"a": a, "b": b, "difference": a - b, "low": low, "high": high, "p": p}
-    table = pd.DataFrame(columns, index=index)
-    return table if clips is None else _silent_where_one(table, clips)
+    return pd.DataFrame(columns, index=index)
 
 
-def _silent_where_one(table: pd.DataFrame, clips: NDArray[np.int64]) -> pd.DataFrame:
-    """The table with its number of clips, and no interval where that is one."""
-    said = [name for name in ("low", "high", "p") if name in table]
-    table.loc[clips < 2, said] = np.nan
-    return table.assign(clips=clips)
-
-
-def _spread(values: Floats | float, samples: Samples, level: float) -> tuple[Floats, Floats, Floats]:
-    """Interval of each value over its draws and two-sided p; draws are moved to have the value as mean.
+def _spread(
+    values: Floats | float, samples: Samples, level: float, clips: Integers | int
+) -> tuple[Floats, Floats, Floats]:
+    """Interval of each value over its draws and two-sided p; NaN where one clip holds all that it is about.
 
     Args:
         values: [n] of the clips as they are, or one.
         samples: [draws, n]; NaN draws say nothing.
+        clips: [n] with true segments, or one number for all.
     Returns: low, high, p, each [n].
     """
+    alone = np.asarray(clips) < 2
+    low, high, p = (np.where(alone, np.nan, each) for each in _moved_spread(values, samples, level))
+    return low, high, p
+
+
+def _moved_spread(values: Floats | float, samples: Samples, level: float) -> tuple[Floats, Floats, Floats]:
+    """The same of draws moved to have the value as mean, however few clips there are."""
     if samples.ndim == 2 and samples.shape[1] > _COLUMNS_AT_ONCE:
         parts = [slice(first, first + _COLUMNS_AT_ONCE) for first in range(0, samples.shape[1], _COLUMNS_AT_ONCE)]
-        spreads = [_spread(np.asarray(values)[part], samples[:, part], level) for part in parts]
+        spreads = [_moved_spread(np.asarray(values)[part], samples[:, part], level) for part in parts]
         low, high, p = (np.concatenate(pieces) for pieces in zip(*spreads, strict=True))
         return low, high, p
     ordered = np.sort(samples, axis=0)

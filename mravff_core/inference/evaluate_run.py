@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +135,7 @@ def evaluate_run(
         intervals = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
         document["intervals"] = {
             "resamples": resamples,
-            "average": [intervals.average.low, intervals.average.high],
+            "average": _plain([intervals.average.low, intervals.average.high]),
             "per_threshold": _ends(intervals.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
             "per_class": _ends(intervals.per_class, names),
         }
@@ -143,10 +145,7 @@ def evaluate_run(
         document["difference"] = {
             "against": str(against),
             "audio": str(against.audio),
-            "value": paired.average.value,
-            "low": paired.average.low,
-            "high": paired.average.high,
-            "p": paired.average.p,
+            **dict(zip(("value", "low", "high", "p"), _plain(dataclasses.astuple(paired.average)), strict=True)),
             "per_threshold": _records(paired.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
             "per_class": _records(paired.per_class, names),
         }
@@ -167,6 +166,10 @@ def _stored(
 def _ends(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[float | None]]:
     """Ends of intervals by name as JSON holds them: none where there is no interval."""
     return {name: [row["low"], row["high"]] for name, row in _records(table, names).items()}
+
+
+def _plain(numbers: Sequence[float]) -> list[float | None]:
+    return [None if math.isnan(number) else number for number in numbers]
 
 
 def _records(table: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, float | None]]:

@@ -110,6 +110,8 @@ def comparison(work: Work) -> Section:
     )
     words = interval_words(overall["difference"], overall["low"], overall["high"])
     clear = "The interval excludes 0." if overall["clear"] else "The interval holds 0: clips decide which is better."
+    if pd.isna(overall["low"]):
+        clear = "True segments of one clip say nothing about others, so there is no interval."
     text = (
         f"A is {first}, B is {second}. B's mean average precision minus A's is {words} points. {clear}\n\n"
         "Detections of both sides are matched one to one: only B has the gained ones, only A the lost ones."

@@ -56,6 +56,18 @@ def test_evaluate_prints_precision_intervals_and_the_paired_difference(
     assert lines[0].endswith("difference,difference_low,difference_high,p,q") and len(lines) == 4
 
 
+def test_one_clip_gets_no_interval_in_words_nor_in_json(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("evaluate", "--run", "verb_mrav", "--clips", "clip_0", "--resamples", "50", "--against", "verb_visual")
+    (document,) = json.loads(printed(capsys, workspace, *options, "--json"))
+    assert document["intervals"]["average"] == [None, None]
+    assert [document["difference"][name] for name in ("low", "high", "p")] == [None] * 3
+    assert " to " not in printed(capsys, workspace, *options)
+    sides = ("compare", "--a", "verb_mrav", "--b", "verb_visual", "--clips", "clip_0", "--resamples", "50")
+    assert "[" not in printed(capsys, workspace, *sides)
+
+
 def test_what_is_stored_is_of_whole_splits_only(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     stored = workspace.run("verb_visual").predictions_folder("on") / "metrics.json"
     printed(capsys, workspace, "evaluate", "--run", "verb_visual", "--clips", "clip_0")

@@ -109,6 +109,20 @@ def test_a_label_of_one_clip_has_no_interval() -> None:
     assert np.isnan(paired.loc[7, "p"]) and np.isnan(paired.loc[7, "q"]) and paired.loc[0, "q"] == 1
 
 
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_one_clip_says_nothing_about_others_however_many_segments_it_holds(elsewhere: bool) -> None:
+    truth, found = made_up(1, 0)
+    if elsewhere:
+        found = pd.concat([found, found.assign(clip_id="other")], ignore_index=True)
+    alone = bootstrap(truth, found, TIOU, resamples=50)
+    paired = paired_bootstrap(truth, found, found.iloc[:1], TIOU, resamples=50)
+    assert alone.average.value > 0 and paired.average.value != 0
+    assert np.isnan([alone.average.low, alone.average.high, paired.average_a.low, paired.average_b.high]).all()
+    assert np.isnan([paired.average.low, paired.average.high, paired.average.p]).all()
+    assert alone.per_threshold[["low", "high"]].isna().all(axis=None)
+    assert paired.per_threshold[["low", "high", "p"]].isna().all(axis=None)
+
+
 def test_draws_without_any_true_segment_spoil_no_others() -> None:
     truth, found = made_up(1, 0)
     found = pd.concat([found, found.assign(clip_id="other"), found.assign(clip_id="third")], ignore_index=True)

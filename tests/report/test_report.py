@@ -53,6 +53,12 @@ def test_its_numbers_are_those_of_the_analysis(workspace: Workspace, document: D
     assert len(table_of(document, "errors", "wrong detections")) == min(300, len(wrong))
 
 
+def test_one_clip_decides_nothing(tmp_path: Path) -> None:
+    document = build_report(small_workspace(tmp_path / "ws", clips=1), ReportPlan(SIDES, resamples=20))
+    (said,) = (part.text for part in document.sections if part.name == "compare")
+    assert "there is no interval" in said and "holds 0" not in said
+
+
 def test_a_segment_of_a_set_with_a_note_is_shown_once_with_both(document: Document) -> None:
     (scene,) = document.sections[-1].scenes
     assert scene.segment == CUT and scene.note == "look here" and scene.film
