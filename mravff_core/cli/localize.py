@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
                 args.video,
                 run_name=run_name,
                 detector=detector,
+                encoded=result.encoded,
                 condition=args.audio,
                 progress=lambda done, _name: share(done),
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.files import written_aside
-from mravff_core.inference.extract import encode_video
+from mravff_core.inference.extract import Encoded, encode_video
 from mravff_core.inference.run_predict import predict
 from mravff_core.media.probe import MediaInfo, probe
 from mravff_core.media.transcode import to_browser_mp4
@@ -35,6 +35,7 @@ def add_video(
     run_name: str | None,
     title: str | None = None,
     detector: Detector | None = None,
+    encoded: Encoded | None = None,
     condition: AudioCondition | str = "on",
     keep: bool = False,
     progress: Progress | None = None,
@@ -52,6 +53,7 @@ def add_video(
         run_name: detector to run on it; None adds the clip with features only.
         title: what people call it, the file name by default.
         detector: the run's detector if loaded already.
+        encoded: features of the file that are made already; others are made.
         condition: what the detector gets to hear.
         keep: copy the file into the workspace (for uploads and other passing files).
         progress: called with the share done, 0 to 1, and what is being done.
@@ -68,7 +70,12 @@ def add_video(
             made = _playable_copy(workspace, clip_id, video, info, keep, progress, cancel)
             encoding = _stage(progress, 0.05 if info.browser_playable else 0.5, 0.9, "Encoding picture and sound")
             encoded = encode_video(
-                video, dict(workspace.settings.encoders), has_audio=info.has_audio, progress=encoding, cancel=cancel
+                video,
+                dict(workspace.settings.encoders),
+                has_audio=info.has_audio,
+                earlier=encoded,
+                progress=encoding,
+                cancel=cancel,
             )
             for feature_set, features in encoded.features.items():
                 workspace.set_features(feature_set, clip_id, features)

@@ -20,10 +20,11 @@ Cancel = Callable[[], bool]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Features of one video by feature set, and sentences on damage met on the way."""
+    """Features of one video by feature set, sentences on damage met on the way, and encoders by feature set."""
 
     features: dict[str, Features]
     warnings: tuple[str, ...]
+    encoders: dict[str, str]
 
 
 def encode_video(
@@ -31,6 +32,7 @@ def encode_video(
     encoders: dict[str, str],
     *,
     has_audio: bool,
+    earlier: Encoded | None = None,
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Encoded:
@@ -40,12 +42,14 @@ def encode_video(
         path: video file.
         encoders: encoder name by feature set.
         has_audio: whether the file has a sound track.
+        earlier: features of the same file, which are taken where their encoder is asked for again.
         progress: called with the share done, 0 to 1.
         cancel: asked now and then; True stops.
     Raises: MediaError, CancelledError, WorkspaceError for an encoder that is not ours.
     """
     made: dict[str, Features] = {}
-    warnings: list[str] = []
+    warnings = [] if earlier is None else list(earlier.warnings)
+    known = {} if earlier is None else {earlier.encoders[name]: found for name, found in earlier.features.items()}
     for number, (feature_set, name) in enumerate(encoders.items()):
         if name not in ENCODERS:
             raise WorkspaceError(
@@ -53,6 +57,9 @@ def encode_video(
             )
         encoder = ENCODERS[name]()
         if isinstance(encoder, AudioEncoder) and not has_audio:
+            continue
+        if name in known:
+            made[feature_set] = known[name]
             continue
 
         def report(share: float, done: int = number) -> None:
@@ -62,7 +69,7 @@ def encode_video(
         damage = DecodeReport()
         made[feature_set] = encoder.encode(path, progress=report, cancel=cancel, report=damage)
         warnings += damage.warnings(path)
-    return Encoded(made, tuple(warnings))
+    return Encoded(made, tuple(warnings), encoders)
 
 
 def missing_features(workspace: Workspace, clip_id: str, feature_sets: Sequence[str]) -> dict[str, str]:

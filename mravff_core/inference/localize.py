@@ -13,7 +13,7 @@ import pandas as pd
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, WorkspaceError
-from mravff_core.inference.extract import encode_video
+from mravff_core.inference.extract import Encoded, encode_video
 from mravff_core.inference.predictor import Predictor
 from mravff_core.inference.run_predict import level_gates
 from mravff_core.inference.sound import altered_sound, audio_encoder
@@ -43,6 +43,7 @@ class Localization:
         audio_condition: what it was given to hear.
         warnings: sentences for people.
         seconds: time spent by stage.
+        encoded: features of the video as it is, whatever the detector was given to hear.
         further: detections by each further label set of a joint detector; those of verb and noun
             together, as `action`, count verb * number of nouns + noun.
         further_labels: class names of those label sets but `action`.
@@ -59,6 +60,7 @@ class Localization:
     audio_condition: AudioCondition
     warnings: tuple[str, ...]
     seconds: dict[str, float]
+    encoded: Encoded
     further: dict[str, pd.DataFrame] = field(default_factory=dict)
     further_labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -189,6 +191,7 @@ def localize(
         audio_condition=condition,
         warnings=tuple(warnings),
         seconds=seconds,
+        encoded=encoded,
         further=prediction.further,
         further_labels={other.name: other.labels for other in detector.config.further_label_sets},
     )

@@ -6,12 +6,14 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mravff_core import AudioCondition, Predictor, Workspace
+from mravff_core.cli import main
 from mravff_core.config import LabelSet
 from mravff_core.errors import CancelledError, ConfigError, MediaError, WorkspaceError
 from mravff_core.inference.add_video import add_video
@@ -191,6 +193,34 @@ def test_an_added_video_is_heard_as_was_asked(video: Path, workspace: Workspace)
     added = add_video(workspace, video, run_name="verb_mrav", condition="off")
     run = workspace.run("verb_mrav")
     assert run.has("off", added.clip_id) and not run.has("on", added.clip_id)
+
+
+@pytest.mark.parametrize("run", ["verb_mrav", "verb_visual"])
+@pytest.mark.parametrize("condition", ["on", "noise:0"])
+def test_a_video_that_is_localized_and_added_is_encoded_once(
+    video: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, run: str, condition: str
+) -> None:
+    plain = add_video(workspace, video, run_name=None)
+    encoded = []
+
+    def counted(kind: type) -> type:
+        class Counted(kind):  # type: ignore[misc]
+            def encode(self, *args: Any, **more: Any) -> Any:
+                encoded.append(kind)
+                return super().encode(*args, **more)
+
+        return Counted
+
+    for name, kind in list(ENCODERS.items()):
+        monkeypatch.setitem(ENCODERS, name, counted(kind))  # type: ignore[arg-type]
+    words = ["localize", str(video), "--add", "--workspace", str(workspace.folder), "--run", run, "--device", "cpu"]
+    assert main([*words, "--audio", condition]) == 0
+    assert len(encoded) == len(set(encoded)) == 2
+    added = workspace.clip_ids()[-1]
+    assert added != plain.clip_id
+    for feature_set in ("visual", "audio"):
+        first, second = (workspace.features(feature_set, clip) for clip in (plain.clip_id, added))
+        np.testing.assert_array_equal(first.array, second.array)
 
 
 def test_steps_of_gates_are_those_of_the_levels_that_are_fused(video: Path) -> None:
