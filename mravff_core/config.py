@@ -168,6 +168,7 @@ class TrainConfig:
     schedule_steps: tuple[int, ...] = ()
     schedule_gamma: float = 0.1
     clip_gradient_norm: float = 1.0
+    """Longest gradient over all weights; 0 or less for any length."""
     ema_decay: float = 0.999
     accumulate_batches: int = 1
     batches_by: Literal["chance", "length"] = "chance"

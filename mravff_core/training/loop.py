@@ -25,10 +25,11 @@ from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 from mravff_core.model.layers import ClipDraws, set_clip_draws
 from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
+from mravff_core.training.checks import check_training
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
 from mravff_core.training.memory import give_back_freed_memory, keep_fewer_kernels, needs_sparing
-from mravff_core.training.schedule import learning_rate, parameter_groups, total_epochs
+from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups, total_epochs
 from mravff_core.training.state import (
     STATE_FILE,
     RunState,
@@ -42,7 +43,6 @@ from mravff_core.training.state import (
 from mravff_core.training.targets import Targets
 from mravff_core.training.warm_start import WarmStart, gate_opening, warm_started
 
-_LEAST = {"batch_size": 1, "accumulate_batches": 1, "epochs": 0, "warmup_epochs": 0, "learning_rate": 0}
 _PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 
 
@@ -109,7 +109,7 @@ def train(
         into the folder; CancelledError.
     """
     folder = Path(run_folder)
-    _check(recipe, len(clips), folder.name, devices)
+    check_training(recipe, len(clips), devices, folder.name)
     with training_alone(folder):
         settle_recipe(recipe, folder, resume)
         if resume and is_finished(folder):
@@ -126,64 +126,50 @@ def train(
         run = start_run(recipe, config, start, devices, accelerator)
         if resume:
             load_state(run, folder / "training" / STATE_FILE)
-        main = run.fabric.is_global_zero
-        total = total_epochs(recipe.train)
-        bar = tqdm(
-            total=total,
-            initial=run.epoch,
-            desc=f"Training {folder.name}",
-            unit="epoch",
-            file=sys.stderr,
-            disable=not main,
-        )
-        with bar:
-            while run.epoch < total:
-                losses = _epoch(run, clips, lengths, cancel)
-                bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
-                bar.update()
-                if main:
-                    save_state(run, folder / "training")
-                if progress is not None:
-                    progress(run.epoch / total)
-        if main:
-            _open_gates(
-                run, math.ceil(math.ceil(len(clips) / recipe.train.batch_size) / recipe.train.accumulate_batches)
-            )
-            run.detector.load_state_dict(run.averaged.weights)
-            save_detector(run.detector, folder, half=recipe.train.store_half)
-            write_metrics(run, folder / "training")
-            (folder / "training" / STATE_FILE).unlink(missing_ok=True)
+        _remaining_epochs(run, clips, lengths, folder, progress, cancel)
+        if run.fabric.is_global_zero:
+            _store(run, len(clips), folder)
         run.fabric.barrier()
 
 
-def _check(recipe: Recipe, clips: int, name: str, devices: int) -> None:
-    for setting, least in _LEAST.items():
-        if not getattr(recipe.train, setting) >= least:
-            raise ConfigError(f"{name}: train.{setting} is {getattr(recipe.train, setting)}, expected {least} or more")
-    if not 0 <= recipe.train.ema_decay < 1:
-        raise ConfigError(f"{name}: train.ema_decay is {recipe.train.ema_decay}, expected 0 to below 1")
-    if not clips:
-        raise ConfigError(f"{name}: there are no clips to train on")
-    if devices < 1:
-        raise ConfigError(f"{name}: found {devices} devices, expected 1 or more")
-    if recipe.train.batch_size % devices or clips < devices:
-        raise ConfigError(
-            f"{name}: batches of {recipe.train.batch_size} from {clips} clips "
-            f"cannot be shared out evenly among {devices} devices"
-        )
-    levels = recipe.base.levels - recipe.base.neck_first_level
-    if len(recipe.train.regression_range) != levels:
-        raise ConfigError(
-            f"{name}: train.regression_range has {len(recipe.train.regression_range)} levels, the detector has {levels}"
-        )
-    if recipe.train.freeze_base and recipe.fusion.kind == "none":
-        raise ConfigError(f"{name}: with train.freeze_base and fusion none there is nothing to train")
+def _remaining_epochs(
+    run: RunState,
+    clips: Clips,
+    lengths: Sequence[float] | None,
+    folder: Path,
+    progress: Callable[[float], None] | None,
+    cancel: Callable[[], bool] | None,
+) -> None:
+    """Train on to the last epoch, keeping the state after each."""
+    main, total = run.fabric.is_global_zero, total_epochs(run.recipe.train)
+    name = f"Training {folder.name}"
+    with tqdm(total=total, initial=run.epoch, desc=name, unit="epoch", file=sys.stderr, disable=not main) as bar:
+        while run.epoch < total:
+            losses = _epoch(run, clips, lengths, cancel)
+            bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
+            bar.update()
+            if main:
+                save_state(run, folder / "training")
+            if progress is not None:
+                progress(run.epoch / total)
+
+
+def _store(run: RunState, clips: int, folder: Path) -> None:
+    """Write the finished detector; the state goes last, since a run without one counts as finished."""
+    _open_gates(run, optimizer_steps(clips, run.recipe.train))
+    run.detector.load_state_dict(run.averaged.weights)
+    save_detector(run.detector, folder, half=run.recipe.train.store_half)
+    write_metrics(run, folder / "training")
+    (folder / "training" / STATE_FILE).unlink(missing_ok=True)
 
 
 def start_run(
     recipe: Recipe, config: DetectorConfig, start: WarmStart | None, devices: int, accelerator: str
 ) -> RunState:
-    """Set up devices, detector and optimiser for a run that has done nothing yet."""
+    """Set up devices, detector and optimiser for a run that has done nothing yet.
+
+    Raises: ConfigError for devices that are not there, or a `start` that does not fit.
+    """
     strategy: Any = "auto"
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
@@ -230,7 +216,7 @@ def _epoch(
     maker = BatchMaker(
         clips, run.detector, settings, fabric.global_rank, fabric.world_size, pin=fabric.device.type == "cuda"
     )
-    steps = math.ceil(len(plan) / settings.accumulate_batches)
+    steps = optimizer_steps(len(clips), settings)
     sums = {"loss": 0.0, "classes": 0.0, "boundaries": 0.0}
     for number, parts in enumerate(maker.epoch(plan, run.epoch)):
         if cancel is not None and cancel():

@@ -33,6 +33,11 @@ def total_epochs(config: TrainConfig) -> int:
     return config.warmup_epochs + config.epochs
 
 
+def optimizer_steps(clips: int, config: TrainConfig) -> int:
+    """Optimiser steps in which all clips are seen once."""
+    return math.ceil(math.ceil(clips / config.batch_size) / config.accumulate_batches)
+
+
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Weights of convolutions and projections decay; biases, norms, scales and position tables do not.
 

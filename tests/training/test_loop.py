@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,23 @@ from mravff_core.training.loop import train
 
 GRID = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=1, offset_frames=0)
 LABELS = ("up", "down")
+
+
+IMPOSSIBLE = (
+    ("batch_size", 0),
+    ("accumulate_batches", 0),
+    ("epochs", -1),
+    ("seed", -1),
+    ("ema_decay", 1.5),
+    ("learning_rate", float("inf")),
+    ("initial_loss_norm", -5.0),
+    ("input_noise", -0.1),
+    ("label_smoothing", 1.5),
+    ("truncated_share", 2.0),
+    ("centre_radius", 0.0),
+    ("crop_ratio", (1.0, 0.9)),
+    ("crop_ratio", (-0.1, 0.9)),
+)
 
 
 def recipe(**changes: object) -> Recipe:
@@ -225,9 +243,12 @@ def test_losses_that_are_no_numbers_end_a_run(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
-    for name, value in (("batch_size", 0), ("accumulate_batches", 0), ("epochs", -1), ("ema_decay", 1.5)):
-        with pytest.raises(ConfigError, match=rf"train\.{name} is {value}, expected"):
+    for name, value in IMPOSSIBLE:
+        said = list(value) if isinstance(value, tuple) else value
+        with pytest.raises(ConfigError, match=re.escape(f"run: train.{name} is {said}, expected")):
             train(recipe(**{name: value}), clips(), LABELS, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"regression_range has \[5, 2\], expected the smaller number first"):
+        train(recipe(regression_range=((0, 6), (5, 2), (8, 100))), clips(), LABELS, tmp_path / "run")
     with pytest.raises(ConfigError, match="no clips to train on"):
         train(recipe(), [], LABELS, tmp_path / "run")
     with pytest.raises(ConfigError, match="regression_range has 1 levels, the detector has 3"):
