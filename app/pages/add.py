@@ -13,6 +13,7 @@ from app import sidebar, urls
 from app.context import AppContext, context
 from app.jobs import Job
 from app.pages.add_actions import offer_merge
+from app.pages.add_labels import offer_labels
 from app.plain_text import plain
 from app.says_errors import says_errors
 from app.uploader import uploader
@@ -49,6 +50,7 @@ def _page(app: AppContext) -> None:
         _from_paths(app, run)
     _list_jobs(app, _done(app))
     offer_merge(app)
+    offer_labels(app)
 
 
 def _choose_run(app: AppContext) -> str | None:

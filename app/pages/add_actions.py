@@ -44,14 +44,9 @@ def _titles(of: dict[str, dict[str, RunInfo]]) -> Callable[[str], str]:
 
 
 def _merge(app: AppContext, verbs: str, nouns: str, name: str) -> None:
-    there = app.workspace.has_run(name)
-    if there and not _merged_actions(app.workspace.run(name).info):
-        st.warning(f"There is a run {plain(name)} already; choose another name.", icon=":material/edit:")
+    there = to_be_replaced(app, name, lambda info: info.label_set == ACTION)
+    if there is None:
         return
-    if there:
-        page = st.session_state["pages"]["clip"]
-        label = f"Open {plain(name)}"
-        st.page_link(page, label=label, icon=":material/play_circle:", query_params={"run": name})
 
     def work(job: Job) -> None:
         merge_runs(
@@ -68,6 +63,18 @@ def _merge(app: AppContext, verbs: str, nouns: str, name: str) -> None:
     offer(app, "merge", f"merge {verbs} {nouns} {name}", f"Merging into {name}", label, work)
 
 
-def _merged_actions(info: RunInfo) -> bool:
-    """Labelled proposals are merged as well, but not of verbs and nouns."""
-    return info.base == MERGED and info.label_set == ACTION
+def to_be_replaced(app: AppContext, name: str, alike: Callable[[RunInfo], bool]) -> bool | None:
+    """Whether a run of that name was made here before; it can be opened then. None if the name is another run's.
+
+    Args:
+        alike: whether a merged run is of the kind that is to be made.
+    """
+    if not app.workspace.has_run(name):
+        return False
+    info = app.workspace.run(name).info
+    if info.base != MERGED or not alike(info):
+        st.warning(f"There is a run {plain(name)} already; choose another name.", icon=":material/edit:")
+        return None
+    page = st.session_state["pages"]["clip"]
+    st.page_link(page, label=f"Open {plain(name)}", icon=":material/play_circle:", query_params={"run": name})
+    return True
