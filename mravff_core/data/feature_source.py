@@ -137,8 +137,6 @@ class FeatureSource:
             path = self.path(name, number)
             array = load_array(path, self._key(name, number))
             array = array[0] if array.ndim == 3 else array
-            if array.dtype.kind not in "fiu":
-                raise FeatureError(f"{path}: features are of type {array.dtype}, expected numbers")
             parts.append((array.T if self._is_time_first(array.shape) else array)[:, :steps])
         whole = checked_array(self.path(name), parts[0] if len(parts) == 1 else np.concatenate(parts))
         grid = self.grid(steps, duration_s, frames_per_second)

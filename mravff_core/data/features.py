@@ -66,10 +66,13 @@ def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: i
 
 def checked_array(path: Path, array: NDArray) -> NDArray[np.float32]:
     """An array as detectors read it. Raises: FeatureError for values that are not finite."""
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
+    # Values beyond float32 become infinite, and are told like those that were.
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(narrow).all():
+        bad = int((~np.isfinite(narrow)).sum())
         raise FeatureError(f"{path}: {bad} of {array.size} values are not finite; was feature extraction interrupted?")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    return narrow
 
 
 def load_array(path: Path, key: str = "") -> NDArray:
@@ -84,13 +87,24 @@ def load_array(path: Path, key: str = "") -> NDArray:
 
 
 def array_shape(path: Path, key: str = "") -> tuple[int, ...]:
-    """Shape of the array that `load_array` gives, without reading its values where the format allows that."""
+    """Shape of the array that `load_array` gives, without reading its values where the format allows that.
+
+    Raises: FeatureError as `load_array`, and for an array of anything but real numbers.
+    """
+    shape, kind = _shape_and_type(path, key)
+    if kind.kind not in "fiu":
+        raise FeatureError(f"{path}: features are of type {kind}, expected numbers")
+    return shape
+
+
+def _shape_and_type(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype]:
     if path.is_file() and path.suffix in (".npy", ".npz"):
         return _numpy_shape(path)
     with _refused_readably(path):
         if path.is_file() and path.suffix in HDF5_SUFFIXES:
-            return _of_hdf5(path, key, lambda array: tuple(array.shape))
-    return load_array(path, key).shape
+            return _of_hdf5(path, key, lambda array: (tuple(array.shape), array.dtype))
+    array = load_array(path, key)
+    return array.shape, array.dtype
 
 
 def _load(path: Path, key: str = "") -> tuple[NDArray, TimeGrid | None]:
@@ -137,7 +151,8 @@ def _tensor_of(path: Path) -> NDArray:
     value = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(value, torch.Tensor):
         raise FeatureError(f"{path}: holds a {type(value).__name__}, expected one tensor")
-    return value.detach().float().numpy()
+    # NumPy has no bfloat16.
+    return (value.float() if value.is_floating_point() else value).detach().numpy()
 
 
 def _of_hdf5(path: Path, key: str, take: Callable[[Any], Read]) -> Read:
@@ -158,7 +173,7 @@ def _of_hdf5(path: Path, key: str, take: Callable[[Any], Read]) -> Read:
         return take(found)
 
 
-def _numpy_shape(path: Path) -> tuple[int, ...]:
+def _numpy_shape(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     with _refused_readably(path):
         if path.suffix == ".npy":
             with path.open("rb") as file:
@@ -166,11 +181,12 @@ def _numpy_shape(path: Path) -> tuple[int, ...]:
                 expected = file.tell() + kind.itemsize * math.prod(shape)
             if path.stat().st_size < expected and not kind.hasobject:
                 raise FeatureError(f"{path}: holds {path.stat().st_size} bytes, {expected} expected; truncated?")
-            return shape
+            return shape, kind
         with np.load(path, allow_pickle=False) as stored, zipfile.ZipFile(path) as archive:
             member = f"{_array_name(path, stored.files)}.npy"
             with archive.open(member) as file:
-                return npy_header(file)[0]
+                shape, _, kind = npy_header(file)
+                return shape, kind
 
 
 def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:

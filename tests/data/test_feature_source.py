@@ -121,6 +121,8 @@ def test_a_stamp_changes_with_the_file_and_the_grid(tmp_path: Path) -> None:
         ("v.pkl", lambda path: path.write_bytes(b"no"), "a pickle may run code"),
         ("v.npy", lambda path: np.save(path, np.full((7, 3), np.nan, np.float32)), "21 of 21 values are not finite"),
         ("v.npy", lambda path: np.save(path, np.zeros((7, 3), "U3")), "of type <U3, expected numbers"),
+        ("v.npy", lambda path: np.save(path, np.full((7, 3), 1e300)), "21 of 21 values are not finite"),
+        ("v.pt", lambda path: torch.save(torch.ones(7, 3, dtype=torch.complex64), path), "of type complex64, expected"),
     ],
 )
 def test_unfit_files_are_named(tmp_path: Path, name: str, write: object, match: str) -> None:
@@ -128,6 +130,16 @@ def test_unfit_files_are_named(tmp_path: Path, name: str, write: object, match: 
     source = replace(SOURCE, location=str(tmp_path), files=(f"{{name}}.{name.split('.')[1]}",))
     with pytest.raises(FeatureError, match=match):
         source.read("v", 4.0, 0.0)
+
+
+@pytest.mark.parametrize("dtype", [object, bool, np.complex64, "U3"])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_what_is_no_number_is_found_before_it_is_read(tmp_path: Path, suffix: str, dtype: object) -> None:
+    path, array = tmp_path / f"v{suffix}", np.zeros((7, 3), dtype)
+    save(path, array)
+    source = replace(SOURCE, location=str(tmp_path), files=(f"{{name}}{suffix}",))
+    with pytest.raises(FeatureError, match="features are of type .*, expected numbers"):
+        source.size("v")
 
 
 def test_an_archive_without_the_array_says_what_it_holds(tmp_path: Path) -> None:
