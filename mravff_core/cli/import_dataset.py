@@ -138,7 +138,7 @@ def _given(words: dict[str, Any], prefix: str) -> dict[str, Any]:
     if files := words[f"{prefix}files".replace("-", "_")]:
         if not all("{name}" in pattern for pattern in files):
             raise ConfigError(f"--{prefix}files {' '.join(files)}: lacks '{{name}}', where the video's name stands")
-        given["files"] = tuple(files)
+        given |= {"files": tuple(files), "files_vary": False}
     return given
 
 

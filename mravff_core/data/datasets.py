@@ -14,11 +14,16 @@ from mravff_core.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKind:
-    """Features as an encoder made them for a data set; fields as those of `FeatureSource`."""
+    """Features as an encoder made them for a data set; fields as those of `FeatureSource`.
+
+    Attributes:
+        files_vary: whether a single file may also be called by the video's name alone.
+    """
 
     encoder: str
     channels: int
     files: tuple[str, ...] = ("{name}.npy",)
+    files_vary: bool = True
     hop_frames: float | None
     window_frames: float | None = None
     frames_per_second: float | None = None

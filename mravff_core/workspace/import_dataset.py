@@ -114,8 +114,8 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
 def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str], modality: Modality) -> FeatureSource:
     """Where a data set's features lie and how they are saved, from what the folder holds.
 
-    Files may be called as the kind says, or by the video's name with or without `v_`, with any
-    readable suffix. Whether time or channels come first is what most files show.
+    Files are called as the kind says or, where it lets them vary, by the video's name with or
+    without `v_`, with any readable suffix. Whether time or channels come first is what most files show.
 
     Raises: FeatureError if the folder is not there.
     """
@@ -124,11 +124,12 @@ def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str
     if not single and not path.is_dir():
         raise FeatureError(f"{path}: no such folder of {modality} features; expected a folder, or one .h5 file")
     patterns = [kind.files]
-    if len(kind.files) == 1:
+    if kind.files_vary and len(kind.files) == 1:
         stems = ("{name}", "v_{name}")
         suffixes = ("",) if single else (*READABLE_SUFFIXES, ".pkl")
         patterns += [(f"{stem}{suffix}",) for suffix in suffixes for stem in stems]
-    settings = {name: value for name, value in dataclasses.asdict(kind).items() if name not in ("encoder", "files")}
+    own = ("encoder", "files", "files_vary")
+    settings = {name: value for name, value in dataclasses.asdict(kind).items() if name not in own}
 
     def source(files: tuple[str, ...]) -> FeatureSource:
         return FeatureSource(location=str(path), modality=modality, files=files, **settings)

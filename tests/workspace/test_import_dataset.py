@@ -402,6 +402,17 @@ def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.Captu
     assert Workspace(tmp_path / "ws").label_sets == {"stunt": ("Billiards", "Diving")}
 
 
+def test_files_that_are_named_are_the_only_ones_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    np.save(tmp_path / "visual/one_flow.npy", np.ones((steps(), 6), np.float32))
+    assert main(command(tmp_path, "--files", "{name}_flow.npy", "--json")) == 2
+    finding = json.loads(capsys.readouterr().out)["findings"][0]
+    assert (finding["found"], finding["for example"]) == ("no visual features", "-two: -two_flow.npy")
+    assert main(command(tmp_path, "--files", "{name}_flow.npy", "--allow-missing")) == 0
+    made = Workspace(tmp_path / "ws")
+    assert made.clip_ids() == ["one"] and made.features("visual", "one").array.min() == 1
+
+
 def test_unreadable_sound_files_are_refused(tmp_path: Path) -> None:
     from mravff_core.data.sound_events import read_epic_sounds
 
