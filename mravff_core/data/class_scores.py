@@ -71,7 +71,7 @@ class ClassScores:
         """Scores of those clips that the file has; it may put `v_` before their names, or leave it out."""
         found = {}
         for clip_id in clip_ids:
-            names = (clip_id, clip_id.removeprefix("v_"), f"v_{clip_id}")
+            names = (clip_id, clip_id.removeprefix("v_"), f"v_{clip_id}", re.sub("^(v_)+", "", clip_id))
             name = next((name for name in names if name in self.videos), None)
             if name is not None:
                 found[clip_id] = self.videos[name]

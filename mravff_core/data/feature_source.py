@@ -6,6 +6,7 @@ Published features are tens of gigabytes, so a workspace points to them instead 
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -72,7 +73,8 @@ class FeatureSource:
 
     def has(self, name: str) -> bool:
         """Whether all files of a video are there."""
-        if not all(self.path(name, number).is_file() for number in range(len(self.files))):
+        # Unlike Path.is_file, this says no to names that are too long for a file.
+        if not all(os.path.isfile(self.path(name, number)) for number in range(len(self.files))):
             return False
         try:
             return not self.is_archive or bool(self.shapes(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -85,15 +86,34 @@ def is_clip_id(text: str) -> bool:
 def clip_id_from_source(name: str) -> str:
     """Clip id of a data set's own name for a video, which may begin with `-` or `_` as YouTube's do.
 
+    Names that begin so, whether they have `v_` before that or not, get one `v_` more: no two names share an id.
+
     Raises: WorkspaceError for a name that is no file name on every system.
     """
-    for candidate in (name, f"{_PREFIX}{name}"):
-        if is_clip_id(candidate):
-            return candidate
-    raise WorkspaceError(f"video name {name!r} is not usable as a clip id; expected letters, digits and ._- only")
+    clip_id = f"{_PREFIX}{name}" if _is_hidden(name) else name
+    if not name or not is_clip_id(clip_id):
+        raise WorkspaceError(
+            f"video name {name!r} is not usable as a clip id; expected letters, digits and ._- only, 120 at most"
+        )
+    return clip_id
+
+
+def clip_ids_by_name(name: str) -> list[str]:
+    """Ids that a clip may have which a file calls so, likeliest first; files may put `v_` before, or leave it out."""
+    ids = [name]
+    for own in (name.removeprefix(_PREFIX), f"{_PREFIX}{name}", name):
+        with contextlib.suppress(WorkspaceError):
+            ids.insert(0, clip_id_from_source(own))
+    return ids
 
 
 def source_name(clip_id: str) -> str:
-    """A data set's own name for a clip: inverse of `clip_id_from_source`, but for names like `v_-x`."""
-    bare = clip_id.removeprefix(_PREFIX)
-    return clip_id if is_clip_id(bare) else bare
+    """A data set's own name for a clip: inverse of `clip_id_from_source`."""
+    return clip_id.removeprefix(_PREFIX) if _is_hidden(clip_id) else clip_id
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a name begins with what no clip id may begin with, any `v_` left aside."""
+    while name.startswith(_PREFIX):
+        name = name.removeprefix(_PREFIX)
+    return not re.match(r"[A-Za-z0-9]", name)

@@ -116,7 +116,7 @@ def _clip(
     try:
         clip_id = clip_id_from_source(name)
     except WorkspaceError:
-        findings.add("unusable names", name, "letters, digits and ._- only")
+        findings.add("unusable names", name, "letters, digits and ._- only, 120 at most")
         return None
     if not visual.has(name):
         findings.add("no visual features", name, visual.path(name).name)

@@ -14,6 +14,7 @@ from mravff_core.data.detection_files import DetectionFile, label_indices, read_
 from mravff_core.errors import AnnotationError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION, action_labels
+from mravff_core.workspace.clip import clip_ids_by_name
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import IMPORTED_NAME, Run
 
@@ -111,10 +112,9 @@ def _clips_by_name(workspace: Workspace, names: Iterable[str]) -> dict[str, str]
     known = set(workspace.clip_ids())
     clip_of = {}
     for name in names:
-        for candidate in (name, f"v_{name}", name.removeprefix("v_")):
-            if candidate in known:
-                clip_of[name] = candidate
-                break
+        found = next((clip_id for clip_id in clip_ids_by_name(name) if clip_id in known), None)
+        if found is not None:
+            clip_of[name] = found
     return clip_of
 
 

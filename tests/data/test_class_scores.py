@@ -53,13 +53,14 @@ def test_names_that_differ_only_in_case_are_told_apart_where_both_sides_do(tmp_p
 
 def test_clips_are_found_with_and_without_the_prefix_of_their_names(tmp_path: Path) -> None:
     found = read_class_scores(written(tmp_path, {"a": [1], "-b": [2], "v_c": [3], "d": [4], "v_d": [5]}))
-    of_clip = found.of_clips(["a", "v_-b", "c", "d", "v_d", "e"])
+    of_clip = found.of_clips(["a", "v_-b", "c", "d", "v_d", "e", "v_v_-b"])
     assert {clip: scores.tolist() for clip, scores in of_clip.items()} == {
         "a": [1],
         "v_-b": [2],
         "c": [3],
         "d": [4],
         "v_d": [5],
+        "v_v_-b": [2],
     }
 
 

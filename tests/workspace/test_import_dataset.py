@@ -255,6 +255,23 @@ def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         read_dataset([tmp_path / "a.csv", tmp_path / "a.csv"], label_set="verb")
 
 
+def test_names_that_have_the_prefix_already_stay_apart(tmp_path: Path) -> None:
+    write_all(tmp_path, {name: DATABASE["one"] for name in ("v_-two", "-two", "v_one")})
+    made = make_workspace(checked := plan(tmp_path), tmp_path / "ws")
+    assert found(checked) == {}
+    assert [made.clip(clip_id).title for clip_id in made.clip_ids()] == ["-two", "v_one", "v_-two"]
+    for clip_id in made.clip_ids():
+        own = np.load(tmp_path / f"visual/{made.clip(clip_id).title}.npy")
+        np.testing.assert_array_equal(made.features("visual", clip_id).array, own.T)
+
+
+def test_a_name_too_long_for_a_file_is_left_out(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    database = {**DATABASE, "x" * 300: DATABASE["one"]}
+    (tmp_path / "a.json").write_text(json.dumps({"database": database}))
+    assert found(plan(tmp_path)) == {"unusable names": 1}
+
+
 def test_names_with_a_prefix_and_other_containers_are_found(tmp_path: Path) -> None:
     write_all(tmp_path, DATABASE)
     for path in (tmp_path / "visual").iterdir():

@@ -115,10 +115,22 @@ def test_a_name_that_is_taken_is_kept_unless_replaced(workspace: Workspace, tmp_
 
 
 def test_names_of_videos_survive_as_clip_ids() -> None:
-    for name in ("P01_01", "-abc_DEF", "__x", "v_plain", "v_1"):
+    names = ("P01_01", "-abc_DEF", "v_-abc_DEF", "v_v_-abc_DEF", "__x", "v__x", "v_plain", "v_1", "v_", "-", ".x")
+    for name in names:
         assert is_clip_id(clip_id_from_source(name)) and source_name(clip_id_from_source(name)) == name, name
-    with pytest.raises(WorkspaceError, match="not usable as a clip id"):
-        clip_id_from_source("a/b")
+    assert len({clip_id_from_source(name) for name in names}) == len(names)
+    for name in ("a/b", "", "x" * 121, "-" + "x" * 118):
+        with pytest.raises(WorkspaceError, match="not usable as a clip id"):
+            clip_id_from_source(name)
+
+
+@pytest.mark.parametrize("own", ["-x", "v_-x", "y", "v_y"])
+@pytest.mark.parametrize("said", ["", "v_"])
+def test_files_may_put_a_prefix_before_the_names_of_videos(tmp_path: Path, own: str, said: str) -> None:
+    made = Workspace.create(tmp_path / "ws", name="w", label_sets={"verb": ["cut"]})
+    made.add_clips([Clip(clip_id_from_source(own), own, "", 20.0)])
+    results = {said + own.removeprefix("v_"): [{"segment": [1, 2], "score": 0.5, "label": "cut"}]}
+    assert import_detections(made, written(tmp_path, {"results": results}), "theirs").clips == 1
 
 
 def test_the_command_line_prints_one_document(
