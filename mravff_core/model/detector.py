@@ -130,13 +130,19 @@ class Detector(nn.Module):
                 what is alike is looked at once.
         Raises: FeatureError if shapes do not fit the configuration.
         """
-        alone = self._alone(batch, level, alike, fused=self.config.fusion.fuse_for != "boundaries")
-        return self.base.classify(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+        (read,) = self._read_at(batch, level, alike, "classes")
+        return self.base.classify(read)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
 
     def boundary_offsets_at(self, batch: Batch, level: int, *, alike: Tensor | None = None) -> Tensor:
         """Boundary offsets [batch, time, K, 2] of one level; otherwise as `class_logits_at`."""
-        alone = self._alone(batch, level, alike, fused=self.config.fusion.fuse_for != "classes")
-        return self.base.locate(alone)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+        (read,) = self._read_at(batch, level, alike, "boundaries")
+        return self.base.locate(read)[0][:, : self._level_lengths(batch.visual.shape[-1])[level]]
+
+    def answers_at(self, batch: Batch, level: int) -> tuple[Tensor, Tensor]:
+        """`class_logits_at` and `boundary_offsets_at` of one level, what both heads read made once."""
+        classes, boundaries = self._read_at(batch, level, None, "classes", "boundaries")
+        length = self._level_lengths(batch.visual.shape[-1])[level]
+        return self.base.classify(classes)[0][:, :length], self.base.locate(boundaries)[0][:, :length]
 
     def span(self, level: int, step: int, time: int) -> range:
         """Input steps that alone decide what the detector answers at one point of a clip of `time` steps.
@@ -152,18 +158,20 @@ class Detector(nn.Module):
         last = -(-(step * stride + reach + 1) // coarsest) * coarsest
         return range(first, min(last, time))
 
-    def _alone(self, batch: Batch, level: int, alike: Tensor | None, *, fused: bool) -> Pyramid:
-        """One level as a head reads it, and no other."""
+    def _read_at(self, batch: Batch, level: int, alike: Tensor | None, *heads: str) -> list[Pyramid]:
+        """One level, and no other, as each of these heads reads it: `classes`, `boundaries`."""
         valid = self._check(batch)
         if alike is None:
             pyramid = self.base.pyramid(batch.visual, valid, only=level)
         else:
             first, place = alike.unique(return_inverse=True)
             pyramid = self.base.pyramid(batch.visual[first], valid[first], only=level).rows(place)
-        here = pyramid.levels[level]
-        if self.fusion is not None and fused:
-            here = self.fusion(pyramid.levels, **self._sound(batch, valid, pyramid), only=level)[0][0]
-        return Pyramid((here,), pyramid.steps[level : level + 1], level)
+        visual = fused = Pyramid((pyramid.levels[level],), pyramid.steps[level : level + 1], level)
+        listening = [self.config.fusion.fuse_for in ("both", head) for head in heads]
+        if self.fusion is not None and any(listening):
+            levels = self.fusion(pyramid.levels, **self._sound(batch, valid, pyramid), only=level)[0]
+            fused = replace(visual, levels=levels)
+        return [fused if listens else visual for listens in listening]
 
     def with_attention(self, batch: Batch) -> AttentionTrace:
         """Recompute the cross-attention weights of a batch.

@@ -44,8 +44,8 @@ def test_forcing_gates_encodes_once_and_fuses_the_forced_level_alone(
         monkeypatch.setattr(part, name, count)
     found = level_effects(scorer, given)
     assert [value for one in found for value in (one.closed, one.opened)] == pytest.approx(slow, abs=1e-5)
-    # All levels once; then, for classes and for boundaries, the forced one alone.
-    assert Counter(work) == {"ActionFormer.pyramid": 1, "AudioPyramid.forward": 1, "LevelFusion.forward": 3 + 2 * 6}
+    # All levels once; then, for classes and boundaries together, the forced one alone.
+    assert Counter(work) == {"ActionFormer.pyramid": 1, "AudioPyramid.forward": 1, "LevelFusion.forward": 3 + 6}
 
 
 def detector_of(base: Any, fusion: str) -> Detector:

@@ -159,3 +159,17 @@ def test_one_levels_answers_are_those_of_all(base: str) -> None:
             logits, offsets = detector.class_logits_at(batch, level), detector.boundary_offsets_at(batch, level)
             torch.testing.assert_close(logits, output.class_logits[level], atol=rounding(base), rtol=0)
             torch.testing.assert_close(offsets, output.boundary_offsets[level], atol=rounding(base), rtol=0)
+
+
+@pytest.mark.parametrize("fuse_for", ["both", "classes", "boundaries"])
+@pytest.mark.parametrize("base", ["actionformer", "tridet"])
+def test_both_answers_of_a_level_are_those_asked_for_one_by_one(base: str, fuse_for: str) -> None:
+    detector, batch = detector_of(BASES[base], {"kind": "mrav", "fuse_for": fuse_for}), features()
+    with torch.no_grad():
+        output = detector(batch)
+        for level in range(len(detector.strides)):
+            logits, offsets = detector.answers_at(batch, level)
+            assert torch.equal(logits, detector.class_logits_at(batch, level))
+            assert torch.equal(offsets, detector.boundary_offsets_at(batch, level))
+            torch.testing.assert_close(logits, output.class_logits[level], atol=rounding(base), rtol=0)
+            torch.testing.assert_close(offsets, output.boundary_offsets[level], atol=rounding(base), rtol=0)

@@ -113,11 +113,11 @@ class Scorer:
         if not is_ours(self.detector):
             return self.output(visual, audio)
         self._begin(visual, audio)
-        batch = Batch(visual, audio)
+        logits, offsets = self.detector.answers_at(Batch(visual, audio), level)
         return replace(
             output,
-            class_logits=_with(output.class_logits, level, self.detector.class_logits_at(batch, level)),
-            boundary_offsets=_with(output.boundary_offsets, level, self.detector.boundary_offsets_at(batch, level)),
+            class_logits=_with(output.class_logits, level, logits),
+            boundary_offsets=_with(output.boundary_offsets, level, offsets),
         )
 
     def _begin(self, visual: Tensor, audio: Tensor | None) -> None:
