@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mravff_core.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +53,23 @@ def with_actions(label_sets: Iterable[str]) -> tuple[str, ...]:
     """Label sets that people can look at: the given ones, and `action` last where there are verbs and nouns."""
     names = tuple(label_sets)
     return (*names, ACTION) if {"verb", "noun"} <= set(names) and ACTION not in names else names
+
+
+def check_order(labels: Sequence[str], label_set: str, known: Sequence[str], where: Path | str) -> None:
+    """Refuse a detector's classes if a label set numbers one of them otherwise.
+
+    Args:
+        labels: of the detector; names that the label set has not may be other words for the same.
+        label_set, known: its name and its classes, as many.
+        where: the detector, for messages.
+    Raises: ConfigError.
+    """
+    for number, (label, there) in enumerate(zip(labels, known, strict=True)):
+        if label != there and label in known:
+            raise ConfigError(
+                f"{where}: its class {number} is {label!r}, which is class {list(known).index(label)} of {label_set}; "
+                "give the label set the detector's order"
+            )
 
 
 def detection_table(segments_s: Floats, labels: NDArray[np.integer], scores: Floats) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
-from mravff_core.segments import PROPOSAL
+from mravff_core.segments import PROPOSAL, check_order
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import feature_record
 
@@ -113,6 +113,7 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
                 f"{path}: has {len(labels)} classes, the workspace has {sizes}; name its label set, "
                 "or was it trained on other labels?"
             )
+        check_order(labels, chosen, workspace.class_names(chosen), path)
         found.append(chosen)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import torch
 import yaml
 
 from mravff_core.config import Recipe, from_mapping, read_yaml, to_mapping
-from mravff_core.errors import CheckpointError, ConfigError, WorkspaceError
+from mravff_core.errors import CheckpointError, ConfigError, MravffError, WorkspaceError
 from mravff_core.files import write_text, written_aside
 from mravff_core.model.detector import Detector
 from mravff_core.training.ema import AveragedWeights
@@ -60,11 +61,14 @@ class RunState:
 def training_alone(folder: Path) -> Iterator[None]:
     """Inside, no other training writes to a run's folder; the lock of a killed one is free again.
 
+    A folder made for a training that is refused, or stopped in its first epoch, is gone again.
+
     Raises: WorkspaceError at once if one does.
     """
     if os.environ.get("LOCAL_RANK", "0") != "0":  # the first process of several holds the lock for all
         yield
         return
+    made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(folder / ".training.lock", blocking=False)
     try:
@@ -75,6 +79,10 @@ def training_alone(folder: Path) -> Iterator[None]:
         ) from error
     try:
         yield
+    except MravffError:
+        if made and not has_begun(folder):
+            shutil.rmtree(folder)
+        raise
     finally:
         lock.release()
 

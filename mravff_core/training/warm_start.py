@@ -26,6 +26,7 @@ from mravff_core.model.detector import Detector
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.official_config import convert_training
+from mravff_core.segments import check_order
 
 _GATE_BIAS = -3.0  # a gate of 0.047
 # What points learn follows from the pyramid, not from the data.
@@ -99,15 +100,24 @@ def warm_started(detector: Detector, start: WarmStart) -> None:
     Raises: ConfigError if the two do not fit each other.
     """
     source, target = start.detector.config, detector.config
-    if len(start.detector.labels) != len(detector.labels):
+    sizes = [[len(labels) for labels in config.label_sets.values()] for config in (source, target)]
+    if sizes[0] != sizes[1]:
+        own, wanted = (" and ".join(map(str, size)) for size in sizes)
         raise ConfigError(
-            f"{start.source}: has {len(start.detector.labels)} classes, the label set {target.label_set} has "
-            f"{len(detector.labels)}; was it trained on other labels?"
+            f"{start.source}: has {own} classes, the label set {' and '.join(target.label_sets)} has {wanted}; "
+            "was it trained on other labels?"
         )
+    for own_labels, (label_set, labels) in zip(source.label_sets.values(), target.label_sets.items(), strict=True):
+        check_order(own_labels, label_set, labels, start.source)
     if source.base != target.base:
         raise ConfigError(f"{start.source}: its base differs from the recipe's; give both the same input features")
     if source.fusion.kind not in ("none", target.fusion.kind):
         raise ConfigError(f"{start.source}: has the fusion {source.fusion.kind}, expected none or {target.fusion.kind}")
+    if source.fusion.kind != "none" and source.fusion.audio_channels != target.fusion.audio_channels:
+        raise ConfigError(
+            f"{start.source}: takes {source.fusion.audio_channels} audio channels, the recipe's features have "
+            f"{target.fusion.audio_channels}; name the features that it was trained on"
+        )
     detector.base.load_state_dict(start.detector.base.state_dict())
     if start.detector.fusion is not None and detector.fusion is not None:
         detector.fusion.load_state_dict(start.detector.fusion.state_dict())

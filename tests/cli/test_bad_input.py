@@ -220,6 +220,10 @@ CASES: dict[str, tuple[Prepare, str]] = {
         recipe("data: {train_split: validation}\ntrain: {batch_size: 0}"),
         "train.batch_size is 0, expected 1 or more",
     ),
+    "recipe for an impossible model": (
+        recipe("data: {train_split: validation}\nbase: {heads: 3}"),
+        "embed_channels (512) must be a multiple of heads (3)",
+    ),
     "start's configuration without a start": (
         in_workspace("train", "gone.yaml", "--from-config", "x.yaml"),
         "--from-config goes with --from",

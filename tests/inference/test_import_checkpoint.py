@@ -15,6 +15,7 @@ import yaml
 from mravff_core import Predictor, TimeGrid, Workspace, load_detector
 from mravff_core.cli import main
 from mravff_core.data.features import Features
+from mravff_core.model.checkpoints import save_detector
 from mravff_core.workspace import Clip
 from tests.model.published import Published, small_config, written
 from tests.small_workspace import small_detector, small_workspace
@@ -98,13 +99,23 @@ def test_what_does_not_fit_is_named_and_leaves_nothing(
 
 
 def test_another_number_of_classes_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from mravff_core.model.checkpoints import save_detector
-
     workspace = small_workspace(tmp_path / "ws", clips=1)
     save_detector(small_detector(labels=("a", "b", "c", "d")), tmp_path / "other")
     here = ["--run", "x", "--workspace", str(workspace.folder)]
     assert main(["import", "checkpoint", str(tmp_path / "other"), *here]) == 2
     assert "has 4 classes, the workspace has verb of 3, noun of 2" in capsys.readouterr().err
+
+
+def test_the_same_classes_in_another_order_are_not_taken_for_these(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = small_workspace(tmp_path / "ws", clips=1)
+    save_detector(small_detector(labels=("stir", "cut", "pour")), tmp_path / "other")
+    here = ["--run", "x", "--workspace", str(workspace.folder)]
+    for named in ([], ["--label-set", "verb"]):
+        assert main(["import", "checkpoint", str(tmp_path / "other"), *named, *here]) == 2
+        assert "its class 0 is 'stir', which is class 1 of verb" in capsys.readouterr().err
+    assert not (workspace.runs_folder / "x").exists()
 
 
 @pytest.fixture

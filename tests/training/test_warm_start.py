@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from mravff_core.cli import main
 from mravff_core.config import FusionConfig, Recipe, TrainConfig
 from mravff_core.errors import ConfigError
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.model.detector import build_detector
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
 from mravff_core.training.warm_start import WarmStart, adopt, gate_opening, read_start
-from tests.small_workspace import small_detector, small_workspace
+from tests.small_workspace import CHANNELS, VERBS, small_detector, small_workspace
 
 VARIANTS: list[dict[str, Any]] = [
     {"kind": "sum"},
@@ -162,6 +164,31 @@ def test_from_a_run_of_the_workspace_on_the_command_line(tmp_path: Path, capsys:
         assert found.equals(wanted)
     assert main(["train", str(recipe), "--from", "nowhere", "--run", "x", *common]) == 2
     assert "nowhere: no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"audio": 7}, r"other: takes 7 audio channels, the recipe's features have 192"),
+        ({"labels": ("stir", "cut", "pour")}, r"other: its class 0 is 'stir', which is class 1 of verb"),
+    ],
+)
+def test_a_run_that_reads_other_sound_or_counts_its_classes_otherwise_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture, changes: dict[str, Any], message: str
+) -> None:
+    workspace = small_workspace(tmp_path / "small", clips=2)
+    config = small_detector(labels=changes.get("labels", VERBS)).config
+    fusion = replace(config.fusion, audio_channels=changes.get("audio", CHANNELS))
+    save_detector(build_detector(replace(config, fusion=fusion)), workspace.runs_folder / "other")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
+        "train: {epochs: 0, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+    )
+    words = ["train", str(recipe), "--from", "other", "--run", "x", "--workspace", str(workspace.folder)]
+    assert main([*words, "--device", "cpu"]) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (workspace.runs_folder / "x").exists()
 
 
 def test_a_detector_without_classes_can_be_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
