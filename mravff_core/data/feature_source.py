@@ -74,7 +74,7 @@ class FeatureSource:
     def has(self, name: str) -> bool:
         """Whether all files of a video are there."""
         # Unlike Path.is_file, this says no to names that are too long for a file.
-        if not all(os.path.isfile(self.path(name, number)) for number in range(len(self.files))):
+        if not all(os.path.isfile(self.path(name, n)) for n in range(len(self.files))):  # noqa: PTH113
             return False
         try:
             return not self.is_archive or bool(self.shapes(name))

@@ -138,7 +138,7 @@ def test_what_is_no_number_is_found_before_it_is_read(tmp_path: Path, suffix: st
     path, array = tmp_path / f"v{suffix}", np.zeros((7, 3), dtype)
     save(path, array)
     source = replace(SOURCE, location=str(tmp_path), files=(f"{{name}}{suffix}",))
-    with pytest.raises(FeatureError, match="features are of type .*, expected numbers"):
+    with pytest.raises(FeatureError, match=r"features are of type .*, expected numbers"):
         source.size("v")
 
 

@@ -256,7 +256,7 @@ def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_that_have_the_prefix_already_stay_apart(tmp_path: Path) -> None:
-    write_all(tmp_path, {name: DATABASE["one"] for name in ("v_-two", "-two", "v_one")})
+    write_all(tmp_path, dict.fromkeys(("v_-two", "-two", "v_one"), DATABASE["one"]))
     made = make_workspace(checked := plan(tmp_path), tmp_path / "ws")
     assert found(checked) == {}
     assert [made.clip(clip_id).title for clip_id in made.clip_ids()] == ["-two", "v_one", "v_-two"]
