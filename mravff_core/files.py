@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 
 @contextmanager
@@ -37,19 +40,36 @@ def written_aside(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def folder_written_aside(path: Path | str) -> Iterator[Path]:
-    """Like `written_aside` for a folder that must not exist yet or is replaced whole."""
+    """Like `written_aside` for a folder that must not exist yet or is replaced whole.
+
+    Removes what killed processes left aside there before.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent))
-    try:
-        yield aside
-        aside.chmod(0o755)
-        if target.exists():
-            shutil.rmtree(target)
-        aside.replace(target)
-        _flush_folder(target.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    _remove_left_aside(target.parent)
+    aside = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
+    lock = aside.with_name(f"{aside.name}.lock")
+    # Held before there is a folder until there is none, so that nobody takes it for a dead process's.
+    with filelock.FileLock(lock):
+        try:
+            aside.mkdir(mode=0o700)
+            yield aside
+            aside.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            aside.replace(target)
+            _flush_folder(target.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+def _remove_left_aside(folder: Path) -> None:
+    """Remove folders that processes were writing aside when they were killed; their locks are free again."""
+    for lock in folder.glob(".*.part.lock"):
+        with suppress(filelock.Timeout), filelock.FileLock(lock, blocking=False):
+            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 def write_text(path: Path | str, text: str) -> None:

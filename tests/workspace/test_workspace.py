@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mravff_core.files import folder_written_aside, written_aside
 from mravff_core.workspace import Clip
 from mravff_core.workspace.clip import clip_id_of, is_clip_id
 
+ROOT = Path(__file__).parents[2]
 GRID = TimeGrid(hop_frames=4, window_frames=8, frames_per_second=30)
 
 
@@ -169,6 +172,33 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_a_killed_process_left_aside_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    write = (
+        "import sys, time; from pathlib import Path; from mravff_core.files import folder_written_aside\n"
+        "with folder_written_aside(sys.argv[1]) as aside:\n"
+        "    (aside / 'half').write_text('half'); print(aside, flush=True); time.sleep(600)"
+    )
+    writers, asides = [], []
+    try:
+        for name in ("killed", "living"):
+            command = [sys.executable, "-c", write, str(tmp_path / name)]
+            writers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+            assert writers[-1].stdout is not None
+            asides.append(Path(writers[-1].stdout.readline().strip()))
+        writers[0].kill()
+        writers[0].wait()
+        with folder_written_aside(tmp_path / "mine") as aside, folder_written_aside(tmp_path / "other") as other:
+            assert not asides[0].exists() and (asides[1] / "half").exists()
+            assert aside.is_dir() and other.is_dir()
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    with folder_written_aside(tmp_path / "last"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last", "mine", "other"]
 
 
 def test_who_reads_a_file_while_it_is_written_anew_reads_one_whole(tmp_path: Path) -> None:
