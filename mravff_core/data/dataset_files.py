@@ -264,17 +264,17 @@ def _numbered(numbers: Mapping[str, int], path: Path) -> tuple[str, ...]:
 
 
 def _epic_info(path: Path) -> dict[str, tuple[float, float]]:
-    """Seconds and frames per second by video."""
+    """Seconds and frames per second by video, 0 where the file leaves them open."""
     if not path.is_file():
         return {}
     missing = [name for name in ("video_id", "duration", "fps") if name not in _columns(path)]
     if missing:
         raise AnnotationError(f"{path}: lacks column {', '.join(missing)}; expected video_id, duration, fps")
-    table = pd.read_csv(path, dtype={"video_id": str})
-    return {
-        name: (float(duration), float(fps))
-        for name, duration, fps in zip(table["video_id"], table["duration"], table["fps"], strict=True)
-    }
+    info = {}
+    for row in read_csv(path, ("duration", "fps")).to_dict("records"):
+        name = row["video_id"]
+        info[name] = (_number(path, name, row, "duration"), _number(path, name, row, "fps"))
+    return info
 
 
 def _class_names(path: Path) -> tuple[str, ...]:
@@ -284,7 +284,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
     if path.suffix.lower() == ".csv":
         if not {"id", "key"} <= set(_columns(path)):
             raise AnnotationError(f"{path}: has columns {', '.join(_columns(path))}, expected id and key")
-        table = pd.read_csv(path, dtype={"key": str}).sort_values("id")
+        table = read_csv(path, ("id",)).sort_values("id")
         if table["id"].tolist() != list(range(len(table))):
             raise AnnotationError(f"{path}: ids are not 0 to {len(table) - 1}, each once; cut short?")
         names = tuple(table["key"])

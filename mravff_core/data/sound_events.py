@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from mravff_core.data.annotations import checked_times, timestamp_s
+from mravff_core.data.reading import read_csv
 from mravff_core.errors import AnnotationError
 
 _COLUMNS = ("video_id", "start_timestamp", "stop_timestamp", "class")
@@ -26,7 +27,7 @@ def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise AnnotationError(f"{path}: no such file of sound events")
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = read_csv(path)
     except ValueError as error:
         first_line = str(error).splitlines()[0][:120]
         raise AnnotationError(f"{path}: not readable as CSV ({first_line}); truncated?") from error

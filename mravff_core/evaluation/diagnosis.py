@@ -198,7 +198,7 @@ def diagnose(
         data_set: `thumos14`, `activitynet` or `epic` for its thresholds and buckets; None for
             thresholds 0.1 to 0.5 and quantiles.
         tiou_thresholds: in (0, 1], in place of the data set's.
-        min_tiou: detections that overlap nothing by so much are background.
+        min_tiou: detections that overlap nothing by so much are background; above 0, up to 1.
         bands: how many bands of rank to profile.
         min_precision: normalized precision that a true segment must be found above.
         durations_s: length of each clip, for coverage.
@@ -212,6 +212,8 @@ def diagnose(
     thresholds = checked_thresholds(usual.thresholds if tiou_thresholds is None else tiou_thresholds)
     if bands < 1 or not 0 <= min_precision < 1:
         raise ConfigError(f"bands is {bands} and min_precision {min_precision}; expected 1 or more, and 0 to below 1")
+    if not 0 < min_tiou <= 1:
+        raise ConfigError(f"min_tiou is {min_tiou}, expected a number above 0 and up to 1")
     checked = checked_truth(ground_truth)
     long_enough = np.flatnonzero(checked["end_s"] > checked["start_s"])
     truth = ground_truth.iloc[long_enough].reset_index(drop=True)

@@ -185,6 +185,11 @@ def test_buckets_are_closed_on_the_right() -> None:
 
 def test_bad_settings_are_named() -> None:
     truth, found = one_clip()
+    for nonsense in (0.0, -0.1, 1.5, float("nan")):
+        with pytest.raises(ConfigError, match="min_tiou is "):
+            diagnose(truth, found, min_tiou=nonsense)
+    with pytest.raises(ConfigError, match="bands is 0"):
+        diagnose(truth, found, bands=0)
     with pytest.raises(ConfigError, match="data set 'hacs' has no buckets"):
         diagnose(truth, found, data_set="hacs")
     with pytest.raises(ConfigError, match="characteristic 'loudness' is not known"):

@@ -345,6 +345,37 @@ def test_files_of_epic_say_by_their_names_which_split_they_are(tmp_path: Path) -
     assert files.segments["clip_id"].tolist() == ["P01_01", "P01_02"]
 
 
+@pytest.mark.parametrize(
+    ("duration", "classes", "match"),
+    [
+        ("long", "id,key\n0,cut\n1,pan\n", "video_info.csv: duration of video 'P01_01' is 'long', expected a number"),
+        ("-3", "id,key\n0,cut\n1,pan\n", "video_info.csv: duration of video 'P01_01' is -3"),
+        ("9", "id,key\n0,cut\none,pan\n", "verb_classes.csv: ids are not 0 to 1, each once"),
+    ],
+)
+def test_numbers_beside_epics_annotations_are_checked(tmp_path: Path, duration: str, classes: str, match: str) -> None:
+    for name in ("verb", "noun"):
+        (tmp_path / f"EPIC_100_{name}_classes.csv").write_text(classes)
+    (tmp_path / "EPIC_100_video_info.csv").write_text(f"video_id,duration,fps\nP01_01,{duration},50\n")
+    (tmp_path / "EPIC_100_validation.csv").write_text(
+        "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.0,00:00:02.0,0,1\n"
+    )
+    with pytest.raises(AnnotationError, match=match):
+        read_dataset([tmp_path], label_set="verb")
+
+
+def test_what_epics_files_leave_open_is_unknown_and_no_name_is_taken_for_nothing(tmp_path: Path) -> None:
+    for name in ("verb", "noun"):
+        (tmp_path / f"EPIC_100_{name}_classes.csv").write_text("id,key\n0,null\n1,pan\n")
+    (tmp_path / "EPIC_100_video_info.csv").write_text("video_id,duration,fps\nP01_01,,50\n")
+    (tmp_path / "EPIC_100_validation.csv").write_text(
+        "video_id,start_timestamp,stop_timestamp,verb_class,noun_class\nP01_01,00:00:01.0,00:00:02.0,0,1\n"
+    )
+    files = read_dataset([tmp_path], label_set="verb")
+    assert (files.videos["P01_01"].duration_s, files.videos["P01_01"].frames_per_second) == (0, 50)
+    assert files.label_sets["verb"] == ("null", "pan")
+
+
 def test_real_thumos_annotations_are_read(shared: Path) -> None:
     files = read_dataset([shared / "data/thumos14/thumos14_test_extra_characteristics.json"], label_set="sport")
     assert (len(files.videos), len(files.segments), len(files.label_sets["sport"])) == (212, 3358, 20)
