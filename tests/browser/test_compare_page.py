@@ -43,10 +43,12 @@ def test_from_a_class_to_its_detections_in_the_player(watched: Watched, server: 
 
 
 def test_a_question_nobody_has_asked_yet_is_answered_from_here(watched: Watched, server: Server) -> None:
-    page = watched.page
+    page, run = watched.page, server.workspace.run("verb_mrav")
+    run.forget("shift:+2", sorted(run.predicted_clips("shift:+2")))
     page.goto(f"{server.url}/compare?section=sides&a=verb_mrav&b=verb_mrav")
     page.get_by_text("Both sides are the same").wait_for(timeout=60_000)
     page.get_by_text("On → 2 s late").click()
     page.get_by_role("button", name=re.compile("Detect in 3 clips")).click()
     page.get_by_text("95 % interval").wait_for(timeout=60_000)
     assert "b_sound=shift" in page.url
+    assert len(run.predicted_clips("shift:+2")) == 3
