@@ -15,9 +15,11 @@ import numpy as np
 import pandas as pd
 
 from mravff_core.data.reading import label_index, read_csv, read_json
-from mravff_core.errors import AnnotationError
+from mravff_core.errors import AnnotationError, ConfigError
 
 SEGMENTS = ("clip_id", "segment_id", "start_s", "end_s")
+ABOUT_CLIP = ("split", "duration_s", "frames_per_second")
+AUDIBILITY = "audibility"
 
 
 def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too: bool = False) -> pd.DataFrame:
@@ -30,9 +32,12 @@ def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too
         backwards_too: keep segments that end before they start, unless all do.
     Returns: `clip_id`, `segment_id`, `start_s`, `end_s` and one column a label set.
     Raises: AnnotationError if the file is missing, unreadable, of no known format, or holds
-        times that are not numbers or end before they start.
+        segments without a clip, or with times or audibilities that are not numbers or out of order;
+        ConfigError for a label set that is called like another column.
     """
     path = Path(path)
+    if label_set in ("", *SEGMENTS, *ABOUT_CLIP, AUDIBILITY):
+        raise ConfigError(f"a label set cannot be called {label_set!r}, which says something else of a segment")
     if not path.is_file():
         raise AnnotationError(f"{path}: no such annotation file")
     try:
@@ -47,7 +52,10 @@ def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too
         raise AnnotationError(
             f"{path}: not readable as {path.suffix[1:].upper()} ({first_line}); truncated?"
         ) from error
-    return checked_times(path, table, backwards_too=backwards_too)
+    table = checked_times(path, table, backwards_too=backwards_too)
+    if AUDIBILITY in table:
+        table[AUDIBILITY] = _shares(path, table[AUDIBILITY])
+    return table
 
 
 def to_workspace_table(table: pd.DataFrame, label_sets: Mapping[str, Sequence[str]], where: Path | str) -> pd.DataFrame:
@@ -138,8 +146,13 @@ def timestamp_s(path: Path, text: object) -> float:
 def checked_times(path: Path, table: pd.DataFrame, *, backwards_too: bool = False) -> pd.DataFrame:
     """A table whose `start_s` and `end_s` are seconds, in order unless `backwards_too`, which no file is throughout.
 
+    Every segment has a `clip_id`.
+
     Raises: AnnotationError, naming the file.
     """
+    nameless = np.flatnonzero(table["clip_id"].isna())
+    if len(nameless):
+        raise AnnotationError(f"{path}: {len(nameless)} segments name no clip, the first is segment {nameless[0]}")
     for name in ("start_s", "end_s"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
         if not np.isfinite(numbers).all():
@@ -154,6 +167,16 @@ def checked_times(path: Path, table: pd.DataFrame, *, backwards_too: bool = Fals
             f"from {first['start_s']:g} to {first['end_s']:g} s; columns swapped?"
         )
     return table.reset_index(drop=True)
+
+
+def _shares(path: Path, column: pd.Series) -> pd.Series:
+    """Audibilities, missing where nothing is said. Raises: AnnotationError."""
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    wrong = np.flatnonzero(~numbers.between(0, 1) & column.notna())
+    if len(wrong):
+        row = int(wrong[0])
+        raise AnnotationError(f"{path}: segment {row} has audibility {str(column.iloc[row])!r}, expected 0 to 1")
+    return numbers
 
 
 def _index(value: Any, index_of: Mapping[str, int], where: str) -> int | None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from mravff_core.data.annotations import read_annotations
-from mravff_core.data.reading import read_csv, read_json
+from mravff_core.data.annotations import ABOUT_CLIP, AUDIBILITY, SEGMENTS, read_annotations
+from mravff_core.data.reading import csv_columns, read_csv, read_json
 from mravff_core.errors import AnnotationError
+from mravff_core.segments import ACTION
 
-_ABOUT_CLIP = ("split", "duration_s", "frames_per_second")
 _MOST_CLASSES = 100_000
 _SPLITS = {"training": "train", "testing": "test", "val": "validation"}
 _EPIC_INFO = "EPIC_100_video_info.csv"
@@ -61,13 +61,18 @@ def read_dataset(
             in the order of their numbers where they have such, else of the alphabet.
         split: of files that do not say it.
     Raises: AnnotationError for files that are missing, malformed or of several kinds, that name no
-        video, or one video in two files.
+        video, or one video in two files, or whose labels are called like something else.
     """
     files = [file for path in paths for file in _files(Path(path))]
     names = None if classes is None else _class_names(Path(classes))
     found = _read(files, label_set, names, split)
     if not found.videos:
         raise AnnotationError(f"{files[0]}: names no video; cut short?")
+    if ACTION in found.label_sets:
+        raise AnnotationError(
+            f"{files[0]}: labels cannot be called {ACTION!r}, which is the pair of a verb and a noun here; "
+            "call them otherwise, such as activity"
+        )
     return found
 
 
@@ -76,7 +81,7 @@ def _read(files: Sequence[Path], label_set: str, names: tuple[str, ...] | None, 
         return _activitynet(files, label_set, names, split)
     if any(file.suffix.lower() == ".json" for file in files):
         raise AnnotationError(f"{files[0]}: is given beside files of another kind; expected JSON alone or CSV alone")
-    headers = {file: _columns(file) for file in files}
+    headers = {file: csv_columns(file) for file in files}
     if all("video_id" in columns for columns in headers.values()):
         return _epic(headers, split)
     return _plain(files, label_set, names, split)
@@ -96,7 +101,7 @@ def _files(path: Path) -> list[Path]:
 def _is_epic_annotation(path: Path) -> bool:
     """Whether a file lists segments or videos; narrations that were never given times are neither."""
     about = path.name in (_EPIC_INFO, *_EPIC_CLASSES.values()) or "missing_timestamp" in path.name
-    return not about and "video_id" in _columns(path)
+    return not about and "video_id" in csv_columns(path)
 
 
 def _activitynet(
@@ -139,6 +144,8 @@ def _epic(headers: Mapping[Path, Sequence[str]], split: str | None) -> DataSetFi
             if (path.parent / file).is_file():
                 classes[label_set] = _class_names(path.parent / file)
         named = read_csv(path)["video_id"].unique()
+        if pd.isna(named).any():
+            raise AnnotationError(f"{path}: has rows that name no video; cut short?")
         _refuse_repeated(videos, named, path)
         for name in named:
             videos[name] = SourceVideo(name, split or own, *info.get(name, (0.0, 0.0)))
@@ -162,18 +169,21 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
         _refuse_repeated({name for other in tables.values() for name in other["clip_id"]}, table["clip_id"], path)
         tables[path] = table
     segments = pd.concat(tables.values(), ignore_index=True)
+    if {"label", label_set} <= set(segments.columns) and label_set != "label":
+        raise AnnotationError(f"{paths[0]}: has columns label and {label_set}, which are the same here; leave one out")
     segments = segments.rename(columns={"label": label_set})
-    about = {"clip_id", "segment_id", "start_s", "end_s", "audibility", *_ABOUT_CLIP}
+    about = {*SEGMENTS, AUDIBILITY, *ABOUT_CLIP}
     label_sets: dict[str, tuple[str, ...]] = {}
     for column in segments.columns:
-        if column not in about:
-            own = names if column == label_set else None
+        own = names if column == label_set else None
+        # Commas at the ends of lines make a column of nothing.
+        if column not in about and (own or segments[column].notna().any()):
             label_sets[column] = own or tuple(sorted({str(value) for value in segments[column].dropna()}))
     if not label_sets:
         raise AnnotationError(f"{paths[0]}: has no column of labels beside {', '.join(segments.columns)}")
     videos = {}
     for name, rows in segments.groupby("clip_id", sort=True):
-        first = {column: _said_once(paths[0], str(name), rows, column) for column in _ABOUT_CLIP}
+        first = {column: _said_once(paths[0], str(name), rows, column) for column in ABOUT_CLIP}
         said = first.get("split")
         videos[str(name)] = SourceVideo(
             str(name),
@@ -181,33 +191,24 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
             _number(paths[0], str(name), first, "duration_s"),
             _number(paths[0], str(name), first, "frames_per_second"),
         )
-    kept = [column for column in segments.columns if column not in _ABOUT_CLIP]
+    kept = [column for column in segments.columns if column in label_sets or column in (*SEGMENTS, AUDIBILITY)]
     for name in label_sets:
         segments[name] = [value if pd.isna(value) else str(value) for value in segments[name]]
     return DataSetFiles(videos, segments[kept], label_sets)
 
 
-def _columns(path: Path) -> list[str]:
-    try:
-        return list(pd.read_csv(path, nrows=0).columns)
-    except ValueError as error:
-        raise AnnotationError(
-            f"{path}: not readable as CSV ({str(error).splitlines()[0][:120]}); truncated?"
-        ) from error
-
-
 def _split(text: object) -> str:
-    lowered = str(text or "own").strip().lower()
+    lowered = str(text or "").strip().lower() or "own"
     return _SPLITS.get(lowered, lowered)
 
 
-def _number(path: Path, name: str, entry: Mapping[str, Any], key: str) -> float:
+def _number(path: Path, name: str, entry: Mapping[Any, Any], key: str) -> float:
     value = entry.get(key)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return 0.0
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0):
         raise AnnotationError(f"{path}: {key} of video {name!r} is {value!r}, expected a number of 0 or more")
@@ -236,7 +237,7 @@ def _settle(numbers: dict[str, int], label: str, said: Any, path: Path) -> None:
     """Note the number of a label."""
     try:
         number = math.nan if isinstance(said, bool) else float(said)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not (number.is_integer() and 0 <= number < _MOST_CLASSES):
         raise AnnotationError(
@@ -267,12 +268,12 @@ def _epic_info(path: Path) -> dict[str, tuple[float, float]]:
     """Seconds and frames per second by video, 0 where the file leaves them open."""
     if not path.is_file():
         return {}
-    missing = [name for name in ("video_id", "duration", "fps") if name not in _columns(path)]
+    table = read_csv(path, numbers=("duration", "fps"))
+    missing = [name for name in ("video_id", "duration", "fps") if name not in table]
     if missing:
         raise AnnotationError(f"{path}: lacks column {', '.join(missing)}; expected video_id, duration, fps")
     info = {}
-    for row in read_csv(path, ("duration", "fps")).to_dict("records"):
-        name = row["video_id"]
+    for name, row in zip(table["video_id"], table.to_dict("records"), strict=True):
         info[name] = (_number(path, name, row, "duration"), _number(path, name, row, "fps"))
     return info
 
@@ -282,15 +283,21 @@ def _class_names(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise AnnotationError(f"{path}: no such file of class names")
     if path.suffix.lower() == ".csv":
-        if not {"id", "key"} <= set(_columns(path)):
-            raise AnnotationError(f"{path}: has columns {', '.join(_columns(path))}, expected id and key")
-        table = read_csv(path, ("id",)).sort_values("id")
+        table = read_csv(path, numbers=("id",))
+        if not {"id", "key"} <= set(table.columns):
+            raise AnnotationError(f"{path}: has columns {', '.join(table.columns)}, expected id and key")
+        table = table.sort_values("id").fillna({"key": ""})
         if table["id"].tolist() != list(range(len(table))):
             raise AnnotationError(f"{path}: ids are not 0 to {len(table) - 1}, each once; cut short?")
         names = tuple(table["key"])
     else:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise AnnotationError(f"{path}: not readable as text ({str(error)[:120]}); save it as UTF-8") from error
         names = tuple(line.strip() for line in lines if line.strip())
+    if "" in names:
+        raise AnnotationError(f"{path}: class {names.index('')} has no name")
     if len(set(names)) != len(names) or not names:
         raise AnnotationError(f"{path}: names {len(set(names))} classes in {len(names)} lines, expected each once")
     return names

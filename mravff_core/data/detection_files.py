@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mravff_core.data.reading import label_index, parsed_json, read_csv, read_json
-from mravff_core.errors import AnnotationError
+from mravff_core.errors import AnnotationError, ConfigError
 
 Format = Literal["activitynet", "epic", "table"]
 
@@ -52,9 +52,12 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
             each label set.
         label_set: what a single label is called.
     Raises: AnnotationError if the file is missing, unreadable or of no known format, or holds
-        times or scores that are not numbers, or segments that end before they start.
+        detections without a clip, times or scores that are not numbers, or segments that end before
+        they start; ConfigError for a label set that is called like another column.
     """
     path = Path(path)
+    if label_set in ("", *_SEGMENT, "score"):
+        raise ConfigError(f"a label set cannot be called {label_set!r}, which says something else of a detection")
     if not path.is_file():
         raise AnnotationError(f"{path}: no such file of detections")
     suffix = path.suffix.lower()
@@ -117,6 +120,8 @@ def _table(path: Path, table: pd.DataFrame, label_set: str) -> DetectionFile:
             f"{path}: lacks column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}; "
             "expected clip_id, start_s, end_s, score and label or a column a label set"
         )
+    if {"label", label_set} <= set(table.columns) and label_set != "label":
+        raise AnnotationError(f"{path}: has columns label and {label_set}, which are the same here; leave one out")
     table = table.rename(columns={"label": label_set}).astype({"clip_id": str})
     label_sets = tuple(name for name in table.columns if name not in (*_SEGMENT, "score"))
     if not label_sets:
@@ -126,6 +131,11 @@ def _table(path: Path, table: pd.DataFrame, label_set: str) -> DetectionFile:
 
 def _checked(path: Path, found: DetectionFile) -> DetectionFile:
     table = found.table
+    nameless = np.flatnonzero(table["clip_id"].isna())
+    if len(nameless):
+        raise AnnotationError(
+            f"{path}: {len(nameless)} of {len(table)} detections name no clip, the first is detection {nameless[0]}"
+        )
     for name in ("start_s", "end_s", "score"):
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
         bad = np.flatnonzero(~np.isfinite(numbers))

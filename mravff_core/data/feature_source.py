@@ -6,7 +6,6 @@ Published features are tens of gigabytes, so a workspace points to them instead 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,12 +72,11 @@ class FeatureSource:
 
     def has(self, name: str) -> bool:
         """Whether all files of a video are there."""
-        # Unlike Path.is_file, this says no to names that are too long for a file.
-        if not all(os.path.isfile(self.path(name, n)) for n in range(len(self.files))):  # noqa: PTH113
-            return False
         try:
+            if not all(self.path(name, number).is_file() for number in range(len(self.files))):
+                return False
             return not self.is_archive or bool(self.shapes(name))
-        except FeatureError:
+        except (FeatureError, OSError):  # such as a name that is too long for a file
             return False
 
     def shapes(self, name: str) -> list[tuple[int, ...]]:

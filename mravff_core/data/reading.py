@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,35 @@ def read_json(path: Path) -> Any:
 def read_csv(path: Path, numbers: Collection[str] = NUMBERS) -> pd.DataFrame:
     """A table whose numbers are read exactly and whose other columns stay text: `001`, `1e5` and `NA` are names.
 
-    Empty cells are missing. Raises: ValueError for text that is no CSV.
+    Empty cells are missing; columns without a name, such as row numbers, are left out.
+
+    Raises: AnnotationError for text that is no CSV or has two columns of one name.
     """
-    texts = {name: str for name in pd.read_csv(path, nrows=0).columns if name not in numbers}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    names = csv_columns(path)
+    texts = {name: str for name in names if name not in numbers}
+    with _refused_readably(path):
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    return table[[name for name in names if name]]
+
+
+def csv_columns(path: Path) -> list[str]:
+    """Names of a table's columns, empty for those without. Raises: AnnotationError as `read_csv`."""
+    with _refused_readably(path):
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    twice = sorted({name for name in header if name and header.count(name) > 1})
+    if twice:
+        raise AnnotationError(f"{path}: has {header.count(twice[0])} columns called {twice[0]!r}; which one counts?")
+    return header
+
+
+@contextmanager
+def _refused_readably(path: Path) -> Iterator[None]:
+    """Turns what pandas raises for damaged files into one sentence."""
+    try:
+        yield
+    except ValueError as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise AnnotationError(f"{path}: not readable as CSV ({first_line}); truncated?") from error
 
 
 def label_index(value: Any, index_of: Mapping[str, int]) -> int | None:
@@ -57,6 +83,6 @@ def label_index(value: Any, index_of: Mapping[str, int]) -> int | None:
         return known
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return int(number) if number.is_integer() and 0 <= number < len(index_of) else None

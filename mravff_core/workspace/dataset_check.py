@@ -208,11 +208,12 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
         keep &= ~unknown
     length_s = np.array([clip_of[name].duration_s for name in table["clip_id"]], dtype=np.float64)
     start_s, end_s = table["start_s"].to_numpy(np.float64), table["end_s"].to_numpy(np.float64)
-    # A rounded time stamp may lie a moment behind the end.
+    table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
+    # A rounded time stamp may lie a moment behind the end, where something of the segment is left.
     outside = (end_s > length_s + np.maximum(0.5, 0.001 * length_s)) | (start_s < -0.5)
+    outside |= (end_s > start_s) & (table["end_s"] <= table["start_s"]).to_numpy()
     for name, start, end, length in _picked(outside, table["clip_id"], start_s, end_s, length_s):
         findings.add("segments outside the clip", name, f"{start:.2f} to {end:.2f} s of {length:.2f} s")
-    table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
     wrong = {"segments without length": end_s == start_s, "segments that end before they start": end_s < start_s}
     for kind, rows in wrong.items():
         for name, start, end, _ in _picked(rows, table["clip_id"], start_s, end_s, length_s):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mravff_core.data.annotations import read_annotations, to_workspace_table
-from mravff_core.errors import AnnotationError
+from mravff_core.errors import AnnotationError, ConfigError
 
 LABEL_SETS = {"verb": ("cut", "stir"), "noun": ("pan", "onion")}
 
@@ -120,12 +120,32 @@ def test_real_epic_annotations_are_read(shared: Path) -> None:
             "not hours:minutes:seconds",
         ),
         ("a.txt", "x", "suffix '.txt' is not known"),
+        (
+            "a.csv",
+            "clip_id,start_s,end_s,verb\nv,0,1,cut\n,0,1,cut\n",
+            "1 segments name no clip, the first is segment 1",
+        ),
+        ("a.csv", "clip_id,start_s,end_s,verb,verb\nv,0,1,cut,stir\n", "has 2 columns called 'verb'"),
+        ("a.csv", "clip_id,start_s,end_s,audibility\nv,0,1,\nv,0,1,loud\n", "segment 1 has audibility 'loud'"),
+        ("a.csv", "clip_id,start_s,end_s,audibility\nv,0,1,1.5\n", "audibility '1.5', expected 0 to 1"),
     ],
 )
 def test_malformed_files_get_one_sentence(tmp_path: Path, name: str, text: str, match: str) -> None:
     with pytest.raises(AnnotationError, match=match) as caught:
         read_annotations(written(tmp_path, name, text))
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("label_set", ["", "clip_id", "start_s", "audibility", "split"])
+def test_labels_are_not_called_like_other_columns(tmp_path: Path, label_set: str) -> None:
+    database = {"v": {"annotations": [{"segment": [1, 2], "label": "x"}]}}
+    with pytest.raises(ConfigError, match=f"a label set cannot be called '{label_set}'"):
+        read_annotations(written(tmp_path, "a.json", json.dumps({"database": database})), label_set)
+
+
+def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", ",clip_id,start_s,end_s,verb,\n0,v,0,1,cut,\n1,v,2,3,stir,\n")
+    assert list(read_annotations(path).columns) == ["clip_id", "start_s", "end_s", "verb", "segment_id"]
 
 
 def test_unknown_labels_are_named(tmp_path: Path) -> None:

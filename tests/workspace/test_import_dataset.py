@@ -142,6 +142,14 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
     assert good[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 4.0], [18.0, 20.0]]
 
 
+@pytest.mark.parametrize("segment", [(20.0, 20.2), (20.1, 20.4), (-0.4, -0.1)])
+def test_nothing_is_lost_within_what_is_rounded(tmp_path: Path, segment: tuple[float, float]) -> None:
+    write_all(tmp_path, {"one": video([(*segment, "Diving"), (19.0, 20.4, "Diving")])})
+    checked = plan(tmp_path)
+    assert found(checked) == {"segments outside the clip": 1}
+    assert checked.checked.segments[["start_s", "end_s"]].to_numpy().tolist() == [[19.0, 20.0]]
+
+
 def test_a_hop_between_sound_and_picture_is_no_fault(tmp_path: Path) -> None:
     write_all(tmp_path, DATABASE, audio_s=SECONDS - 0.5)
     assert found(plan(tmp_path)) == {}
@@ -253,6 +261,80 @@ def test_files_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("clip_id,start_s,end_s,verb\nx,0,1,cut\n")
     with pytest.raises(AnnotationError, match="speaks of video 'x'"):
         read_dataset([tmp_path / "a.csv", tmp_path / "a.csv"], label_set="verb")
+
+
+EPIC_FILES = {
+    "EPIC_100_validation.csv": "narration_id,video_id,start_timestamp,stop_timestamp,verb_class,noun_class\n"
+    "a,P01_01,00:00:01.00,00:00:02.50,0,1\n",
+    "EPIC_100_test_timestamps.csv": "narration_id,video_id,start_timestamp,stop_timestamp\n",
+    "EPIC_100_video_info.csv": "video_id,duration,fps\nP01_01,60.5,59.94\n",
+    "EPIC_100_verb_classes.csv": "id,key\n0,take\n1,NA\n",
+    "EPIC_100_noun_classes.csv": "id,key\n0,pan\n1,pot\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "match"),
+    [
+        ("EPIC_100_validation.csv", "b,P01_01,x,x,x,x,x,x\n", "not readable as CSV .*; truncated?"),
+        ("EPIC_100_validation.csv", "\xe9,P01_01,00:00:01.00,00:00:02.50,0,1\n", "not readable as CSV"),
+        ("EPIC_100_validation.csv", "b,,00:00:01.00,00:00:02.50,0,1\n", "has rows that name no video"),
+        ("EPIC_100_test_timestamps.csv", "b,,00:00:01.00,00:00:02.50\n", "has rows that name no video"),
+        ("EPIC_100_video_info.csv", "P01_02,long,50\n", "duration of video 'P01_02' is 'long'"),
+        ("EPIC_100_video_info.csv", "P01_02,inf,50\n", "duration of video 'P01_02' is 'inf'"),
+        ("EPIC_100_video_info.csv", "P01_02,1,2,3,4\n", "not readable as CSV"),
+        ("EPIC_100_verb_classes.csv", "2,put,3\n", "not readable as CSV"),
+        ("EPIC_100_verb_classes.csv", "2,\n", "class 2 has no name"),
+    ],
+)
+def test_damaged_files_of_epic_are_named(tmp_path: Path, name: str, more: str, match: str) -> None:
+    for file, text in EPIC_FILES.items():
+        (tmp_path / file).write_text(text)
+    assert read_dataset([tmp_path], label_set="verb").label_sets["verb"] == ("take", "NA")
+    (tmp_path / name).write_text(EPIC_FILES[name] + more, encoding="latin-1")
+    with pytest.raises(AnnotationError, match=match) as caught:
+        read_dataset([tmp_path], label_set="verb")
+    assert name in str(caught.value)
+
+
+def test_a_length_that_nobody_has_is_taken_from_the_features(tmp_path: Path) -> None:
+    for file, text in {**EPIC_FILES, "EPIC_100_video_info.csv": "video_id,duration,fps\nP01_01,,59.94\n"}.items():
+        (tmp_path / file).write_text(text)
+    assert read_dataset([tmp_path], label_set="verb").videos["P01_01"].duration_s == 0
+
+
+def test_labels_have_one_column_and_a_name_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("clip_id,start_s,end_s,label,verb\nx,0,1,cut,cut\n")
+    with pytest.raises(AnnotationError, match="has columns label and verb, which are the same here"):
+        read_dataset([tmp_path / "a.csv"], label_set="verb")
+    (tmp_path / "a.csv").write_text("clip_id,start_s,end_s,action\nx,0,1,cut\n")
+    with pytest.raises(AnnotationError, match="labels cannot be called 'action'"):
+        read_dataset([tmp_path / "a.csv"], label_set="verb")
+    (tmp_path / "a.csv").write_text("clip_id,start_s,end_s,verb,note\nx,0,1,cut,\n")
+    found = read_dataset([tmp_path / "a.csv"], label_set="verb")
+    assert list(found.label_sets) == ["verb"] and "note" not in found.segments
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [("Jümp\n".encode("utf-16"), "save it as UTF-8"), ("Jümp\n".encode("latin-1"), "not readable")],
+)
+def test_class_names_in_another_encoding_are_refused(tmp_path: Path, content: bytes, match: str) -> None:
+    write_all(tmp_path, DATABASE)
+    (tmp_path / "classes.txt").write_bytes(content)
+    with pytest.raises(AnnotationError, match=match):
+        plan(tmp_path, classes=tmp_path / "classes.txt")
+
+
+def test_numbers_beyond_all_bounds_are_no_lengths(tmp_path: Path) -> None:
+    write_all(tmp_path, {"one": video([], duration=10**400)})
+    with pytest.raises(AnnotationError, match="duration of video 'one' is 1000"):
+        plan(tmp_path)
+
+
+def test_a_blank_subset_is_none(tmp_path: Path) -> None:
+    write_all(tmp_path, {"one": video([], subset=" ")})
+    assert plan(tmp_path).checked.clips[0].split == "own"
 
 
 def test_names_that_have_the_prefix_already_stay_apart(tmp_path: Path) -> None:

@@ -161,6 +161,8 @@ def test_the_command_line_prints_one_document(
         ("r.json", '{"results": {"a": [], "a": [{}]}}', "holds 'a' twice with different content"),
         ("r.json", "[" * 100_000, "not readable as JSON .*nested too deeply"),
         ("r.csv", "clip_id,start,end,score\n", "lacks column start_s, end_s"),
+        ("r.csv", "clip_id,start_s,end_s,score,label\na,1,2,1,cut\n,1,2,1,cut\n", "1 of 2 detections name no clip"),
+        ("r.csv", "clip_id,start_s,end_s,score,label,verb\na,1,2,1,cut,cut\n", "has columns label and verb"),
         ("r.csv", "clip_id,start_s,end_s,score\na,1,2,1\n", "has no column of labels beside clip_id"),
         (
             "r.csv",
