@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,13 @@ import pandas as pd
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import WorkspaceError
-from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
+from mravff_core.evaluation import (
+    Intervals,
+    PairedDifferences,
+    bootstrap,
+    mean_average_precision,
+    paired_bootstrap,
+)
 from mravff_core.evaluation.actions import merge_actions
 from mravff_core.evaluation.recall import recall_at_k
 from mravff_core.files import write_json
@@ -105,15 +111,14 @@ def evaluate_run(
             f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against; "
             "import some with 'python -m mravff_core import --annotations FILE'"
         )
-    for side in (scored, against):
-        for name in filter(None, (side.run, side.noun_run) if side else ()):
-            audio = side.audio if side else scored.audio
-            predict(workspace, name, condition=audio, clip_ids=scored_clips, device=device, progress=progress)
+    for side in filter(None, (scored, against)):
+        for name in filter(None, (side.run, side.noun_run)):
+            predict(workspace, name, condition=side.audio, clip_ids=scored_clips, device=device, progress=progress)
     found = scored.detections(workspace, scored_clips)
     result = mean_average_precision(truth, found, tiou_thresholds, protocol=protocol)
     recall = recall_at_k(truth, found, tiou_thresholds, protocol=protocol).per_threshold
-    classes = result.per_class.index.tolist()
-    names = workspace.class_names(labels, classes)
+    names = workspace.class_names(labels, result.per_class.index.tolist())
+    thresholds = [f"{tiou:g}" for tiou in tiou_thresholds]
     document: dict[str, Any] = {
         "run": str(scored),
         "audio": str(scored.audio),
@@ -121,39 +126,44 @@ def evaluate_run(
         "protocol": protocol,
         "clips": len(scored_clips),
         "segments": len(truth),
-        "average": float(result.average),
-        "per_threshold": {
-            f"{tiou:g}": float(value) for tiou, value in zip(tiou_thresholds, result.per_threshold, strict=True)
-        },
+        "average": result.average,
+        "per_threshold": dict(zip(thresholds, result.per_threshold.tolist(), strict=True)),
         "per_class": dict(zip(names, result.per_class.mean(axis=1).tolist(), strict=True)),
-        "recall": {
-            f"{k}": {f"{tiou:g}": float(recall[k].iloc[row]) for row, tiou in enumerate(tiou_thresholds)}
-            for k in recall.columns
-        },
+        "recall": {f"{k}": dict(zip(thresholds, recall[k].tolist(), strict=True)) for k in recall.columns},
     }
     if resamples:
-        intervals = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
-        document["intervals"] = {
-            "resamples": resamples,
-            "average": _plain([intervals.average.low, intervals.average.high]),
-            "per_threshold": _ends(intervals.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
-            "per_class": _ends(intervals.per_class, names),
-        }
+        drawn = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
+        document["intervals"] = {"resamples": resamples, **_intervals(drawn, thresholds, names)}
     if against is not None:
         other = against.detections(workspace, scored_clips)
         paired = paired_bootstrap(truth, found, other, tiou_thresholds, protocol=protocol, resamples=resamples or 1000)
         document["difference"] = {
             "against": str(against),
             "audio": str(against.audio),
-            **dict(zip(("value", "low", "high", "p"), _plain(dataclasses.astuple(paired.average)), strict=True)),
-            "per_threshold": _records(paired.per_threshold, [f"{tiou:g}" for tiou in tiou_thresholds]),
-            "per_class": _records(paired.per_class, names),
+            **_difference(paired, thresholds, names),
         }
     if store or (store is None and clip_ids is None):
         first = labels == workspace.run(run_name).label_sets[0]
         parts = ["metrics", *([] if first else [labels]), *filter(None, [noun_run]), "json"]
         write_json(workspace.run(run_name).predictions_folder(scored.audio) / ".".join(parts), document)
     return document
+
+
+def _intervals(drawn: Intervals, thresholds: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "average": _plain([drawn.average.low, drawn.average.high]),
+        "per_threshold": _ends(drawn.per_threshold, thresholds),
+        "per_class": _ends(drawn.per_class, names),
+    }
+
+
+def _difference(paired: PairedDifferences, thresholds: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    numbers = dataclasses.asdict(paired.average)
+    return {
+        **dict(zip(numbers, _plain(numbers.values()), strict=True)),
+        "per_threshold": _records(paired.per_threshold, thresholds),
+        "per_class": _records(paired.per_class, names),
+    }
 
 
 def _stored(
@@ -168,7 +178,7 @@ def _ends(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[float | N
     return {name: [row["low"], row["high"]] for name, row in _records(table, names).items()}
 
 
-def _plain(numbers: Sequence[float]) -> list[float | None]:
+def _plain(numbers: Iterable[float]) -> list[float | None]:
     return [None if math.isnan(number) else number for number in numbers]
 
 
