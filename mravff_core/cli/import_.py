@@ -54,8 +54,8 @@ def _register_detections(kinds: common.Commands) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="ActivityNet-style or EPIC challenge result JSON; CSV or Parquet with clip_id, start_s, end_s, score "
-        "and label or a column a label set",
+        help="ActivityNet-style or EPIC challenge result JSON; ActionFormer's eval_results.pkl; CSV or Parquet with "
+        "clip_id, start_s, end_s, score and label or a column a label set",
     )
     parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
     parser.add_argument("--label-set", default="verb", help="what a single label is (default: verb)")

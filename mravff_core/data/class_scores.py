@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from mravff_core.data.features import npy_header
-from mravff_core.data.plain_pickle import read_plain_pickle
+from mravff_core.data.plain_pickle import PICKLE_SUFFIXES, read_plain_pickle, refusal
 from mravff_core.data.reading import read_json
 from mravff_core.errors import AnnotationError
 
 Floats = NDArray[np.float64]
 _SHOWN = 3
-_PICKLES = (".pkl", ".pickle")
 _UCF_CLASSES = 101
 # Classes that THUMOS14 has segments of, by their numbers in UCF101.
 _THUMOS_OF_UCF = {
@@ -147,17 +146,14 @@ def _document(path: Path) -> Any:
     try:
         if path.suffix == ".npy":
             return _of_numpy(path)
-        if path.suffix in _PICKLES:
+        if path.suffix in PICKLE_SUFFIXES:
             with path.open("rb") as file:
                 return read_plain_pickle(file)
         return read_json(path)
     except pickle.UnpicklingError as error:
-        raise AnnotationError(
-            f"{path}: refused, since reading it could run code or it is no pickle ({str(error)[:120]}); expected plain "
-            "lists, mappings and NumPy arrays: if you trust it, save it again as JSON"
-        ) from error
+        raise AnnotationError(f"{path}: {refusal(error)}: if you trust it, save it again as JSON") from error
     except ValueError as error:
-        form = "a NumPy array" if path.suffix == ".npy" else "a pickle" if path.suffix in _PICKLES else "JSON"
+        form = "a NumPy array" if path.suffix == ".npy" else "a pickle" if path.suffix in PICKLE_SUFFIXES else "JSON"
         raise AnnotationError(
             f"{path}: not readable as {form} ({str(error)[:120]}); cut short, or in another format than its name says?"
         ) from error

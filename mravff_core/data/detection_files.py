@@ -6,6 +6,7 @@ any file can be matched to the label sets of a workspace.
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mravff_core.data.plain_pickle import PICKLE_SUFFIXES, read_plain_pickle, refusal
 from mravff_core.data.reading import label_index, parsed_json, read_csv, read_json
 from mravff_core.errors import AnnotationError, ConfigError
 
@@ -24,6 +26,7 @@ Format = Literal["activitynet", "epic", "table"]
 
 _SEGMENT = ("clip_id", "start_s", "end_s")
 _EPIC_TASKS = ("verb", "noun")
+_ACTIONFORMER = {"video-id": "clip_id", "t-start": "start_s", "t-end": "end_s", "label": "label", "score": "score"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class DetectionFile:
     """What a file of detections holds.
 
     Attributes:
-        format: `activitynet`, `epic` (the EPIC-Kitchens challenge's) or `table` (CSV, Parquet).
+        format: `activitynet`, `epic` (the EPIC-Kitchens challenge's) or `table` (CSV, Parquet, pickle).
         table: `clip_id`, `start_s`, `end_s`, `score` and one column of names or numbers a label set.
         label_sets: those columns, in the file's order.
         clip_ids: all clips that the file speaks of, those without a detection included.
@@ -44,12 +47,13 @@ class DetectionFile:
 
 
 def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
-    """Read ActivityNet-style or EPIC challenge result JSON, CSV or Parquet, told apart by content.
+    """Read ActivityNet-style or EPIC challenge result JSON, ActionFormer's pickle, CSV or Parquet.
 
     Args:
-        path: `.json` with `results`, or a `.zip` of one such file as it was submitted; or `.csv` or
-            `.parquet` with `clip_id, start_s, end_s, score` and either `label` or one column for
-            each label set.
+        path: `.json` with `results`, or a `.zip` of one such file as it was submitted; `.pkl` as
+            ActionFormer and TriDet save one for their own evaluation, with `video-id`, `t-start`,
+            `t-end`, `label` and `score`; or `.csv` or `.parquet` with `clip_id, start_s, end_s,
+            score` and either `label` or one column for each label set.
         label_set: what a single label is called.
     Raises: AnnotationError if the file is missing, unreadable or of no known format, or holds
         detections without a clip, times or scores that are not numbers, or segments that end before
@@ -66,12 +70,18 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
             found = _json(path, read_json(path), label_set)
         elif suffix == ".zip":
             found = _json(path, parsed_json(path, _only_member(path)), label_set)
+        elif suffix in PICKLE_SUFFIXES:
+            found = _pickled(path, label_set)
         elif suffix == ".csv":
             found = _table(path, read_csv(path, ("start_s", "end_s", "score")), label_set)
         elif suffix == ".parquet":
             found = _table(path, pq.read_table(path).to_pandas(), label_set)
         else:
-            raise AnnotationError(f"{path}: suffix {suffix!r} is not known; expected .json, .zip, .csv or .parquet")
+            raise AnnotationError(
+                f"{path}: suffix {suffix!r} is not known; expected .json, .zip, .pkl, .csv or .parquet"
+            )
+    except pickle.UnpicklingError as error:
+        raise AnnotationError(f"{path}: {refusal(error)}") from error
     except (ValueError, zipfile.BadZipFile, pa.ArrowException) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
@@ -111,6 +121,15 @@ def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
                 ) from None
     table = pd.DataFrame(rows, columns=[*_SEGMENT, "score", *label_sets])
     return DetectionFile("epic" if is_epic else "activitynet", table, label_sets, tuple(results))
+
+
+def _pickled(path: Path, label_set: str) -> DetectionFile:
+    with path.open("rb") as file:
+        results = read_plain_pickle(file)
+    if not isinstance(results, dict) or not _ACTIONFORMER.keys() <= results.keys():
+        raise AnnotationError(f"{path}: is not what ActionFormer saves, a mapping of {', '.join(_ACTIONFORMER)}")
+    columns = {ours: np.asarray(results[theirs]) for theirs, ours in _ACTIONFORMER.items()}
+    return _table(path, pd.DataFrame(columns), label_set)
 
 
 def _table(path: Path, table: pd.DataFrame, label_set: str) -> DetectionFile:

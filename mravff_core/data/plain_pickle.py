@@ -10,6 +10,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+
 _PLAIN = "biufUS"  # kinds of numbers and text
 
 
@@ -78,6 +80,14 @@ class _Reader(pickle.Unpickler):
         if found is None:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
         return found
+
+
+def refusal(error: pickle.UnpicklingError) -> str:
+    """What to say of a pickle that was not read."""
+    return (
+        f"refused, since reading it could run code or it is no pickle ({str(error)[:120]}); "
+        "expected plain lists, mappings and NumPy arrays"
+    )
 
 
 def read_plain_pickle(file: IO[bytes]) -> Any:

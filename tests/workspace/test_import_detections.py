@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,6 +95,50 @@ def test_tables_of_names_or_numbers_are_read(
     assert table is not None and table["label"].tolist() == [1, 0]
 
 
+ACTIONFORMER: dict[str, Any] = {
+    "video-id": ["a", "a", "elsewhere"],
+    "t-start": np.array([4, 1, 0], np.float32),
+    "t-end": np.array([6.5, 2, 1], np.float32),
+    "label": np.array([1, 0, 0]),
+    "score": np.array([0.5, 0.75, 0.25], np.float32),
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_actionformer_saves_for_its_own_evaluation_is_read(
+    workspace: Workspace, tmp_path: Path, protocol: int
+) -> None:
+    path = tmp_path / "eval_results.pkl"
+    path.write_bytes(pickle.dumps(ACTIONFORMER, protocol))
+    made = import_detections(workspace, path, "theirs", label_set="verb")
+    assert (made.detections, made.clips, made.clips_not_in_workspace) == (2, 1, 1)
+    found = workspace.run("theirs").detections("on")
+    assert found is not None
+    assert found.drop(columns="clip_id").to_dict("list") == {
+        "start_s": [1.0, 4.0],
+        "end_s": [2.0, 6.5],
+        "label": [0, 1],
+        "score": [0.75, 0.5],
+    }
+    assert evaluate_run(workspace, "theirs")["average"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("results", "match"),
+    [
+        ({**ACTIONFORMER, "score": Path("x")}, "refused, since reading it could run code"),
+        ({**ACTIONFORMER, "score": [0.5]}, "not readable as PKL"),
+        ({"results": {}}, "is not what ActionFormer saves, a mapping of video-id, t-start, t-end, label, score"),
+    ],
+)
+def test_other_pickles_are_refused(workspace: Workspace, tmp_path: Path, results: dict[str, Any], match: str) -> None:
+    path = tmp_path / "r.pkl"
+    path.write_bytes(pickle.dumps(results))
+    with pytest.raises(AnnotationError, match=match):
+        import_detections(workspace, path, "theirs")
+    assert workspace.runs() == []
+
+
 def test_imported_detections_are_scored_and_never_predicted(workspace: Workspace, tmp_path: Path) -> None:
     import_detections(workspace, written(tmp_path, {"results": RESULTS}), "theirs")
     assert evaluate_run(workspace, "theirs")["average"] == 1.0
@@ -171,7 +217,8 @@ def test_the_command_line_prints_one_document(
         ),
         ("r.csv", "clip_id,start_s,end_s,score,adverb\na,0,1,1,x\n", "'adverb', which is no label set"),
         ("r.parquet", "PAR1", "not readable as PARQUET"),
-        ("r.pkl", "", "suffix '.pkl' is not known"),
+        ("r.pkl", "", "not readable as PKL"),
+        ("r.txt", "", "suffix '.txt' is not known"),
     ],
 )
 def test_malformed_files_are_refused_whole(
