@@ -123,7 +123,9 @@ def add_clips(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_clips(args: argparse.Namespace, workspace: Workspace) -> list[str]:
-    """Clips that `--clips` and `--split` choose. Raises: WorkspaceError if they choose none."""
+    """Clips that `--clips` or `--split` chooses. Raises: WorkspaceError if it chooses none, ConfigError for both."""
+    if args.clips and args.split:
+        raise ConfigError("--clips and --split both say which clips; give one of them")
     if args.clips:
         return [workspace.clip(clip_id).clip_id for clip_id in args.clips]
     chosen = workspace.clip_ids(args.split)
@@ -131,6 +133,20 @@ def chosen_clips(args: argparse.Namespace, workspace: Workspace) -> list[str]:
         splits = ", ".join(sorted(set(workspace.clips["split"]))) or "none"
         raise WorkspaceError(f"{workspace.folder}: no clips to work on; splits there are: {splits}")
     return chosen
+
+
+def scored_clips(args: argparse.Namespace, workspace: Workspace) -> list[str] | None:
+    """Clips that `--clips` or `--split` chooses, None for all with true segments; says if these are of several splits.
+
+    Raises: as `chosen_clips`.
+    """
+    if args.clips or args.split:
+        return chosen_clips(args, workspace)
+    clips = workspace.clips
+    splits = sorted(set(clips.loc[clips["clip_id"].isin(workspace.annotations["clip_id"]), "split"]))
+    if len(splits) > 1:
+        print(f"note: clips of {' and '.join(splits)} count together; --split NAME chooses one", file=sys.stderr)
+    return None
 
 
 def numbers(text: str, option: str) -> list[float]:

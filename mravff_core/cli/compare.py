@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
 
     settings = MatchSettings(args.min_score, args.match_tiou, args.moved_tiou, args.correct_tiou)
     workspace = common.open_workspace(args)
-    clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else None
+    clip_ids = common.scored_clips(args, workspace)
     with common.progress_bar("Comparing") as progress:
         found = compare(
             workspace,

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     workspace = common.open_workspace(args)
     found = workspace.run(args.run_name)
     audio = AudioCondition.parse(args.audio)
-    chosen = common.chosen_clips(args, workspace) if args.clips or args.split else None
+    chosen = common.scored_clips(args, workspace)
     if found.has_detector:
         clip_ids = sorted(set(workspace.truth(args.labels or found.info.label_set, chosen)["clip_id"]))
         with common.progress_bar("Detecting") as progress:

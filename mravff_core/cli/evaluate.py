@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     if bool(args.verb_run) != bool(args.noun_run):
         raise ConfigError("--verb-run and --noun-run go together: actions are made of both")
     workspace = common.open_workspace(args)
-    clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else None
+    clip_ids = common.scored_clips(args, workspace)
     single = args.verb_run or args.run_name
     as_recorded = AudioCondition.parse(args.audio).kind == "on"
     known = [info.run for info in workspace.runs() if info.has_detector or as_recorded]

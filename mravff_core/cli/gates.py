@@ -50,14 +50,14 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.errors import ConfigError, WorkspaceError
 
     workspace = common.open_workspace(args)
-    clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else []
+    clip_ids = common.scored_clips(args, workspace)
     source = SegmentSource(args.run_name, args.labels, args.audio, args.segments, args.tiou)
     label_set = args.labels or workspace.run(args.run_name).info.label_set
     keep = gates.SegmentFilter(
         min_score=args.min_score,
         length_s=_pair(args.length, "--length", (0.0, math.inf)),
         audibility=_pair(args.audibility, "--audibility", (0.0, 1.0)),
-        clips=tuple(clip_ids),
+        clips=tuple(clip_ids or ()),
     )
     everything = segment_gates(workspace, source)
     if everything.empty:

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.analysis.stress import CONDITIONS, stress
 
     workspace = common.open_workspace(args)
-    clip_ids = common.chosen_clips(args, workspace) if args.clips or args.split else None
+    clip_ids = common.scored_clips(args, workspace)
     names = args.runs.split(",") if args.runs else [info.run for info in workspace.runs() if info.has_detector]
     if not names:
         raise ConfigError(f"{workspace.folder}: has no detector to stress; make one with train")

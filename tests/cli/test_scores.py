@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -74,6 +75,22 @@ def test_what_is_stored_is_of_whole_splits_only(workspace: Workspace, capsys: py
     assert not stored.exists()
     printed(capsys, workspace, "evaluate", "--run", "verb_visual", "--split", "validation")
     assert json.loads(stored.read_text(encoding="utf-8"))["clips"] == 3
+
+
+def test_clips_of_several_splits_are_never_mixed_without_a_word(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(workspace.folder, tmp_path / "ws")
+    mixed = Workspace(tmp_path / "ws")
+    mixed.add_clips([replace(mixed.clip("clip_0"), split="train")])
+    words = ["evaluate", "--run", "verb_visual", "--workspace", str(mixed.folder), "--json"]
+    for split, clips, notes in (([], 3, True), (["--split", "validation"], 2, False)):
+        assert main([*words, *split]) == 0
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)[0]["clips"] == clips
+        assert ("clips of train and validation count together; --split NAME" in shown.err) is notes
+    assert main([*words, "--split", "train", "--clips", "clip_1"]) == 2
+    assert "--clips and --split both say which clips" in capsys.readouterr().err
 
 
 def test_actions_need_both_runs_and_name_both_classes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
