@@ -311,6 +311,8 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
         raise ConfigError(f"{path}: extends itself through {' -> '.join(str(p) for p in seen)}")
+    if path.suffix == ".py":
+        raise ConfigError(f"{path}: is Python code, which is not run for its settings; expected a YAML configuration")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SEGMENT_COLUMNS = ("start_s", "end_s", "label")
 DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
 
+TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Temporal overlaps over which average precision is averaged, unless a data set has its own; EPIC-Kitchens'."""
+
 ACTION = "action"
 """Name of the detections of verb and noun together."""
 

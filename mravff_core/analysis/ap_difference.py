@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mravff_core.evaluation import mean_average_precision, paired_bootstrap
-
-TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
+from mravff_core.segments import TIOU_THRESHOLDS
 
 
 @dataclass(frozen=True)

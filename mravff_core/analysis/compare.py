@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from mravff_core.analysis.ap_difference import TIOU_THRESHOLDS, ApDifference, ap_difference
+from mravff_core.analysis.ap_difference import ApDifference, ap_difference
 from mravff_core.analysis.changes import KINDS, MatchSettings, changes, count_by
 from mravff_core.analysis.found import Found
 from mravff_core.analysis.side import Side, detections_of, shared_label_sets
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.errors import WorkspaceError
 from mravff_core.inference.run_predict import predict, unpredicted_clips
+from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 
 

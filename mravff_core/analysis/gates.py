@@ -20,11 +20,11 @@ from mravff_core.analysis.segment_gates import gates_at, gates_of, level_columns
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.evaluation import mean_average_precision
 from mravff_core.evaluation.bootstrap import paired_bootstrap
+from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.cached import cached_table, has_cached_table
 
 RESAMPLES = 1000
-TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 EFFECT_COLUMNS = ("ap_on", "ap_off", "effect", "effect_low", "effect_high", "effect_clear")
 _SEED = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mravff_core.analysis.ap_difference import TIOU_THRESHOLDS, ap_difference
+from mravff_core.analysis.ap_difference import ap_difference
 from mravff_core.analysis.gate_means import gate_interval
 from mravff_core.analysis.side import Side, detections_of
 from mravff_core.analysis.stored import content_key, remember, remembered
@@ -18,6 +18,7 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import CancelledError, ConfigError, WorkspaceError
 from mravff_core.evaluation import bootstrap
 from mravff_core.inference.run_predict import predict, unpredicted_clips
+from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 
 SHIFTS_S = (-5.0, -3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 5.0)

@@ -19,7 +19,7 @@ def register(commands: common.Commands) -> None:
     common.add_labels(parser)
     parser.add_argument("--verb-run", metavar="NAME", help="with --noun-run: score actions of two separate runs")
     parser.add_argument("--noun-run", default="", metavar="NAME", help="see --verb-run")
-    parser.add_argument("--tiou", default="0.1,0.2,0.3,0.4,0.5", help="thresholds (default: 0.1,0.2,0.3,0.4,0.5)")
+    parser.add_argument("--tiou", metavar="T,U", help="thresholds (default: the workspace's, those of its data set)")
     parser.add_argument(
         "--protocol", default="epic", choices=("epic", "activitynet", "actionformer"), help="default: epic"
     )
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
                     name,
                     condition=args.audio,
                     clip_ids=clip_ids,
-                    tiou_thresholds=common.numbers(args.tiou, "--tiou"),
+                    tiou_thresholds=common.numbers(args.tiou, "--tiou") if args.tiou else None,
                     protocol=args.protocol,
                     label_set=args.labels,
                     noun_run=args.noun_run,

@@ -85,6 +85,7 @@ def run(key: str, args: argparse.Namespace) -> None:
             visual=(visual, args.features),
             audio=audio,
             videos=args.videos,
+            tiou_thresholds=data_set.tiou_thresholds,
             progress=progress,
         )
     findings = plan.checked.findings

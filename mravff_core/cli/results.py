@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
         raise WorkspaceError(f"{workspace.folder}: has no sweep; make one with 'python -m mravff_core sweep RECIPE'")
     results = [sweep_results(workspace, name, tuple(args.fusion.split(","))) for name in names]
     out = Path(args.out)
-    write_text(out, results_page(workspace.settings.name, results, "python -m mravff_core results"))
+    write_text(out, results_page(workspace.settings, results, "python -m mravff_core results"))
     if args.json:
         common.print_json([{**result, "recipe": to_mapping(result["recipe"])} for result in results])
     else:

@@ -83,4 +83,5 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         common.print_json(document)
     else:
-        print(f"{run_name}: average mAP {100 * document['average']:.2f} on {document['clips']} clips")
+        average, overlaps = 100 * document["average"], ", ".join(document["per_threshold"])
+        print(f"{run_name}: mAP {average:.2f} on {document['clips']} clips, averaged over tIoU {overlaps}")

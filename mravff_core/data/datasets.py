@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mravff_core.errors import ConfigError
+from mravff_core.segments import TIOU_THRESHOLDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +49,14 @@ class DataSet:
         label_set: what the single label of its annotations is; empty where columns say it.
         visual: kinds of visual features by name, the usual one first.
         audio: kinds of audio features by name, the usual one first.
+        tiou_thresholds: temporal overlaps that its published average precisions are means over.
     """
 
     title: str
     label_set: str
     visual: Mapping[str, FeatureKind] = field(default_factory=dict)
     audio: Mapping[str, FeatureKind] = field(default_factory=lambda: _AUDIO)
+    tiou_thresholds: tuple[float, ...] = TIOU_THRESHOLDS
 
     def visual_kind(self, name: str | None) -> FeatureKind | None:
         """Kind of that name, the usual one for None; None where nothing is usual. Raises: ConfigError."""
@@ -62,6 +65,9 @@ class DataSet:
     def audio_kind(self, name: str | None) -> FeatureKind | None:
         """Like `visual_kind`, for sound."""
         return _kind(self.audio, name, f"{self.title}: audio features")
+
+
+_STRICT = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
 def _slowfast(hop: float, rate: float, suffix: str) -> FeatureKind:
@@ -83,6 +89,7 @@ DATA_SETS: dict[str, DataSet] = {
         title="THUMOS14",
         label_set="sport",
         visual={"i3d": FeatureKind(encoder="i3d", channels=2048, hop_frames=4, window_frames=16)},
+        tiou_thresholds=(0.3, 0.4, 0.5, 0.6, 0.7),
     ),
     "activitynet": DataSet(
         title="ActivityNet-1.3",
@@ -106,6 +113,7 @@ DATA_SETS: dict[str, DataSet] = {
                 resize_steps=192,
             ),
         },
+        tiou_thresholds=_STRICT,
     ),
     "hacs": DataSet(
         title="HACS Segments",
@@ -114,6 +122,7 @@ DATA_SETS: dict[str, DataSet] = {
             "slowfast": _slowfast(hop=8, rate=15, suffix="npy"),
             "i3d": FeatureKind(encoder="i3d", channels=2048, hop_frames=1, window_frames=1, frames_per_second=2),
         },
+        tiou_thresholds=_STRICT,
     ),
     "unav100": DataSet(
         title="UnAV-100",
@@ -139,6 +148,7 @@ DATA_SETS: dict[str, DataSet] = {
             ),
             "auditory_slowfast": _AUDITORY,
         },
+        tiou_thresholds=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     ),
     "generic": DataSet(title="data set", label_set="label"),
 }

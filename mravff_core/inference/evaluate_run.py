@@ -26,7 +26,6 @@ from mravff_core.inference.run_predict import predict
 from mravff_core.segments import ACTION
 from mravff_core.workspace import Workspace
 
-TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _COLUMNS = ["clip_id", "start_s", "end_s", "label", "score"]
 
 
@@ -70,7 +69,7 @@ def evaluate_run(
     *,
     condition: AudioCondition | str = "on",
     clip_ids: Sequence[str] | None = None,
-    tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
+    tiou_thresholds: Sequence[float] | None = None,
     protocol: str = "epic",
     label_set: str = "",
     noun_run: str = "",
@@ -87,6 +86,7 @@ def evaluate_run(
     `metrics.action.<noun run>.json` for the actions of two runs.
 
     Args:
+        tiou_thresholds: in (0, 1]; None for the workspace's own.
         label_set, noun_run: as of `Scored`.
         resamples: draws of clips for 95 % intervals; 0 for none.
         against: what this run is compared with, on the same clips; of the same label set.
@@ -98,6 +98,8 @@ def evaluate_run(
     Raises: WorkspaceError if no chosen clip has true segments or both sides differ in label set, and
         what `predict` raises.
     """
+    if tiou_thresholds is None:
+        tiou_thresholds = workspace.settings.tiou_thresholds
     scored = Scored(run_name, AudioCondition.parse(condition), label_set, noun_run)
     labels = scored.labels(workspace)
     if against is not None and against.labels(workspace) != labels:

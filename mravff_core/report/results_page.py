@@ -9,30 +9,32 @@ from typing import Any
 import yaml
 
 from mravff_core.config import Recipe
+from mravff_core.workspace.settings import WorkspaceSettings
 
 _FEWEST_SEEDS = 3
 PUBLISHED = Path(__file__).parent / "assets/published.yaml"
 
 
-def results_page(workspace_name: str, results: Sequence[dict[str, Any]], command: str) -> str:
+def results_page(settings: WorkspaceSettings, results: Sequence[dict[str, Any]], command: str) -> str:
     """The page.
 
     Args:
-        workspace_name: for people.
+        settings: of the workspace.
         results: of `sweep_results`, one a sweep.
         command: that writes the page.
     """
+    first, last = settings.tiou_thresholds[0], settings.tiou_thresholds[-1]
     parts = [
         "# Results",
         f"Written by `{command}` from stored sweeps; no number is typed by hand.",
         "## How to read it",
-        "Average precision (mAP) is the mean over classes and tIoU 0.1 to 0.5, in percent. Every variant is trained "
-        "several times with other seeds. Brackets hold the 95 % interval of the mean over seeds (Student's t), which "
-        "speaks of repeating the training, not of other clips. Differences pair runs of the same seed, which see the "
-        "same clips in the same order; **bold** ones have an interval, from three seeds or more, that leaves out 0. Of "
-        "many such intervals one in twenty leaves out 0 by chance. `off` shuts all fusion at inference in the same "
-        "trained detector.",
-        *(line for result in results for line in _sweep(workspace_name, result)),
+        f"Average precision (mAP) is the mean over classes and tIoU {first:g} to {last:g}, in percent. Every variant "
+        "is trained several times with other seeds. Brackets hold the 95 % interval of the mean over seeds (Student's "
+        "t), which speaks of repeating the training, not of other clips. Differences pair runs of the same seed, "
+        "which see the same clips in the same order; **bold** ones have an interval, from three seeds or more, that "
+        "leaves out 0. Of many such intervals one in twenty leaves out 0 by chance. `off` shuts all fusion at "
+        "inference in the same trained detector.",
+        *(line for result in results for line in _sweep(settings.name, result)),
         "## What others published",
         "Facts to compare with, **published and not reproduced here**: other data, other features, other hardware.",
         *(line for table in _published() for line in _published_table(table)),

@@ -27,9 +27,9 @@ from mravff_core.plots.words import interval_words, signed
 from mravff_core.report.document import Figure, Section, Table
 from mravff_core.report.plan import SECTIONS, ReportPlan
 from mravff_core.report.scenes import scenes_of
+from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Bookmarks, Workspace
 
-TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_ROWS = 300
 # A figure of all actions would be metres long.
 _MOST_DRAWN = 300

@@ -17,6 +17,7 @@ from mravff_core.data.feature_source import FeatureSource, Modality
 from mravff_core.data.features import HDF5_SUFFIXES, READABLE_SUFFIXES
 from mravff_core.errors import FeatureError, MediaError, WorkspaceError
 from mravff_core.files import folder_written_aside
+from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace.clip import source_name
 from mravff_core.workspace.dataset_check import CheckedDataSet, check_dataset
 from mravff_core.workspace.layout import Workspace
@@ -35,6 +36,7 @@ class ImportPlan:
     label_sets: dict[str, tuple[str, ...]]
     sources: dict[str, tuple[FeatureSource, str]]
     checked: CheckedDataSet
+    tiou_thresholds: tuple[float, ...]
 
     def summary(self) -> dict[str, Any]:
         """Plain values for people and programs."""
@@ -58,6 +60,7 @@ def plan_import(
     visual: tuple[FeatureKind, Path | str],
     audio: tuple[FeatureKind, Path | str] | None = None,
     videos: Path | str | None = None,
+    tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
     progress: Callable[[float], None] | None = None,
 ) -> ImportPlan:
     """Look at everything a data set has, and change nothing.
@@ -68,6 +71,7 @@ def plan_import(
         visual: kind of the visual features, and the folder or `.h5` file where they lie.
         audio: the same of audio features.
         videos: folder with the videos at any depth, told by their names.
+        tiou_thresholds: temporal overlaps that the data set is scored at.
         progress: called with the share done, 0 to 1.
     Raises: FeatureError, MediaError if a folder is not there; FeatureError if no clip has features.
     """
@@ -85,7 +89,7 @@ def plan_import(
     sources = {"visual": (seen, visual[0].encoder)}
     if heard is not None and audio is not None:
         sources["audio"] = (heard, audio[0].encoder)
-    return ImportPlan(title, files.label_sets, sources, checked)
+    return ImportPlan(title, files.label_sets, sources, checked, tuple(tiou_thresholds))
 
 
 def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = None) -> Workspace:
@@ -107,7 +111,10 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WorkspaceError(f"{folder}: is there already and no workspace; choose another folder")
     with folder_written_aside(folder) as aside:
-        _fill(Workspace.create(aside, name=name or plan.title, label_sets=plan.label_sets), plan)
+        empty = Workspace.create(
+            aside, name=name or plan.title, label_sets=plan.label_sets, tiou_thresholds=plan.tiou_thresholds
+        )
+        _fill(empty, plan)
     return Workspace(folder)
 
 

@@ -31,7 +31,7 @@ from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
 from mravff_core.errors import MravffError, WorkspaceError
 from mravff_core.files import write_text
-from mravff_core.segments import ACTION, PROPOSAL, action_labels
+from mravff_core.segments import ACTION, PROPOSAL, TIOU_THRESHOLDS, action_labels
 from mravff_core.workspace.clip import CLIP_COLUMNS, Clip, clip_id_of, is_clip_id, source_name
 from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.segment_ids import told_apart
@@ -75,6 +75,7 @@ class Workspace:
         label_sets: Mapping[str, Sequence[str]],
         encoders: Mapping[str, str] | None = None,
         media_roots: Sequence[str] = ("media",),
+        tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
     ) -> Workspace:
         """Make an empty workspace, or open an existing one that has the same label sets.
 
@@ -86,6 +87,7 @@ class Workspace:
             label_sets={key: list(names) for key, names in label_sets.items()},
             media_roots=tuple(media_roots),
             encoders=dict(encoders or {}),
+            tiou_thresholds=tuple(tiou_thresholds),
         )
         if (folder / SETTINGS_FILE).is_file():
             existing = cls(folder)

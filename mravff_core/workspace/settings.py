@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mravff_core.segments import TIOU_THRESHOLDS
+
 SETTINGS_FILE = "workspace.yaml"
 
 
@@ -17,6 +19,7 @@ class WorkspaceSettings:
         media_roots: folders that relative clip paths are looked up in; relative ones lie in the workspace.
         encoders: encoder name by feature set, such as `{"visual": "light_visual"}`.
         feature_sources: by feature set, a `FeatureSource` for features that stay outside the workspace.
+        tiou_thresholds: temporal overlaps that `evaluate`, `train` and `sweep` score at.
     """
 
     name: str = "workspace"
@@ -24,3 +27,4 @@ class WorkspaceSettings:
     media_roots: tuple[str, ...] = ("media",)
     encoders: dict = field(default_factory=dict)
     feature_sources: dict = field(default_factory=dict)
+    tiou_thresholds: tuple[float, ...] = TIOU_THRESHOLDS

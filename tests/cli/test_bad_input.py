@@ -212,6 +212,10 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "configuration of another model": (checkpoint(fewer_labels), "do not fit the configuration"),
     "checkpoint missing": (in_workspace("localize", "x.mp4", "--checkpoint", "gone"), "gone: no such file or folder"),
     "recipe missing": (in_workspace("train", "gone.yaml"), "gone.yaml: no such file"),
+    "recipe is code": (
+        lambda folder: ["train", bad_file(folder, "recipe.py", b"model = dict(type='ActionFormer')")],
+        "recipe.py: is Python code, which is not run",
+    ),
     "recipe is no YAML": (recipe("a: [1"), "not readable as YAML"),
     "recipe misspelt": (recipe("train: {epocs: 3}"), "TrainConfig has no field epocs"),
     "recipe of the wrong type": (recipe("train: {epochs: many}"), "train.epochs: found str 'many', expected int"),

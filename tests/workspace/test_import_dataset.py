@@ -20,6 +20,7 @@ from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import build_detector
 from mravff_core.workspace.import_dataset import ImportPlan, make_workspace, plan_import
+from mravff_core.workspace.import_detections import import_detections
 from tests.model.small import small_detector
 
 VISUAL = replace(DATA_SETS["thumos14"].visual["i3d"], channels=6)
@@ -520,6 +521,23 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     last = shown.err.strip().splitlines()[-1]
     assert match in last and last.startswith("error: ") and shown.out == ""
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_runs_are_scored_at_the_data_sets_own_overlaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    assert main(command(tmp_path)) == 0
+    made = Workspace(tmp_path / "ws")
+    third = {"segment": [1.0, 2.0], "score": 0.5, "label": "Diving"}
+    (tmp_path / "found.json").write_text(json.dumps({"results": {"one": [third]}}))
+    import_detections(made, tmp_path / "found.json", "theirs", label_set="sport")
+    words = ["evaluate", "--run", "theirs", "--split", "validation", "--workspace", str(made.folder), "--json"]
+    for more, overlaps in (([], ["0.3", "0.4", "0.5", "0.6", "0.7"]), (["--tiou", "0.1,0.3"], ["0.1", "0.3"])):
+        capsys.readouterr()
+        assert main([*words, *more]) == 0
+        (document,) = json.loads(capsys.readouterr().out)
+        assert list(document["per_threshold"]) == overlaps
+        assert document["per_threshold"]["0.3"] == 0.5
+        assert document["average"] == pytest.approx(0.5 if more else 0.5 / 5)
 
 
 def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
