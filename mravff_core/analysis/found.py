@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mravff_core.analysis.pairs import tiou
+from mravff_core.evaluation.overlap import tiou
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -20,6 +20,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.evaluation.overlap import tiou
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -148,14 +150,6 @@ def _grown(array: NDArray, size: int) -> NDArray:
     longer = np.empty(size, array.dtype)
     longer[: len(array)] = array
     return longer
-
-
-@numba.njit(cache=True)
-def tiou(segment: Floats, other: Floats) -> float:
-    """Temporal intersection over union of two [start, end]; 0 where the union has no length."""
-    inter = max(0.0, min(segment[1], other[1]) - max(segment[0], other[0]))
-    union = (segment[1] - segment[0]) + (other[1] - other[0]) - inter
-    return inter / union if union > 0 else 0.0
 
 
 @numba.njit(cache=True)

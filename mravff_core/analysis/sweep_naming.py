@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mravff_core.analysis.sweep import scores
 from mravff_core.errors import WorkspaceError
+from mravff_core.segments import temporal_iou
 from mravff_core.workspace import Workspace
 
 TIOU = 0.5
@@ -37,9 +38,7 @@ def rightly_named(truth: pd.DataFrame, detections: pd.DataFrame, *, tiou: float 
         zip(truth["clip_id"], truth[SEGMENT].to_numpy(), strict=True)
     ):
         found = by_clip.get(str(clip_id), np.zeros((0, 3)))
-        shared = np.minimum(found[:, 1], end_s) - np.maximum(found[:, 0], start_s)
-        union = (found[:, 1] - found[:, 0]) + (end_s - start_s) - shared
-        near = np.flatnonzero(shared >= tiou * union)
+        near = np.flatnonzero(temporal_iou(found[:, :2], np.array([start_s, end_s]))[:, 0] >= tiou)
         right[place] = len(near) > 0 and found[near[0], 2] == label
     return right
 

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import FOUND_COLUMNS, checked_detections
 from mravff_core.segments import action_labels
 
@@ -132,11 +133,10 @@ def _mutual(
         for noun in range(len(noun_s)):
             if noun_s[noun, 0] >= verb_s[verb, 1]:
                 break
-            inter = min(verb_s[verb, 1], noun_s[noun, 1]) - max(verb_s[verb, 0], noun_s[noun, 0])
-            union = (verb_s[verb, 1] - verb_s[verb, 0]) + (noun_s[noun, 1] - noun_s[noun, 0]) - inter
-            if inter <= 0.0 or inter / union < min_tiou:
+            overlap = tiou(verb_s[verb], noun_s[noun])
+            if overlap < min_tiou:
                 continue
-            worth = verb_score[verb] * noun_score[noun] * (inter / union)
+            worth = verb_score[verb] * noun_score[noun] * overlap
             if worth > noun_worth[verb, noun_label[noun]]:
                 noun_worth[verb, noun_label[noun]], noun_of[verb, noun_label[noun]] = worth, noun
             if worth > verb_worth[noun, verb_label[verb]]:

@@ -22,6 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import Scene
 
 KINDS = ("true positive", "double detection", "wrong label", "localization", "confusion", "background")
@@ -84,14 +85,10 @@ def _best_overlaps(
 ) -> tuple[Integers, Floats]:
     best, most = np.full(len(found_s), -1), np.zeros(len(found_s))
     for row in range(len(found_s)):
-        begin_s, end_s = found_s[row, 0], found_s[row, 1]
         for true in range(start[clip[row]], start[clip[row] + 1]):
-            if truth_s[true, 0] >= end_s:
+            if truth_s[true, 0] >= found_s[row, 1]:
                 break
-            inter = min(end_s, truth_s[true, 1]) - max(begin_s, truth_s[true, 0])
-            if inter <= 0.0:
-                continue
-            overlap = inter / ((truth_s[true, 1] - truth_s[true, 0]) + (end_s - begin_s) - inter)
+            overlap = tiou(found_s[row], truth_s[true])
             lower = overlap == most[row] and best[row] >= 0 and truth_class[true] < truth_class[best[row]]
             if overlap > most[row] or lower:
                 most[row], best[row] = overlap, true

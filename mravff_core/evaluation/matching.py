@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import Scene
 
 Floats = NDArray[np.float64]
@@ -123,14 +124,9 @@ def _match_one(
     """Give one detection, at each threshold, the free true segment that it overlaps most."""
     if first == last:
         return
-    start_s, end_s = found_s[row, 0], found_s[row, 1]
     best = np.zeros(len(thresholds))
     for true in range(first, last):
-        inter = min(end_s, truth_s[true, 1]) - max(start_s, truth_s[true, 0])
-        if inter <= 0.0:
-            continue
-        union = (truth_s[true, 1] - truth_s[true, 0]) + (end_s - start_s) - inter
-        overlap = inter / union if union > 0 else 0.0
+        overlap = tiou(found_s[row], truth_s[true])
         for level in range(len(thresholds)):
             if overlap >= thresholds[level] and overlap > best[level] and not taken[level, true]:
                 best[level], matched[level, row] = overlap, true

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
+from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import checked_thresholds, scene
 
 Floats = NDArray[np.float64]
@@ -94,12 +95,8 @@ def _first_to_reach(
         if first == last:
             continue
         seen[first] += 1
-        start_s, end_s = found_s[row, 0], found_s[row, 1]
         for true in range(first, last):
-            inter = min(end_s, truth_s[true, 1]) - max(start_s, truth_s[true, 0])
-            if inter <= 0.0:
-                continue
-            overlap = inter / ((truth_s[true, 1] - truth_s[true, 0]) + (end_s - start_s) - inter)
+            overlap = tiou(found_s[row], truth_s[true])
             for level in range(len(thresholds)):
                 if overlap >= thresholds[level] and reached[level, true] == never:
                     reached[level, true] = seen[first]
