@@ -72,16 +72,14 @@ def run(args: argparse.Namespace) -> None:
     )
     if os.environ.get("LOCAL_RANK", "0") != "0":  # this process only helped another one to train
         return
-    with common.progress_bar("Evaluating") as progress:
-        document = evaluate_run(
-            workspace,
-            run_name,
-            clip_ids=workspace.clip_ids(recipe.data.test_split),
-            device=args.device,
-            progress=progress,
-        )
+    clip_ids, document = workspace.clip_ids(recipe.data.test_split), None
+    if not workspace.truth(recipe.data.label_set, clip_ids).empty:
+        with common.progress_bar("Evaluating") as progress:
+            document = evaluate_run(workspace, run_name, clip_ids=clip_ids, device=args.device, progress=progress)
     if args.json:
-        common.print_json(document)
+        common.print_json(document or {"run": run_name, "clips": 0, "average": None})
+    elif document is None:
+        print(f"{run_name}: is trained; split {recipe.data.test_split!r} has no true segments to score it on")
     else:
         average, overlaps = 100 * document["average"], ", ".join(document["per_threshold"])
         print(f"{run_name}: mAP {average:.2f} on {document['clips']} clips, averaged over tIoU {overlaps}")

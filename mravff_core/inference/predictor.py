@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -226,12 +226,8 @@ def _heard(
     if condition.kind == "silence":
         return np.repeat(fill[:, None], steps, axis=1)
     if condition.kind == "shift":
-        sound_grid = TimeGrid(
-            hop_frames=sound_grid.hop_frames,
-            window_frames=sound_grid.window_frames,
-            frames_per_second=sound_grid.frames_per_second,
-            offset_frames=sound_grid.centre_frames + condition.shift_s * sound_grid.frames_per_second,
-        )
+        shift_frames = condition.shift_s * sound_grid.frames_per_second
+        sound_grid = replace(sound_grid, offset_frames=sound_grid.centre_frames + shift_frames)
     if sound_grid == grid and sound.shape[1] == steps:
         return sound
     return to_grid(sound, sound_grid, grid, steps, fill=fill)

@@ -191,6 +191,22 @@ def test_a_run_that_reads_other_sound_or_counts_its_classes_otherwise_is_named(
     assert not (workspace.runs_folder / "x").exists()
 
 
+def test_a_training_that_there_is_nothing_to_score_on_is_a_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    workspace = small_workspace(tmp_path / "small", clips=2)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "data: {train_split: validation, test_split: none}\n"
+        "train: {epochs: 0, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+    )
+    words = ["train", str(recipe), "--from", "verb_visual", "--run", "x", "--workspace", str(workspace.folder)]
+    assert main([*words, "--device", "cpu", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"run": "x", "clips": 0, "average": None}
+    assert main([*words, "--device", "cpu"]) == 0
+    assert "x: is trained; split 'none' has no true segments" in capsys.readouterr().out
+
+
 def test_a_detector_without_classes_can_be_trained_further(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     workspace = small_workspace(tmp_path / "small", clips=2)
     proposals = small_detector(fusion="none", label_set="proposal", labels=("proposal",))
