@@ -69,7 +69,7 @@ def mean_average_precision(
 
 
 def average_precision(scored: Scene, table: NDArray[np.float64], thresholds: NDArray[np.float64]) -> AveragePrecision:
-    """A table of average precisions [classes, thresholds] with its means."""
+    """A table of average precisions [classes, thresholds], as `precisions` gives one for each draw, with its means."""
     columns = pd.Index(thresholds, name="tiou")
     per_class = pd.DataFrame(table, index=pd.Index(scored.labels, name="label"), columns=columns)
     return AveragePrecision(float(table.mean()), per_class.mean(axis=0), per_class)

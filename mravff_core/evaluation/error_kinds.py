@@ -70,7 +70,13 @@ def normalized_precisions(scene: Scene, right: Bools, kept: Bools, positives: In
 
 
 def precise_hits(scene: Scene, right: Bools, min_precision: float) -> Bools:
-    """Hits at ranks where the normalized precision lies above `min_precision`; later ones came too late."""
+    """Hits at ranks where the normalized precision lies above `min_precision`; later ones came too late.
+
+    Args:
+        right: [thresholds, detections] whether a detection found a true segment.
+        min_precision: in [0, 1).
+    Returns: [thresholds, detections].
+    """
     return _precise_hits(right, scene.class_start, scene.truth_count, usual_count(scene), min_precision)
 
 

@@ -99,6 +99,11 @@ def extract(
 ) -> int:
     """Encode what is missing; clips that have their features are left alone.
 
+    Args:
+        feature_sets: None for all that the workspace names encoders for.
+        workers: clips encoded at once.
+        progress: called with the share done, 0 to 1.
+        cancel: asked now and then; True stops.
     Returns: how many clips were encoded.
     Raises: MediaError, CancelledError, WorkspaceError; clips done by then stay.
     """

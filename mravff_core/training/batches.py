@@ -151,7 +151,13 @@ class BatchMaker:
 def training_batch(
     detector: Detector, clips: Sequence[TrainingClip], config: TrainConfig, *, least_steps: int = 0
 ) -> tuple[Batch, list[Targets]]:
-    """A batch, padded to its longest clip or further, and the targets of every point that the detector predicts at."""
+    """A batch, padded to its longest clip, and the targets of every point that the detector predicts at.
+
+    Args:
+        config: centre sampling and regression ranges.
+        least_steps: pad at least this far.
+    Returns: the batch, and one clip's targets after another.
+    """
     audio_channels = None if detector.fusion is None else detector.config.fusion.audio_channels
     batch = collate(clips, audio_channels=audio_channels, least_steps=least_steps)
     points = _points(detector, batch, config)

@@ -51,6 +51,10 @@ def random_crop(
     Longer clips are cut to `max_steps`; shorter ones to a random share of their length within
     `crop_ratio`. A segment stays if at least `truncated_share` of it does.
 
+    Args:
+        max_steps: longest stretch, in finest feature steps.
+        crop_ratio: least and greatest share of a clip's length; None to leave shorter clips whole.
+        truncated_share: in [0, 1].
     Reference: Zhang et al., ActionFormer, ECCV 2022 (sequence cropping while training).
     """
     length = clip.visual.shape[1]

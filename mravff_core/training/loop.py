@@ -63,7 +63,12 @@ class _SummedLosses(nn.Module):
         classes: Tensor,
         offsets: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Class loss and boundary loss, summed over the clips."""
+        """Class loss and boundary loss, summed over the clips.
+
+        Args:
+            visual, audio, valid_mask, audio_present: as of `Batch`.
+            classes, offsets: as of `Targets`, [batch, points, classes] and [batch, points, 2].
+        """
         output = self.detector(Batch(visual, audio, valid_mask, audio_present))
         targets = [Targets(*pair) for pair in zip(classes, offsets, strict=True)]
         sums = loss_sums(_in_float32(output), targets, self.config)
@@ -239,7 +244,14 @@ def _epoch(
 
 
 def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
-    """Forward and backward of one batch, or of this device's share of it; returns the whole batch's losses."""
+    """Forward and backward of one batch, or of this device's share of it.
+
+    Args:
+        parts: of the batch or the share, as `BatchMaker.parts` gives them.
+        steps_per_epoch: of the optimiser; how far gates are open follows from it.
+        last: whether the optimiser's step comes next, so that devices exchange gradients.
+    Returns: the whole batch's losses, over all devices.
+    """
     settings, fabric = run.recipe.train, run.fabric
     if needs_sparing(run.detector, fabric.device):
         give_back_freed_memory()

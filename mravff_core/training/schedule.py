@@ -13,9 +13,12 @@ _START = 1e-8
 
 
 def learning_rate(step: int, steps_per_epoch: int, config: TrainConfig) -> float:
-    """Rate of optimiser step `step`, from 0: linear warm-up, then cosine to its end or falls at given epochs.
+    """Linear warm-up, then a cosine to its end or falls at given epochs.
 
-    The run has `epochs` after the `warmup_epochs`.
+    Args:
+        step: of the optimiser, from 0.
+        steps_per_epoch: how many of them see all clips once.
+        config: the run has `epochs` after the `warmup_epochs`, from which `schedule_steps` count.
     """
     peak, warmup = config.learning_rate, config.warmup_epochs * steps_per_epoch
     if step < warmup:
