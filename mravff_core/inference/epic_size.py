@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from mravff_core.config import BaseConfig, FusionConfig
-from mravff_core.data.annotations import read_annotations, to_workspace_table
+from mravff_core.data.annotations import to_workspace_table
+from mravff_core.data.dataset_files import DataSetFiles, read_dataset
 from mravff_core.data.features import Features
 from mravff_core.errors import AnnotationError, CancelledError, WorkspaceError
 from mravff_core.files import write_text
@@ -27,8 +28,6 @@ from mravff_core.workspace import Clip, LevelGates, Run, Workspace
 from mravff_core.workspace.tables import write_table
 
 SEGMENTS_FILE = "EPIC_100_validation.csv"
-VIDEOS_FILE = "EPIC_100_video_info.csv"
-CLASSES_FILE = "EPIC_100_{}_classes.csv"
 MARK_FILE = "epic_size.json"
 CONDITIONS = ("on", "off")
 DETECTIONS = 2000
@@ -61,15 +60,15 @@ def make_epic_size(
     """
     source, folder = Path(annotations), Path(folder)
     report = progress or (lambda _share: None)
-    names = {label_set: _class_names(source, label_set) for label_set in ("verb", "noun")}
+    files = _files(source)
     wanted = {"seed": seed, "detections": detections}
     mark = folder / MARK_FILE
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file() and (folder / "clips.parquet").is_file():
         raise WorkspaceError(f"{folder}: holds another workspace; choose an empty or new folder")
-    workspace = Workspace.create(folder, name="EPIC-Kitchens-100 validation, made up", label_sets=names)
+    workspace = Workspace.create(folder, name="EPIC-Kitchens-100 validation, made up", label_sets=files.label_sets)
     if not mark.is_file() or json.loads(mark.read_text(encoding="utf-8")) != wanted:
         write_text(mark, "{}\n")  # whose workspace this is, should the rest be cut short
-        _fill(workspace, source, seed, detections, report, cancel or (lambda: False))
+        _fill(workspace, files, seed, detections, report, cancel or (lambda: False))
         write_text(mark, json.dumps(wanted) + "\n")
     report(1.0)
     return {
@@ -82,12 +81,13 @@ def make_epic_size(
 
 
 def _fill(
-    workspace: Workspace, source: Path, seed: int, detections: int, report: Progress, cancel: Callable[[], bool]
+    workspace: Workspace, files: DataSetFiles, seed: int, detections: int, report: Progress, cancel: Callable[[], bool]
 ) -> None:
-    segments = to_workspace_table(
-        read_annotations(source / SEGMENTS_FILE), workspace.label_sets, source / SEGMENTS_FILE
-    )
-    clips = _clips(source, sorted(set(segments["clip_id"])))
+    segments = to_workspace_table(files.segments, workspace.label_sets, SEGMENTS_FILE)
+    clips = [
+        Clip(name, name, "", video.duration_s, video.frames_per_second, split=video.split)
+        for name, video in sorted(files.videos.items())
+    ]
     workspace.add_clips(clips)
     workspace.set_annotations(segments[["clip_id", "segment_id", "start_s", "end_s", *workspace.label_sets]])
     _make_features(workspace, clips, seed)
@@ -103,44 +103,19 @@ def _part(report: Progress, begun: float, share: float) -> Progress:
     return lambda done: report(begun + share * done)
 
 
-def _class_names(source: Path, label_set: str) -> list[str]:
-    path = source / CLASSES_FILE.format(label_set)
-    table = _csv(path, ("id", "key"))
-    return [str(name) for name in table.sort_values("id")["key"]]
-
-
-def _clips(source: Path, clip_ids: list[str]) -> list[Clip]:
-    table = _csv(source / VIDEOS_FILE, ("video_id", "duration", "fps", "resolution")).set_index("video_id")
-    missing = [clip_id for clip_id in clip_ids if clip_id not in table.index]
-    if missing:
-        raise AnnotationError(
-            f"{source / VIDEOS_FILE}: has no video {missing[0]}, which has true segments; another release?"
-        )
-    own = table.loc[clip_ids]
-    rows = zip(clip_ids, own["duration"], own["fps"], own["resolution"].astype(str), strict=True)
-    clips = []
-    for clip_id, duration_s, frames_per_second, resolution in rows:
-        width, height = (int(part) for part in resolution.split("x"))
-        clips.append(
-            Clip(clip_id, clip_id, "", float(duration_s), float(frames_per_second), width, height, split="validation")
-        )
-    return clips
-
-
-def _csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _files(source: Path) -> DataSetFiles:
+    """What the annotation files say of the validation videos. Raises: AnnotationError."""
+    path = source / SEGMENTS_FILE
     if not path.is_file():
         raise AnnotationError(
             f"{path}: no such file; expected the annotation files of EPIC-Kitchens-100, "
             "see github.com/epic-kitchens/epic-kitchens-100-annotations"
         )
-    try:
-        table = pd.read_csv(path)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise AnnotationError(f"{path}: not readable as CSV ({str(error).splitlines()[0]}); truncated?") from error
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise AnnotationError(f"{path}: lacks column {', '.join(missing)}; it has {', '.join(table.columns)}")
-    return table
+    files = read_dataset([path], label_set="verb")
+    unknown = [name for name, video in files.videos.items() if not video.duration_s]
+    if unknown:
+        raise AnnotationError(f"{path}: nothing beside it gives the length of video {unknown[0]}; another release?")
+    return files
 
 
 def _make_features(workspace: Workspace, clips: list[Clip], seed: int) -> None:

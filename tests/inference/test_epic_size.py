@@ -90,10 +90,16 @@ def test_what_is_missing_is_said_and_nothing_is_left(annotations: Path, tmp_path
     copy = tmp_path / "annotations"
     shutil.copytree(annotations, copy)
     (copy / "EPIC_100_noun_classes.csv").unlink()
-    with pytest.raises(AnnotationError, match=r"EPIC_100_noun_classes\.csv: no such file"):
+    with pytest.raises(AnnotationError, match=r"lacks EPIC_100_noun_classes\.csv"):
         make_epic_size(copy, tmp_path / "made")
-    assert not (tmp_path / "made").exists()
     assert main(["epic-size", "--annotations", str(copy), "--workspace", str(tmp_path / "made")]) == 2
+    shutil.copy(annotations / "EPIC_100_noun_classes.csv", copy)
+    (copy / "EPIC_100_video_info.csv").unlink()
+    with pytest.raises(AnnotationError, match=r"validation\.csv: nothing beside it gives the length of video P01_01"):
+        make_epic_size(copy, tmp_path / "made")
+    with pytest.raises(AnnotationError, match=r"EPIC_100_validation\.csv: no such file; .*github"):
+        make_epic_size(tmp_path, tmp_path / "made")
+    assert not (tmp_path / "made").exists()
 
 
 def test_one_that_was_stopped_is_gone_on_with(annotations: Path, made: Workspace, tmp_path: Path) -> None:
