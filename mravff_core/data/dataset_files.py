@@ -115,12 +115,10 @@ def _activitynet(
         database = read_json(path)["database"]
         _refuse_repeated(videos, database, path)
         for name, entry in database.items():
-            videos[name] = SourceVideo(
-                name,
-                _split(entry.get("subset") or split),
-                _number(path, name, entry, "duration"),
-                _number(path, name, entry, "fps"),
-            )
+            duration_s, rate, frames = (_number(path, name, entry, key) for key in ("duration", "fps", "frame"))
+            if not rate and duration_s:
+                rate = frames / duration_s
+            videos[name] = SourceVideo(name, _split(entry.get("subset") or split), duration_s, rate)
             for item in entry.get("annotations", []):
                 if item.get("label_id") is not None:
                     _settle(numbers, str(item["label"]), item["label_id"], path)

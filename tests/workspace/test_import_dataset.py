@@ -376,6 +376,13 @@ def test_numbers_of_labels_order_the_classes(tmp_path: Path) -> None:
     assert files.label_sets == {"sport": ("Zumba", "class 1", "Archery")}
 
 
+def test_a_number_of_frames_says_the_rate_as_opentads_files_do(tmp_path: Path) -> None:
+    counted, told = (video([(1.0, 2.0, "Diving")], fps=rate, frame=500) for rate in (None, 30.0))
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"counted": counted, "told": told}}))
+    files = read_dataset([tmp_path / "a.json"], label_set="sport")
+    assert [files.videos[name].frames_per_second for name in ("counted", "told")] == [25, 30]
+
+
 def test_plain_csv_says_split_and_length(tmp_path: Path) -> None:
     rows = "x,train,10,25,0,1,cut\nx,train,10,25,2,3,pour\ny,val,5,30,1,2,\n"
     (tmp_path / "a.csv").write_text(f"clip_id,split,duration_s,frames_per_second,start_s,end_s,verb\n{rows}")
