@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import statistics
 from typing import Any
 
 from mravff_core.cli import common
@@ -10,7 +11,7 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    summary = "print mean average precision with intervals and recall, and write metrics.json"
+    summary = "print mean average precision with intervals, and recall, averaged over thresholds; write metrics.json"
     parser = common.add_command(commands, "evaluate", run, summary)
     common.add_workspace(parser)
     common.add_run(parser, "run of the workspace (default: all)")
@@ -107,6 +108,7 @@ def _row(document: dict[str, Any]) -> dict[str, Any]:
     if "intervals" in document:
         low, high = document["intervals"]["average"]
         row["95 %"] = "-" if low is None else f"{100 * low:.2f} to {100 * high:.2f}"
+    row |= {f"recall@{k}x": 100 * statistics.fmean(shares.values()) for k, shares in document["recall"].items()}
     if "difference" in document:
         found = document["difference"]
         words = common.interval(found["value"], found["low"], found["high"])

@@ -52,7 +52,11 @@ def test_evaluate_prints_precision_intervals_and_the_paired_difference(
     assert set(document["intervals"]["per_threshold"]) == {f"{tiou:g}" for tiou in TIOU}
     stored = workspace.run("verb_mrav").predictions_folder("on") / "metrics.json"
     assert json.loads(stored.read_text(encoding="utf-8")) == document
-    assert "minus verb_visual (on)" in printed(capsys, workspace, "evaluate", *options[:-1])
+    header, _, row = printed(capsys, workspace, "evaluate", *options[:-1]).splitlines()
+    assert "minus verb_visual (on)" in header and header.index("recall@1x") < header.index("recall@5x")
+    recall = sum(document["recall"]["5"].values()) / len(TIOU)
+    place = header.index("recall@5x")
+    assert float(row[place : place + len("recall@5x")]) == pytest.approx(100 * recall, rel=1e-3)
     lines = printed(capsys, workspace, "evaluate", *options[:-1], "--csv").splitlines()
     assert lines[0].endswith("difference,difference_low,difference_high,p,q") and len(lines) == 4
 
