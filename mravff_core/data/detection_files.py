@@ -82,7 +82,8 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
             )
     except pickle.UnpicklingError as error:
         raise AnnotationError(f"{path}: {refusal(error)}") from error
-    except (ValueError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (ValueError, RuntimeError, zipfile.BadZipFile, pa.ArrowException) as error:
+        # Archives that are encrypted, or packed as this Python cannot unpack, are RuntimeErrors.
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
     return _checked(path, found)
@@ -90,7 +91,9 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
 
 def _only_member(path: Path) -> bytes:
     with zipfile.ZipFile(path) as archive:
-        members = [name for name in archive.namelist() if name.lower().endswith(".json")]
+        # macOS packs a shadow of every file beside it.
+        own = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+        members = [name for name in own if name.lower().endswith(".json")]
         if len(members) != 1:
             raise AnnotationError(f"{path}: holds {len(members)} JSON files, expected the one that was submitted")
         return archive.read(members[0])

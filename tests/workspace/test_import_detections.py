@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,25 @@ def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, 
         assert table is not None
         labels[name] = table["label"].tolist()
     assert labels == {None: [2], "verb": [2], "noun": [3], "action": [2 * len(NOUNS) + 3]}
+
+
+def test_an_archive_packed_on_a_mac_is_read(workspace: Workspace, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "r.zip", "w") as archive:
+        archive.writestr("test.json", json.dumps({"results": RESULTS}))
+        archive.writestr("__MACOSX/._test.json", b"\x00\x05\x16\x07")
+    assert import_detections(workspace, tmp_path / "r.zip", "theirs").detections == 2
+
+
+def test_an_archive_that_cannot_be_unpacked_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "r.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("test.json", "{}")
+    content = bytearray(path.read_bytes())
+    for place in (6, content.find(b"PK\x01\x02") + 8):
+        content[place] |= 1  # encrypted
+    path.write_bytes(content)
+    with pytest.raises(AnnotationError, match=r"r.zip: not readable as ZIP \(.*encrypted"):
+        import_detections(workspace, path, "theirs")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
