@@ -97,9 +97,10 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
 
     Clips that are there already are replaced, with their true segments; others stay.
 
-    Raises: WorkspaceError if the folder holds something else, or clips that would lose their features.
+    Raises: WorkspaceError if the folder holds something else, or clips that would lose their features, or
+        cannot be written.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     if (folder / SETTINGS_FILE).is_file():
         workspace = Workspace(folder)
         if workspace.label_sets != plan.label_sets:
@@ -110,11 +111,16 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
         return workspace
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WorkspaceError(f"{folder}: is there already and no workspace; choose another folder")
-    with folder_written_aside(folder) as aside:
-        empty = Workspace.create(
-            aside, name=name or plan.title, label_sets=plan.label_sets, tiou_thresholds=plan.tiou_thresholds
-        )
-        _fill(empty, plan)
+    try:
+        with folder_written_aside(folder) as aside:
+            empty = Workspace.create(
+                aside, name=name or plan.title, label_sets=plan.label_sets, tiou_thresholds=plan.tiou_thresholds
+            )
+            _fill(empty, plan)
+    except OSError as error:
+        raise WorkspaceError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder"
+        ) from error
     return Workspace(folder)
 
 

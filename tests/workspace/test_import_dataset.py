@@ -547,6 +547,26 @@ def test_runs_are_scored_at_the_data_sets_own_overlaps(tmp_path: Path, capsys: p
         assert document["average"] == pytest.approx(0.5 if more else 0.5 / 5)
 
 
+def test_a_workspace_may_take_the_place_of_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all(tmp_path, DATABASE)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    make_workspace(plan(tmp_path), tmp_path / "link")
+    assert Workspace(tmp_path / "real").clip_ids() == ["one", "v_-two"]
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    make_workspace(plan(tmp_path), ".")
+    assert Workspace(tmp_path / "here").clip_ids() == ["one", "v_-two"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(WorkspaceError, match=r"cannot be written .*; choose another folder"):
+        make_workspace(plan(tmp_path), tmp_path / "a.json/ws")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, DATABASE)
     words = command(tmp_path)
