@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mravff_core.data.reading import label_index, read_csv, read_json
+from mravff_core.data.reading import as_numbers, label_index, read_csv, read_json
 from mravff_core.errors import AnnotationError, ConfigError
 
 SEGMENTS = ("clip_id", "segment_id", "start_s", "end_s")
@@ -154,10 +154,12 @@ def checked_times(path: Path, table: pd.DataFrame, *, backwards_too: bool = Fals
     if len(nameless):
         raise AnnotationError(f"{path}: {len(nameless)} segments name no clip, the first is segment {nameless[0]}")
     for name in ("start_s", "end_s"):
-        numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+        numbers = as_numbers(table[name])
         if not np.isfinite(numbers).all():
             row = int(np.flatnonzero(~np.isfinite(numbers))[0])
-            raise AnnotationError(f"{path}: segment {row} has {name} {str(table[name].iloc[row])!r}, expected seconds")
+            raise AnnotationError(
+                f"{path}: segment {row} has {name} {str(table[name].iloc[row])[:40]!r}, expected seconds"
+            )
         table[name] = numbers
     backwards = table[table["end_s"] < table["start_s"]]
     if len(backwards) and not (backwards_too and len(backwards) < len(table)):
@@ -171,7 +173,7 @@ def checked_times(path: Path, table: pd.DataFrame, *, backwards_too: bool = Fals
 
 def _shares(path: Path, column: pd.Series) -> pd.Series:
     """Audibilities, missing where nothing is said. Raises: AnnotationError."""
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    numbers = as_numbers(column)
     wrong = np.flatnonzero(~numbers.between(0, 1) & column.notna())
     if len(wrong):
         row = int(wrong[0])

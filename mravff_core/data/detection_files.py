@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mravff_core.data.plain_pickle import PICKLE_SUFFIXES, read_plain_pickle, refusal
-from mravff_core.data.reading import label_index, parsed_json, read_csv, read_json
+from mravff_core.data.reading import as_numbers, label_index, parsed_json, read_csv, read_json
 from mravff_core.errors import AnnotationError, ConfigError
 
 Format = Literal["activitynet", "epic", "table"]
@@ -116,7 +116,10 @@ def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
         for number, item in enumerate(items):
             try:
                 start_s, end_s = item["segment"]
-                rows.append((clip_id, start_s, end_s, item["score"], *(item[key] for key in keys)))
+                labels = [item[key] for key in keys]
+                if any(isinstance(label, (list, dict)) for label in labels):
+                    raise TypeError(labels)
+                rows.append((clip_id, start_s, end_s, item["score"], *labels))
             except (KeyError, TypeError, ValueError):
                 raise AnnotationError(
                     f"{path}: detection {number} of clip {clip_id!r} is {str(item)[:80]}, "
@@ -159,13 +162,13 @@ def _checked(path: Path, found: DetectionFile) -> DetectionFile:
             f"{path}: {len(nameless)} of {len(table)} detections name no clip, the first is detection {nameless[0]}"
         )
     for name in ("start_s", "end_s", "score"):
-        numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
+        numbers = as_numbers(table[name])
         bad = np.flatnonzero(~np.isfinite(numbers))
         if len(bad):
             row = table.iloc[int(bad[0])]
             raise AnnotationError(
                 f"{path}: {len(bad)} of {len(table)} detections have no number as {name}, "
-                f"the first in clip {row['clip_id']!r}: {str(row[name])!r}"
+                f"the first in clip {row['clip_id']!r}: {str(row[name])[:40]!r}"
             )
         table[name] = numbers
     backwards = table[table["end_s"] < table["start_s"]]
@@ -192,7 +195,7 @@ def label_indices(values: pd.Series, names: tuple[str, ...], where: str) -> pd.S
     unknown = [value for value, number in found.items() if number is None]
     if unknown:
         rows = int(values.isin(unknown).sum())
-        shown = ", ".join(repr(str(value)) for value in unknown[:3])
+        shown = ", ".join(repr(str(value)[:40]) for value in unknown[:3])
         raise AnnotationError(
             f"{where}: {rows} detections have {len(unknown)} labels that are no class ({shown}); "
             f"there are {len(names)}, such as {', '.join(names[:3])}; another label set?"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,15 @@ def _refused_readably(path: Path) -> Iterator[None]:
     except ValueError as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as CSV ({first_line}); truncated?") from error
+
+
+def as_numbers(column: pd.Series) -> pd.Series:
+    """A column as float64, not-a-number for what is no number; whole numbers beyond its bounds become infinite."""
+    try:
+        return pd.to_numeric(column, errors="coerce").astype(np.float64)
+    except OverflowError:
+        bounded = [math.inf if isinstance(value, int) and abs(value) > 2**1023 else value for value in column]
+        return pd.to_numeric(pd.Series(bounded, index=column.index), errors="coerce").astype(np.float64)
 
 
 def label_index(value: Any, index_of: Mapping[str, int]) -> int | None:

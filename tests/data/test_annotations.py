@@ -95,6 +95,11 @@ def test_real_epic_annotations_are_read(shared: Path) -> None:
         ("a.json", '{"database": {"v": {"annotations": [{"segment": ["a", 2], "label": "x"}]}}}', "start_s 'a'"),
         (
             "a.json",
+            f'{{"database": {{"v": {{"annotations": [{{"segment": [0, {10**400}], "label": "x"}}]}}}}}}',
+            "segment 0 has end_s '1000",
+        ),
+        (
+            "a.json",
             '{"database": {"v": {"annotations": [{"segment": [3, 2], "label": "x"}]}}}',
             "end before they start",
         ),
