@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mravff_core.config import TrainConfig
+from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.clip import TrainingClip, collate, random_crop
 from mravff_core.training.ema import AveragedWeights
-from mravff_core.training.losses import boundary_loss, focal_loss
+from mravff_core.training.losses import boundary_loss, focal_loss, loss_sums
 from mravff_core.training.schedule import learning_rate, parameter_groups
-from mravff_core.training.targets import Points, point_targets
+from mravff_core.training.targets import Points, Targets, point_targets
 from tests.small_workspace import small_detector
 
 
@@ -88,6 +89,27 @@ def test_crops_keep_segments_where_their_features_are(length: int, max_steps: in
         original = whole.segments_grid[label]
         np.testing.assert_allclose(bounds, np.clip(original, starts[0], starts[0] + steps) - starts[0], atol=1e-4)
         assert bounds[1] - bounds[0] >= 0.5 * (original[1] - original[0]) - 1e-4
+
+
+def test_a_crop_may_begin_anywhere() -> None:
+    whole, begun = clip(5, []), set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        cut = random_crop(whole, rng, max_steps=3, crop_ratio=None, truncated_share=0.5)
+        begun |= {first for first in range(3) if np.array_equal(whole.visual[:, first : first + 3], cut.visual)}
+    assert begun == {0, 1, 2}
+
+
+def test_overlap_weighs_classes_only_where_each_has_boundaries_of_its_own() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits, masks = (torch.randn(1, 6, 2, generator=rng),), (torch.ones(1, 1, 6, dtype=torch.bool),)
+    wanted = Targets(torch.eye(2).repeat(3, 1), torch.rand(6, 2, generator=rng))
+    sums = {}
+    for own, power in ((1, 0.0), (1, 0.5), (2, 0.0), (2, 0.5)):
+        offsets = (torch.full((1, 6, own, 2), 0.3),)
+        plan = TrainConfig(iou_weight_power=power)
+        sums[own, power] = float(loss_sums(DetectorOutput(logits, offsets, masks), [wanted], plan).classes)
+    assert sums[1, 0.0] == sums[1, 0.5] == sums[2, 0.0] > sums[2, 0.5]
 
 
 def test_a_batch_says_what_is_real_and_what_has_sound() -> None:
