@@ -13,10 +13,11 @@ from torch import nn
 
 from mravff_core.config import TrainConfig
 from mravff_core.model.outputs import DetectorOutput
+from mravff_core.training.batches import epoch_plan
 from mravff_core.training.clip import TrainingClip, collate, random_crop
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import boundary_loss, focal_loss, loss_sums
-from mravff_core.training.schedule import learning_rate, parameter_groups
+from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups
 from mravff_core.training.targets import Points, Targets, point_targets
 from tests.small_workspace import small_detector
 
@@ -45,6 +46,12 @@ def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
     assert [round(learning_rate(10 * epoch, 10, steps), 6) for epoch in range(4)] == [0.1, 0.01, 0.01, 0.001]
     warmed = replace(steps, warmup_epochs=2)
     assert [round(learning_rate(10 * epoch, 10, warmed), 6) for epoch in range(2, 6)] == [0.1, 0.01, 0.01, 0.001]
+
+
+def test_an_epoch_has_as_many_steps_as_its_plan_gives() -> None:
+    for clips, size, accumulate, steps in ((5, 2, 1, 3), (5, 2, 2, 2), (8, 4, 3, 1), (1, 4, 2, 1)):
+        config = TrainConfig(batch_size=size, accumulate_batches=accumulate)
+        assert optimizer_steps(clips, config) == steps == -(-len(epoch_plan(clips, 0, config)) // accumulate)
 
 
 def test_a_segment_cut_to_just_its_least_share_stays() -> None:
