@@ -6,6 +6,8 @@ bool, True where a key may be attended to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -15,7 +17,14 @@ _KEYS = 16
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, key_mask: Tensor, *, window: int, bias: Tensor | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    key_mask: Tensor,
+    *,
+    window: int,
+    bias: Tensor | None = None,
+    lengths: Sequence[int] | None = None,
 ) -> Tensor:
     """Attention output [batch, heads, time, width]; 0 where no key may be attended to.
 
@@ -25,17 +34,23 @@ def attend(
     Args:
         window: odd number of steps centred on the query, or -1 for all steps.
         bias: [heads, window] added to the scores by relative position; local windows only.
+        lengths: of the sequences that lie one after another in time and do not see each other; None for one.
 
     Local windows take memory linear in time: queries are cut into chunks, each of which attends
     to the keys of its own steps and of half a window on both sides.
     """
+    if window < 0 and lengths is not None and len(lengths) > 1:
+        parts = zip(
+            *(whole.split(list(lengths), dim=2) for whole in (query, key, value, key_mask[:, None])), strict=True
+        )
+        return torch.cat([attend(*each, own[:, 0], window=window) for *each, own in parts], dim=2)
     if window < 0:
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)
     clips, heads, _, width = query.shape
     time = key_mask.shape[-1]
     of_queries, of_keys = rooms(time, window)
-    added, answered = _added_to_scores(key_mask, query, window, bias)
+    added, answered = _added_to_scores(key_mask, query, window, bias, lengths)
     attended = functional.scaled_dot_product_attention(
         _chunks(query, window, time, of_queries),
         _chunks(key, window, time, of_keys),
@@ -58,7 +73,7 @@ def attention_weights(query: Tensor, key: Tensor, key_mask: Tensor, *, window: i
         return _softmax(scores, key_mask[:, None, None])
     time = key_mask.shape[-1]
     of_queries, of_keys = rooms(time, window)
-    added, answered = _added_to_scores(key_mask, query, window, None)
+    added, answered = _added_to_scores(key_mask, query, window)
     near = _chunks(key, window, time, of_keys)
     scores = (_chunks(query, window, time, of_queries) * query.shape[-1] ** -0.5) @ near.transpose(-1, -2) + added
     weights = scores.softmax(dim=-1)
@@ -88,7 +103,9 @@ def join_heads(features: Tensor) -> Tensor:
     return features.transpose(1, 2).flatten(2).transpose(1, 2)
 
 
-def _added_to_scores(key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def _added_to_scores(
+    key_mask: Tensor, query: Tensor, window: int, bias: Tensor | None = None, lengths: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor | None]:
     """What bars a chunk's queries from keys out of reach, and which queries have any key.
 
     Returns: [batch * chunks, 1 or heads, chunk, chunk + window - 1] and, bool, [batch * chunks, 1, chunk, 1];
@@ -96,14 +113,25 @@ def _added_to_scores(key_mask: Tensor, query: Tensor, window: int, bias: Tensor 
     """
     time, chunk = key_mask.shape[-1], _chunk(window)
     offset = torch.arange(chunk + window - 1, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
-    near_keys = _chunks(key_mask[:, None, :, None], window, time, rooms(time, window)[1]).transpose(-1, -2)
-    allowed = near_keys & ((offset >= 0) & (offset < window))
+    allowed = _near(key_mask, window) & ((offset >= 0) & (offset < window))
+    if lengths is not None and len(lengths) > 1:
+        sequence = torch.arange(len(lengths), device=query.device).repeat_interleave(
+            torch.tensor(lengths, device=query.device), output_size=time
+        )[None]
+        of_queries = _chunks(sequence[:, None, :, None], window, time, rooms(time, window)[0])
+        allowed &= (_near(sequence, window) == of_queries).repeat(len(key_mask), 1, 1, 1)
     # Half the range leaves room for scores.
     added = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
     added = added.masked_fill_(~allowed, torch.finfo(query.dtype).min / 2)
     if bias is not None:
         added = added + bias[:, offset.clamp(0, window - 1)].to(query.dtype)
     return added, None if bool(key_mask.all()) else allowed.any(dim=-1, keepdim=True)
+
+
+def _near(of_keys: Tensor, window: int) -> Tensor:
+    """What [batch, time] says of the keys around each chunk, [batch * chunks, 1, 1, chunk + window - 1]."""
+    time = of_keys.shape[-1]
+    return _chunks(of_keys[:, None, :, None], window, time, rooms(time, window)[1]).transpose(-1, -2)
 
 
 def _chunk(window: int) -> int:

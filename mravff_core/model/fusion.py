@@ -6,7 +6,8 @@ Action Localization (MRAV-FF), arXiv 2310.03456.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,19 @@ from torch.nn import functional
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
-from mravff_core.model.level_fusion import AudioPyramid, FusionKind, GateKind, GateSource, LevelFusion, Mix
+from mravff_core.model.level_fusion import (
+    AudioPyramid,
+    FusionKind,
+    GateKind,
+    GateSource,
+    LevelFusion,
+    Mix,
+    attend_levels,
+)
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
+
+# Of all clips and of levels that attend together; beyond it, memory is slower than calls are.
+_STEPS_AT_ONCE = 8192
 
 
 class MRAVFusion(nn.Module):
@@ -143,23 +155,28 @@ class MRAVFusion(nn.Module):
         wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
             return tuple(visual_levels[wanted]), FusionTrace(self._shut_gates(visual_levels[wanted]))
-        lengths = _real_lengths(level_masks)
+        whole = bool(torch.cat(list(level_masks), dim=-1).all())
+        # Beyond the longest clip there is nothing to fuse.
+        lengths = [valid.shape[-1] for valid in level_masks] if whole else _real_lengths(level_masks)
         audio_levels = self._audio_levels(audio, audio_mask, heard, visual_levels, level_masks, lengths)
+        parts = [
+            _Level(fusion, visual[..., :length], sound, valid[..., :length], visual[..., length:])
+            for fusion, visual, sound, valid, length in zip(
+                levels, visual_levels, audio_levels, level_masks, lengths, strict=True
+            )
+        ][wanted]
         fused_levels, gates = [], []
-        parts = zip(levels, visual_levels, audio_levels, level_masks, lengths, strict=True)
-        for fusion, visual, sound, valid, length in list(parts)[wanted]:
-            # Beyond the longest clip there is nothing to fuse.
-            seen, valid = visual[..., :length], valid[..., :length]
-            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening)
-            fused = fused.to(visual.dtype)
-            if heard is not None or not bool(valid.all()):
+        for (fusion, seen, sound, valid, beyond), attended in zip(parts, _attended(parts), strict=True):
+            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening, attended=attended)
+            fused = fused.to(seen.dtype)
+            if heard is not None or not whole:
                 changed = valid if heard is None else valid & heard[:, None, None]
                 fused = torch.where(changed, fused, seen)
                 gate = None if gate is None else gate * changed.to(gate.dtype)
-            missing = visual.shape[-1] - length
-            fused_levels.append(torch.cat([fused, visual[..., length:]], dim=-1) if missing else fused)
+            missing = beyond.shape[-1]
+            fused_levels.append(torch.cat([fused, beyond], dim=-1) if missing else fused)
             if gate is not None:
-                gates.append(functional.pad(gate, (0, missing)))
+                gates.append(functional.pad(gate, (0, missing)) if missing else gate)
         return tuple(fused_levels), FusionTrace(tuple(gates))
 
     def attention(
@@ -277,6 +294,35 @@ class MRAVFusion(nn.Module):
         if gates[0] is None:
             return ()
         return tuple(level.new_zeros(len(level), gates[0].width, level.shape[-1]) for level in visual_levels)
+
+
+class _Level(NamedTuple):
+    """One level's fusion and what it works on, up to the longest clip's end; vision beyond it stays as it is."""
+
+    fusion: LevelFusion
+    visual: Tensor
+    audio: Tensor
+    valid: Tensor
+    beyond: Tensor
+
+
+def _attended(levels: Sequence[_Level]) -> Iterator[Tensor | None]:
+    """What each level's attention hears, None where there is none; in one go as many levels as take little memory."""
+    groups: list[list[_Level]] = []
+    steps = 0
+    for level in levels:
+        steps += level.valid.numel()
+        if not groups or steps > _STEPS_AT_ONCE:
+            groups.append([])
+            steps = level.valid.numel()
+        groups[-1].append(level)
+    for group in groups:
+        attentions = [level.fusion.attention for level in group if level.fusion.attention is not None]
+        listening = [level for level in group if level.fusion.attention is not None]
+        visual, audio, valid = ([level[place] for level in listening] for place in (1, 2, 3))
+        heard = iter(attend_levels(attentions, visual, audio, valid) if listening else [])
+        for level in group:
+            yield None if level.fusion.attention is None else next(heard)
 
 
 def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:

@@ -164,7 +164,6 @@ def products(
     bias: Tensor | None,
     *,
     steps_first: bool = False,
-    room: tuple[int, int] = (0, 0),
 ) -> Tensor:
     """The sum of `bias` and each weight times its features, at every step.
 
@@ -176,12 +175,10 @@ def products(
         features: [batch, channels, time] each.
         bias: [outputs], or None.
         steps_first: how the result lies in memory, and its axes.
-        room: with `steps_first`, steps of 0 that the result has before and after its own.
     Returns: [batch, outputs, time], or with `steps_first` [batch, time, outputs].
     """
     # One clip without its batch is a tenth faster.
     single = len(features[0]) == 1
-    padded: Tensor | None = None
     out: Tensor | None = None
     for weight, part in zip(weights, features, strict=True):
         weight, part = (weight, part[0]) if single else (weight.expand(len(part), -1, -1), part)
@@ -189,39 +186,54 @@ def products(
         if out is not None:
             left, right = left.to(out.dtype), right.to(out.dtype)
             out = out.addmm_(left, right) if single else out.baddbmm_(left, right)
-        elif any(room) and single and not torch.is_grad_enabled() and left.device.type == "cpu":
-            padded, out = _with_room(left, right, room)
         else:
             out = left @ right
     assert out is not None
     if bias is not None:
         # Afterwards, since products that start from a bias first copy it to every step.
         out = out.add_(bias if steps_first else bias[:, None])
-    if padded is not None:
-        return padded[None]
-    if any(room):
-        out = nn.functional.pad(out, (0, 0, *room))
     return out[None] if single else out
 
 
-def _with_room(left: Tensor, right: Tensor, room: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The product of two matrices between rows of 0, and the part that it is, without a copy."""
-    before, after = room
-    padded = left.new_empty(before + len(left) + after, right.shape[1])
-    padded[:before] = 0
-    padded[before + len(left) :] = 0
-    inner = padded[before : before + len(left)]
-    torch.mm(left, right, out=inner)
-    return padded, inner
-
-
-def apply_pointwise(
-    conv: nn.Conv1d, *features: Tensor, steps_first: bool = False, room: tuple[int, int] = (0, 0)
+def products_in_row(
+    weights: Sequence[Tensor], features: Sequence[Tensor], biases: Sequence[Tensor | None], *, room: tuple[int, int]
 ) -> Tensor:
+    """Each weight times its own features plus its bias, one sequence after another.
+
+    Args:
+        weights: [outputs, channels] each.
+        features: [batch, channels, time] each, times of their own.
+        biases: [outputs] each, or None.
+        room: steps of 0 before the first and after the last.
+    Returns: [batch, room and all times, outputs].
+    """
+    clips, outputs = len(features[0]), len(weights[0])
+    before, after = room
+    if clips > 1 or torch.is_grad_enabled() or features[0].device.type != "cpu":
+        parts = [
+            products([weight], [part], bias, steps_first=True)
+            for weight, part, bias in zip(weights, features, biases, strict=True)
+        ]
+        ends = [parts[0].new_zeros(clips, steps, outputs) for steps in room]
+        return torch.cat([ends[0], *parts, ends[1]], dim=1) if len(parts) > 1 or any(room) else parts[0]
+    # Products that write where they belong need no copy.
+    row = features[0].new_empty(before + sum(part.shape[-1] for part in features) + after, outputs)
+    row[:before] = 0
+    row[len(row) - after :] = 0
+    for weight, part, bias in zip(weights, features, biases, strict=True):
+        own = row[before : before + part.shape[-1]]
+        torch.mm(part[0].mT, weight.mT, out=own)
+        if bias is not None:
+            own.add_(bias)
+        before += len(own)
+    return row[None]
+
+
+def apply_pointwise(conv: nn.Conv1d, *features: Tensor, steps_first: bool = False) -> Tensor:
     """What a convolution of width 1 gives for features [batch, channels, time], those of several stacked."""
     assert conv.bias is not None
     weights = conv.weight[:, :, 0].split([part.shape[1] for part in features], dim=1)
-    return products(weights, features, conv.bias, steps_first=steps_first, room=room)
+    return products(weights, features, conv.bias, steps_first=steps_first)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.model.attention import attend, attention_weights, join_heads, rooms, split_heads
-from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepDropout, apply_pointwise, products
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepDropout, apply_pointwise, products, products_in_row
 
 FusionKind = Literal["sum", "concat", "cross_attention", "mrav"]
 GateKind = Literal["scalar", "channel", "softmax"]
@@ -49,8 +49,11 @@ class AudioPyramid(nn.Module):
         time, reach = audio.shape[-1], self.conv.kernel_size[0] // 2
         assert self.conv.bias is not None
         audio = functional.pad(audio, (reach, reach))
-        taps = [audio[..., tap : tap + time] for tap in range(2 * reach + 1)]
-        features = self.norm.steps_first(products(self.conv.weight.unbind(-1), taps, self.conv.bias, steps_first=True))
+        taps, weights = [audio[..., tap : tap + time] for tap in range(2 * reach + 1)], self.conv.weight.unbind(-1)
+        if self.conv.weight[0].numel() <= len(self.conv.weight):
+            # Where copies of the input are no larger than the output, one product is quicker than one for each.
+            taps, weights = [torch.stack(taps, dim=2).flatten(1, 2)], (self.conv.weight.flatten(1),)
+        features = self.norm.steps_first(products(weights, taps, self.conv.bias, steps_first=True))
         valid = valid.transpose(1, 2)
         # Finite, so that a maximum over nothing real can still be set to 0.
         lowest = torch.finfo(features.dtype).min
@@ -98,21 +101,15 @@ class CrossAttention(nn.Module):
 
     def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""
+        return attend_levels([self], [visual], [audio], [valid])[0]
+
+    def answer(self, attended: Tensor) -> Tensor:
+        """Attended values without their bias, [batch, channels, time], to the output of the same shape."""
         assert self.value.bias is not None and self.out.bias is not None
-        query_weight, key_weight, value_weight, out_weight = (
-            project.weight[:, :, 0] for project in (self.query, self.key, self.value, self.out)
-        )
-        # A bias of keys moves all scores of a query alike, which no softmax notices; only training counts it in.
-        key_bias = self.key.bias if torch.is_grad_enabled() else None
-        of_queries, of_keys = rooms(visual.shape[-1], self.window)
-        query = products([query_weight], [visual], self.query.bias, steps_first=True, room=of_queries)
-        key = products([key_weight], [audio], key_bias, steps_first=True, room=of_keys)
-        value = products([value_weight], [audio], None, steps_first=True, room=of_keys)
-        query, key, value = (split_heads(features, self.heads) for features in (query, key, value))
-        attended = join_heads(attend(query, key, value, valid[:, 0], window=self.window))
+        weight = self.out.weight[:, :, 0]
         # Weights add up to 1, so that a bias of values is the same before and after.
-        bias = torch.addmv(self.out.bias, out_weight, self.value.bias)
-        return self.dropout(products([out_weight], [attended], bias))
+        bias = torch.addmv(self.out.bias, weight, self.value.bias)
+        return self.dropout(products([weight], [attended], bias))
 
     def weights(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """Attention weights as `AttentionTrace` describes them."""
@@ -120,6 +117,39 @@ class CrossAttention(nn.Module):
         key = split_heads(apply_pointwise(self.key, audio, steps_first=True), self.heads)
         weights = attention_weights(query, key, valid[:, 0], window=self.window)
         return weights * valid[:, :, :, None].to(weights.dtype)
+
+
+def attend_levels(
+    attentions: Sequence[CrossAttention], visual: Sequence[Tensor], audio: Sequence[Tensor], valid: Sequence[Tensor]
+) -> list[Tensor]:
+    """What several levels hear, in one go: all that a level has of its own are products.
+
+    Args:
+        attentions: of each level, with heads and window in common.
+        visual, audio: [batch, channels, time of the level] each.
+        valid: [batch, 1, time of the level] bool each.
+    Returns: [batch, channels, time of the level] each.
+    """
+    lengths, window = [level.shape[-1] for level in visual], attentions[0].window
+    of_queries, of_keys = rooms(sum(lengths), window)
+
+    def projected(name: str, features: Sequence[Tensor], room: tuple[int, int], *, biased: bool) -> Tensor:
+        convs = [attention.get_submodule(name) for attention in attentions]
+        weights = [conv.weight[:, :, 0] for conv in convs]
+        row = products_in_row(weights, features, [conv.bias if biased else None for conv in convs], room=room)
+        return split_heads(row, attentions[0].heads)
+
+    attended = attend(
+        projected("query", visual, of_queries, biased=True),
+        # A bias of keys moves all scores of a query alike, which no softmax notices; only training counts it in.
+        projected("key", audio, of_keys, biased=torch.is_grad_enabled()),
+        projected("value", audio, of_keys, biased=False),
+        torch.cat(list(valid), dim=-1)[:, 0],
+        window=window,
+        lengths=lengths,
+    )
+    parts = join_heads(attended).split(lengths, dim=-1)
+    return [attention.answer(part) for attention, part in zip(attentions, parts, strict=True)]
 
 
 class Gate(nn.Module):
@@ -179,15 +209,18 @@ class LevelFusion(nn.Module):
         self.merge = nn.Conv1d(2 * channels, channels, 1) if kind == "concat" else None
 
     def forward(
-        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0
+        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0, attended: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time].
 
-        `opening` is the share of the gate that is let through.
+        `opening` is the share of the gate that is let through; `attended` what `attention` hears, where
+        that is known.
         """
         if self.merge is not None:
             return apply_pointwise(self.merge, visual, audio), None
-        heard = audio if self.attention is None else self.attention(visual, audio, valid)
+        heard = audio
+        if self.attention is not None:
+            heard = self.attention(visual, audio, valid) if attended is None else attended
         if self.gate is None:
             return visual + heard, None
         gate, heard = (self.gate(visual, audio) * valid).to(visual.dtype), heard.to(visual.dtype)

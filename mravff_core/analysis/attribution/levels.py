@@ -78,7 +78,7 @@ class Bypass(LevelFusion):
         self.attention, self.gate, self.merge = None, None, None
 
     def forward(
-        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0
+        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0, attended: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
         """The visual features as they are."""
         return visual, None

@@ -14,6 +14,7 @@ from mravff_core.model.layers import (
     StepMask,
     apply_pointwise,
     drop_path,
+    products_in_row,
 )
 from mravff_core.model.pieces import in_pieces
 
@@ -78,7 +79,8 @@ class ConvAttention(nn.Module):
             mixed = self.get_submodule(f"{name}_norm")(mixed)
             project = self.get_submodule(name)
             assert isinstance(project, nn.Conv1d)
-            projected.append(split_heads(apply_pointwise(project, mixed, steps_first=True, room=room), self.heads))
+            row = products_in_row([project.weight[:, :, 0]], [mixed], [project.bias], room=room)
+            projected.append(split_heads(row, self.heads))
         query, key, value = projected
         attended = attend(query, key, value, kept.valid[:, 0], window=self.window, bias=self.relative_bias)
         return kept.keep_valid(self.dropout(apply_pointwise(self.out, join_heads(attended))))
