@@ -115,9 +115,8 @@ def _added_to_scores(
     offset = torch.arange(chunk + window - 1, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
     allowed = _near(key_mask, window) & ((offset >= 0) & (offset < window))
     if lengths is not None and len(lengths) > 1:
-        sequence = torch.arange(len(lengths), device=query.device).repeat_interleave(
-            torch.tensor(lengths, device=query.device), output_size=time
-        )[None]
+        ends = torch.tensor(lengths, device=query.device).cumsum(0)
+        sequence = torch.bucketize(torch.arange(time, device=query.device), ends, right=True)[None]
         of_queries = _chunks(sequence[:, None, :, None], window, time, rooms(time, window)[0])
         allowed &= (_near(sequence, window) == of_queries).repeat(len(key_mask), 1, 1, 1)
     # Half the range leaves room for scores.

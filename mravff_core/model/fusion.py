@@ -15,20 +15,20 @@ from torch.nn import functional
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.audio_pyramid import AudioPyramid, Sound
+from mravff_core.model.cross_attention import attend_levels
 from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
 from mravff_core.model.level_fusion import (
-    AudioPyramid,
     FusionKind,
     GateKind,
     GateSource,
     LevelFusion,
     Mix,
-    attend_levels,
 )
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
 
 # Of all clips and of levels that attend together; beyond it, memory is slower than calls are.
-_STEPS_AT_ONCE = 8192
+_STEPS_AT_ONCE = 2048
 
 
 class MRAVFusion(nn.Module):
@@ -167,7 +167,7 @@ class MRAVFusion(nn.Module):
         ][wanted]
         fused_levels, gates = [], []
         for (fusion, seen, sound, valid, beyond), attended in zip(parts, _attended(parts), strict=True):
-            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening, attended=attended)
+            fused, gate = fusion(seen, sound.features, valid, opening=self.gate_opening, attended=attended)
             fused = fused.to(seen.dtype)
             if heard is not None or not whole:
                 changed = valid if heard is None else valid & heard[:, None, None]
@@ -203,7 +203,7 @@ class MRAVFusion(nn.Module):
         weights, windows = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             assert fusion.attention is not None
-            weight = fusion.attention.weights(visual, sound, valid)
+            weight = fusion.attention.weights(visual, sound.features, valid)
             if audio_present is not None:
                 weight = weight * audio_present[:, None, None, None].to(weight.dtype)
             weights.append(weight)
@@ -246,7 +246,7 @@ class MRAVFusion(nn.Module):
         visual_levels: Sequence[Tensor],
         level_masks: Sequence[Tensor],
         lengths: Sequence[int],
-    ) -> list[Tensor]:
+    ) -> list[Sound]:
         """Audio pyramid, so many steps of each level; that of a clip that is not heard is 0 throughout."""
         finest, clips = self.strides[0], len(visual_levels[0])
         steps = visual_levels[0].shape[-1] * finest
@@ -278,7 +278,12 @@ class MRAVFusion(nn.Module):
                 )
         used = max(length * stride for length, stride in zip(lengths, self.strides, strict=False))
         sounds = self.audio_pyramid(audio[..., :used], audio_mask[..., :used], len(visual_levels))
-        return [sound[..., :length] for sound, length in zip(sounds, lengths, strict=True)]
+        levels = [sound.until(length) for sound, length in zip(sounds, lengths, strict=True)]
+        if levels[0].factored is not None:
+            asked_for = level_masks[0][..., : lengths[0]]
+            if not bool((audio_mask[..., : lengths[0]] | ~asked_for).all()):
+                levels[0] = Sound(levels[0].features)
+        return levels
 
     def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
         """[batch] bool, True where sound is heard; None where all clips are."""
@@ -301,7 +306,7 @@ class _Level(NamedTuple):
 
     fusion: LevelFusion
     visual: Tensor
-    audio: Tensor
+    audio: Sound
     valid: Tensor
     beyond: Tensor
 

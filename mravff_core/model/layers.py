@@ -218,8 +218,8 @@ def products_in_row(
         return torch.cat([ends[0], *parts, ends[1]], dim=1) if len(parts) > 1 or any(room) else parts[0]
     # Products that write where they belong need no copy.
     row = features[0].new_empty(before + sum(part.shape[-1] for part in features) + after, outputs)
-    row[:before] = 0
-    row[len(row) - after :] = 0
+    row[:before].zero_()
+    row[len(row) - after :].zero_()
     for weight, part, bias in zip(weights, features, biases, strict=True):
         own = row[before : before + part.shape[-1]]
         torch.mm(part[0].mT, weight.mT, out=own)

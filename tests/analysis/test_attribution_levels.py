@@ -12,8 +12,9 @@ import torch
 from mravff_core import Batch
 from mravff_core.analysis.attribution import Scorer, Target
 from mravff_core.analysis.attribution.levels import level_effects
+from mravff_core.model.audio_pyramid import AudioPyramid
 from mravff_core.model.detector import Detector, build_detector
-from mravff_core.model.level_fusion import AudioPyramid, LevelFusion
+from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.outputs import DetectorOutput
 from tests.analysis.clip_features import inputs
 from tests.small_workspace import CHANNELS as WIDE

@@ -43,6 +43,25 @@ def test_chunks_equal_the_whole(batch: int, heads: int, time: int, window: int, 
     torch.testing.assert_close(attended, weights @ value, atol=1e-5, rtol=1e-4)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    batch=st.integers(1, 2),
+    lengths=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    window=st.sampled_from([-1, 1, 9, 51]),
+    seed=st.integers(0, 1000),
+)
+def test_sequences_side_by_side_do_not_see_each_other(batch: int, lengths: list[int], window: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    query, key, value = torch.randn(3, batch, 2, sum(lengths), 4).unbind()
+    key_mask = torch.rand(batch, sum(lengths)) < 0.7
+    found = attend(query, key, value, key_mask, window=window, lengths=lengths)
+    parts = zip(
+        *(part.split(lengths, dim=2) for part in (query, key, value)), key_mask.split(lengths, dim=1), strict=True
+    )
+    alone = [attend(*part, window=window) for part in parts]
+    torch.testing.assert_close(found, torch.cat(alone, dim=2), atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("window", [-1, 1, 5, 41])
 def test_recomputed_weights_are_those_that_were_used(window: int) -> None:
     torch.manual_seed(0)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.audio_pyramid import AudioPyramid
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.layers import MaskedMaxPool, StepMask
-from mravff_core.model.level_fusion import AudioPyramid, Gate, LevelFusion
+from mravff_core.model.level_fusion import Gate, LevelFusion
 from tests.model.small import randomise
 
 KINDS = ("sum", "concat", "cross_attention", "mrav")
@@ -184,7 +185,7 @@ def test_sound_is_convolved_normed_and_pooled_as_vision_is(strides: list[int], v
     for level, below, stride in zip(found, [1, *strides], strides, strict=False):
         expected = MaskedMaxPool(stride // below)(expected, steps)
         steps = steps.every(stride // below)
-        torch.testing.assert_close(level, expected)
+        torch.testing.assert_close(level.features, expected)
 
 
 def test_uneven_strides_of_someone_else_s_pyramid() -> None:
@@ -235,3 +236,31 @@ def test_shapes_that_do_not_fit_are_told() -> None:
         fusion(short, audio, masks)
     with pytest.raises(FeatureError, match=r"visual levels have \[21, 9, 6\] steps, expected \[21, 11, 6\]"):
         fusion(short, audio, (masks[0], masks[1][..., :9], masks[2]))
+
+
+@pytest.mark.parametrize("window", [3, -1])
+@pytest.mark.parametrize("clips", [1, 2])
+@pytest.mark.parametrize("heard", ["all", "holes", "short"])
+def test_quicker_ways_without_gradients_give_the_same(window: int, clips: int, heard: str) -> None:
+    """Sound that enters narrow is projected at once for keys and values; where it is missing, it counts as before."""
+    torch.manual_seed(5)
+    fusion = MRAVFusion(24, 5, 4, heads=2, window=window).eval()
+    randomise(fusion)
+    levels = [torch.randn(clips, 24, n) for n in (53, 27, 14, 7)]
+    mask = torch.arange(53)[None, None] < torch.tensor([53, 31][:clips])[:, None, None]
+    masks = [mask[..., :: 2**level] for level in range(4)]
+    audio_mask = {"all": None, "holes": torch.rand(clips, 1, 53) < 0.7, "short": mask & (torch.arange(53) < 20)}[heard]
+    audio = torch.randn(clips, 5, 53)
+
+    def fused() -> tuple[Tensor, ...]:
+        return fusion(levels, audio, masks, audio_mask=audio_mask)[0]
+
+    for _ in range(2):
+        with torch.no_grad():
+            quick = fused()
+        slow = fused()
+        assert slow[0].requires_grad and not quick[0].requires_grad
+        for one, other in zip(quick, slow, strict=True):
+            torch.testing.assert_close(one, other.detach(), atol=2e-5, rtol=1e-4)
+        # Again with other weights: nothing of the former may linger.
+        randomise(fusion, seed=1)

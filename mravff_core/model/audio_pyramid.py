@@ -1,0 +1,135 @@
+"""Audio features at the resolution of every level of a visual pyramid."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mravff_core.model.derived import Derived
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, products
+
+
+@dataclass(frozen=True)
+class Factored:
+    """Features as a product: at every step `weight.T @ columns + shift`, of fewer columns than features have channels.
+
+    Attributes:
+        columns: [batch, fewer, time].
+        weight: [fewer, channels].
+        shift: [channels].
+    """
+
+    columns: Tensor
+    weight: Tensor
+    shift: Tensor
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Audio features of one level, [batch, channels, time].
+
+    Attributes:
+        factored: the same, wherever a step is real, where products of them are cheaper so.
+    """
+
+    features: Tensor
+    factored: Factored | None = None
+
+    def until(self, length: int) -> Sound:
+        """The first steps."""
+        factored = self.factored
+        if factored is not None:
+            factored = Factored(factored.columns[..., :length], factored.weight, factored.shift)
+        return Sound(self.features[..., :length], factored)
+
+
+class AudioPyramid(nn.Module):
+    """Audio features at every level's resolution.
+
+    Projected to `channels` by a masked convolution and a norm, then max-pooled from level to
+    level over a window centred on each kept step, as in the visual pyramid.
+
+    Args:
+        strides: of the visual levels in finest steps, finest level first.
+    """
+
+    def __init__(self, audio_channels: int, channels: int, strides: Sequence[int], *, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = MaskedConv1d(audio_channels, channels, kernel)
+        self.norm = ChannelNorm(channels)
+        finer = [1, *strides[:-1]]
+        self.pool_strides = [here // below for below, here in zip(finer, strides, strict=True)]
+        pooled = itertools.accumulate(below * (here // below // 2) for below, here in zip(finer, strides, strict=True))
+        # Input steps to either side of a step of each level that it depends on.
+        self.reaches = [kernel // 2 + steps for steps in pooled]
+        self._matrices = Derived(_matrices)
+
+    def forward(self, audio: Tensor, valid: Tensor, count: int) -> tuple[Sound, ...]:
+        """[batch, audio channels, time] and its mask [batch, 1, time] to sounds of `count` levels.
+
+        Their features lie steps first in memory, as norms, maxima and attention are quickest with.
+        """
+        whole = bool(valid.all())
+        features, factored = self._enter(audio if whole else audio.masked_fill(~valid, 0.0))
+        valid = valid.transpose(1, 2)
+        # Finite, so that a maximum over nothing real can still be set to 0.
+        lowest = torch.finfo(features.dtype).min
+        levels = []
+        for stride in self.pool_strides[:count]:
+            if stride > 1:
+                features = _pooled(features if whole else features.masked_fill(~valid, lowest), stride)
+                valid = valid[:, ::stride]
+            if not whole:
+                features = features * valid.to(features.dtype)
+            own = factored if stride == 1 and not levels else None
+            levels.append(Sound(features.transpose(1, 2), own))
+        return tuple(levels)
+
+    def _enter(self, audio: Tensor) -> tuple[Tensor, Factored | None]:
+        """Convolution and norm of [batch, audio channels, time], [batch, time, channels]."""
+        time, reach, norm = audio.shape[-1], self.conv.kernel_size[0] // 2, self.norm
+        weight, bias = self.conv.weight, self.conv.bias
+        assert bias is not None
+        # Products are quickest with steps first.
+        steps = functional.pad(audio.transpose(1, 2), (0, 0, reach, reach))
+        taps = [steps[:, tap : tap + time] for tap in range(2 * reach + 1)]
+        if weight[0].numel() >= len(weight):
+            taps = [tap.transpose(1, 2) for tap in taps]
+            return norm.steps_first(products(weight.unbind(-1), taps, bias, steps_first=True)), None
+        # Copies of an input that narrow are smaller than the output, and one product is quicker than several.
+        columns = torch.cat([*taps, steps.new_ones(len(steps), time, 1)], dim=2).transpose(1, 2)
+        matrix, centred = self._matrices(weight, bias, norm.weight)
+        features = products([matrix.mT], [columns], None, steps_first=True)
+        if torch.is_grad_enabled() or not features.dtype == norm.weight.dtype == torch.float32:
+            return norm.steps_first(features), None
+        features, _, spread = torch.native_layer_norm(features, norm.weight.shape, norm.weight, norm.bias, norm.eps)
+        return features, Factored(columns.mul_(spread.transpose(1, 2)), centred, norm.bias)
+
+
+def _matrices(weight: Tensor, bias: Tensor, norm_weight: Tensor) -> tuple[Tensor, Tensor]:
+    """The convolution as a matrix for its input tap by tap and then 1, for its bias.
+
+    Once alone and once with the norm that follows, but for the norm's spread and shift.
+    """
+    matrix = torch.cat([weight.transpose(1, 2).flatten(1), bias[:, None]], dim=1)
+    centred = (matrix - matrix.mean(dim=0)) * norm_weight[:, None]
+    return matrix.mT.contiguous(), centred.mT.contiguous()
+
+
+def _pooled(features: Tensor, stride: int) -> Tensor:
+    """Centred maximum of [batch, time, channels] as `MaskedMaxPool` takes it."""
+    half, kept = stride // 2, -(-features.shape[1] // stride)
+    found = features[:, ::stride]
+    for offset in range(1, half + 1):
+        # Beyond the ends the outermost steps stand again, which no maximum notices.
+        before = torch.cat([features[:, :1], features[:, stride - offset :: stride][:, : kept - 1]], dim=1)
+        after = features[:, offset::stride]
+        if after.shape[1] < kept:
+            after = torch.cat([after, features[:, -1:]], dim=1)
+        found = torch.maximum(found, torch.maximum(before, after))
+    return found
