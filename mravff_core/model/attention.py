@@ -40,10 +40,9 @@ def attend(
     to the keys of its own steps and of half a window on both sides.
     """
     if window < 0 and lengths is not None and len(lengths) > 1:
-        parts = zip(
-            *(whole.split(list(lengths), dim=2) for whole in (query, key, value, key_mask[:, None])), strict=True
-        )
-        return torch.cat([attend(*each, own[:, 0], window=window) for *each, own in parts], dim=2)
+        queries, keys, values = (features.split(list(lengths), dim=2) for features in (query, key, value))
+        sequences = zip(queries, keys, values, key_mask.split(list(lengths), dim=1), strict=True)
+        return torch.cat([attend(*sequence, window=window) for sequence in sequences], dim=2)
     if window < 0:
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=key_mask[:, None, None])
         return torch.where(key_mask.any(dim=1)[:, None, None, None], attended, 0.0)

@@ -79,7 +79,7 @@ class AudioPyramid(nn.Module):
         valid = valid.transpose(1, 2)
         # Finite, so that a maximum over nothing real can still be set to 0.
         lowest = torch.finfo(features.dtype).min
-        levels = []
+        levels: list[Sound] = []
         for stride in self.pool_strides[:count]:
             if stride > 1:
                 features = _pooled(features if whole else features.masked_fill(~valid, lowest), stride)

@@ -75,8 +75,10 @@ def attend_levels(
         visual: [batch, channels, time of the level] each.
         audio: of as many steps each.
         valid: [batch, 1, time of the level] bool each.
-    Returns: [batch, channels, time of the level] each.
+    Returns: [batch, channels, time of the level] each; nothing for no level.
     """
+    if not attentions:
+        return []
     lengths, window = [level.shape[-1] for level in visual], attentions[0].window
     of_queries, of_keys = rooms(sum(lengths), window)
     heard, keys, values, value_biases = zip(

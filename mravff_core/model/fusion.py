@@ -322,12 +322,16 @@ def _attended(levels: Sequence[_Level]) -> Iterator[Tensor | None]:
             steps = level.valid.numel()
         groups[-1].append(level)
     for group in groups:
-        attentions = [level.fusion.attention for level in group if level.fusion.attention is not None]
-        listening = [level for level in group if level.fusion.attention is not None]
-        visual, audio, valid = ([level[place] for level in listening] for place in (1, 2, 3))
-        heard = iter(attend_levels(attentions, visual, audio, valid) if listening else [])
+        listening = [(level, level.fusion.attention) for level in group if level.fusion.attention is not None]
+        heard = attend_levels(
+            [attention for _, attention in listening],
+            [level.visual for level, _ in listening],
+            [level.audio for level, _ in listening],
+            [level.valid for level, _ in listening],
+        )
+        answers = iter(heard)
         for level in group:
-            yield None if level.fusion.attention is None else next(heard)
+            yield None if level.fusion.attention is None else next(answers)
 
 
 def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:

@@ -71,7 +71,7 @@ def test_the_detection_is_sought_in_all_that_the_altered_detector_says(base: str
         if fusion == "mrav":
             own.gate.forward = lambda visual, _audio, value=value: visual[:, :1] * 0 + value
         else:
-            own.forward = lambda visual, _audio, _valid, opening: (visual, None)
+            own.forward = lambda visual, _audio, _valid, **_: (visual, None)
         with torch.no_grad():
             whole = altered(Batch(*given))
         assert not torch.equal(whole.class_logits[level], usual.class_logits[level])
