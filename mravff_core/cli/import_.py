@@ -144,6 +144,11 @@ def run_checkpoint(args: argparse.Namespace) -> None:
         return
     features = " and ".join(made.features.values())
     print(f"run {made.run}: {made.base}, fusion {made.fusion}, {', '.join(made.label_sets)}; reads features {features}")
+    if made.other_grid:
+        print(
+            f"caution: it was trained on other visual features ({made.other_grid}), so its numbers will not be those "
+            "that are published"
+        )
     if made.label_sets == (PROPOSAL,):
         print("its one class is no label of the workspace: it finds proposals, which are segments without a class")
     if made.class_score_file:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mravff_core.config import read_yaml
+from mravff_core.data.features import Features
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
@@ -24,6 +28,7 @@ class ImportedCheckpoint:
         base, fusion, label_sets: what it is.
         features: the feature sets that it reads, by modality.
         class_score_file: what an official configuration multiplies a single class's detections with.
+        other_grid: how the visual features lie in time otherwise than an official configuration says, if they do.
     """
 
     run: str
@@ -32,6 +37,7 @@ class ImportedCheckpoint:
     label_sets: tuple[str, ...]
     features: dict[str, str]
     class_score_file: str | None = None
+    other_grid: str | None = None
 
 
 def import_checkpoint(
@@ -65,7 +71,8 @@ def import_checkpoint(
     label_sets = _label_sets(workspace, own, label_set, path)
     sets = {"visual": visual} if own.fusion.kind == "none" else {"visual": visual, "audio": audio}
     widths = {"visual": own.base.input_channels, "audio": own.fusion.audio_channels}
-    record = feature_record(workspace, sets, _clip_with(workspace, sets))
+    clip_id = _clip_with(workspace, sets)
+    record = feature_record(workspace, sets, clip_id)
     for modality, name in sets.items():
         if record[modality]["channels"] != widths[modality]:
             raise ConfigError(
@@ -91,6 +98,7 @@ def import_checkpoint(
         label_sets=tuple(label_sets),
         features=sets,
         class_score_file=_class_score_file(config) if len(own.labels) == 1 else None,
+        other_grid=None if config is None else _other_grid(own.features["visual"], workspace.features(visual, clip_id)),
     )
 
 
@@ -122,6 +130,24 @@ def _class_score_file(config: Path | str | None) -> str | None:
     """What an official configuration names. Raises: ConfigError."""
     test = None if config is None else read_yaml(config).get("test_cfg")
     return str(test["ext_score_file"]) if test and test.get("ext_score_file") else None
+
+
+def _other_grid(trained: Mapping[str, Any], found: Features) -> str | None:
+    """How features lie in time otherwise than those that an official configuration describes; None if they do not."""
+    if trained["resized_steps"]:
+        steps = found.array.shape[1]
+        wanted = trained["resized_steps"]
+        return None if steps == wanted else f"every clip brought to {wanted} steps, here the first has {steps}"
+    hop, window = trained["stride_frames"] * trained["downsample_rate"], trained["window_frames"]
+    grid, rate = found.grid, trained["frames_per_second"]
+    same_rate = not rate or math.isclose(rate, grid.frames_per_second)
+    if same_rate and math.isclose(hop, grid.hop_frames) and math.isclose(window, grid.window_frames):
+        return None
+    at_rate = f" at {rate:g} a second" if rate else ""
+    return (
+        f"a step every {hop:g} frames of {window:g}{at_rate}, here every {grid.hop_frames:g} "
+        f"of {grid.window_frames:g} at {grid.frames_per_second:g}"
+    )
 
 
 def _clip_with(workspace: Workspace, sets: dict[str, str]) -> str:

@@ -173,6 +173,7 @@ def _feature_record(data: Mapping[str, Any], channels: int) -> dict[str, Any]:
         "downsample_rate": data["downsample_rate"],
         "window_frames": data["num_frames"],
         "frames_per_second": data["default_fps"],
+        "resized_steps": data["max_seq_len"] if data["force_upsampling"] else None,
     }
 
 

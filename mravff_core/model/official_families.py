@@ -23,6 +23,7 @@ _DATASET: dict[str, Any] = {
     "input_dim": 2304,
     "num_classes": 97,
     "max_seq_len": 2304,
+    "force_upsampling": False,
     "crop_ratio": None,
     "trunc_thresh": 0.5,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def test_an_official_checkpoint_detects_as_it_does_by_itself(
         "label_sets": ["verb"],
         "features": {"visual": "slowfast"},
         "class_score_file": None,
+        "other_grid": None,
     }
     assert main(["predict", "--run", "theirs", "--device", "cpu", *here]) == 0
     capsys.readouterr()
@@ -65,6 +67,31 @@ def test_an_official_checkpoint_detects_as_it_does_by_itself(
     assert found is not None and len(found) > 20
     pd.testing.assert_frame_equal(found.drop(columns="clip_id"), wanted)
     assert load_detector(workspace.run("theirs").folder).config.labels == tuple(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "match"),
+    [
+        ({}, ""),
+        ({"default_fps": None}, ""),
+        ({"default_fps": None, "feat_stride": 4}, r"\(a step every 4 frames of 32, here every 16 of 32 at 30\)"),
+        ({"downsample_rate": 2}, "a step every 32 frames of 32 at 30 a second, here every 16"),
+        ({"num_frames": 16}, "a step every 16 frames of 16 at 30 a second, here every 16 of 32"),
+        ({"default_fps": 25}, "a step every 16 frames of 32 at 25 a second, here every 16 of 32 at 30"),
+        ({"force_upsampling": True}, r"every clip brought to 64 steps, here the first has 70\)"),
+    ],
+)
+def test_features_on_another_grid_are_told(
+    workspace: Workspace, tmp_path: Path, dataset: dict[str, object], match: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small_config()
+    config["dataset"] |= dataset
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    path = str(written(tmp_path, Published(small_config()).weights))
+    words = ["--config", str(tmp_path / "own.yaml"), "--visual", "slowfast", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", path, "--run", "theirs", *words]) == 0
+    said = capsys.readouterr().out
+    assert re.search(match, said) and ("caution" in said) == bool(match)
 
 
 def test_a_run_of_another_workspace_may_be_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
