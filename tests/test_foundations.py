@@ -125,6 +125,7 @@ def test_a_file_extends_another_and_says_only_what_differs(tmp_path: Path) -> No
     ("text", "match"),
     [
         ("a: [", "not readable as YAML"),
+        ("[" * 3000, "not readable as YAML"),
         ("- 1", "expected a mapping"),
         ("extends: me.yaml", "extends itself"),
         ("extends: gone.yaml", "no such file"),

@@ -139,6 +139,8 @@ def _other_grid(trained: Mapping[str, Any], found: Features) -> str | None:
         wanted = trained["resized_steps"]
         return None if steps == wanted else f"every clip brought to {wanted} steps, here the first has {steps}"
     hop, window = trained["stride_frames"] * trained["downsample_rate"], trained["window_frames"]
+    if hop <= 0:  # shared out evenly
+        return None
     grid, rate = found.grid, trained["frames_per_second"]
     same_rate = not rate or math.isclose(rate, grid.frames_per_second)
     if same_rate and math.isclose(hop, grid.hop_frames) and math.isclose(window, grid.window_frames):

@@ -246,7 +246,7 @@ def check_test(config: TestConfig) -> None:
     """Refuse test-time settings out of range. Raises: ConfigError, naming all that is wrong."""
     positive = ("sigma", "pre_nms_top_k", "max_segments", "max_buffer_factor")
     shares = ("pre_nms_min_score", "iou_threshold", "min_score", "voting_threshold")
-    found = [f"{name} ({getattr(config, name)}) must be above 0" for name in positive if getattr(config, name) <= 0]
+    found = [f"{name} ({getattr(config, name)}) must be above 0" for name in positive if not getattr(config, name) > 0]
     for name in shares:
         if not 0 <= getattr(config, name) <= 1:
             found.append(f"{name} ({getattr(config, name)}) must lie in 0 to 1")

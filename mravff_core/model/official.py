@@ -124,6 +124,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path}: holds {found}, expected state_dict_ema, state_dict or the named tensors themselves"
         )
+    odd = [name for name, value in chosen.items() if not _is_plain(value)]
+    if odd:
+        raise CheckpointError(
+            f"{path}: {len(odd)} tensors, such as {odd[0]}, hold no plain array of real numbers but are sparse, "
+            "complex, quantized or empty stand-ins; save them as float32"
+        )
     weights = {re.sub(r"^(module\.)+", "", str(name)): value for name, value in chosen.items()}
     return {name: value for name, value in weights.items() if not _is_buffer(name)}
 
@@ -135,6 +141,11 @@ def rename(name: str) -> str:
         if count:
             return ours
     return name
+
+
+def _is_plain(value: Tensor) -> bool:
+    odd = value.is_complex() or value.is_quantized or value.is_meta
+    return value.layout == torch.strided and not odd
 
 
 def _is_buffer(name: str) -> bool:

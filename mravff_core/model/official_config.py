@@ -7,6 +7,7 @@ share the neck's width.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
         labels=tuple(f"class {label}" for label in range(classes)),
         base=base,
         test=from_mapping(TestConfig, _test_settings(full, family), where),
-        features={"visual": _feature_record(data, base.input_channels)},
+        features={"visual": _feature_record(data, base.input_channels, where)},
     )
 
 
@@ -165,8 +166,19 @@ def _at_least_zero(value: Any) -> Any:
     return max(value, 0) if isinstance(value, (int, float)) else value
 
 
-def _feature_record(data: Mapping[str, Any], channels: int) -> dict[str, Any]:
-    """What the weights were trained on, as far as the configuration says."""
+def _feature_record(data: Mapping[str, Any], channels: int, where: str) -> dict[str, Any]:
+    """What the weights were trained on, as far as the configuration says.
+
+    Raises: ConfigError for what is no number, or no rate.
+    """
+    for key in ("feat_stride", "num_frames", "downsample_rate", "default_fps"):
+        value = data[key]
+        if key == "default_fps" and value is None:
+            continue
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        # The published code takes strides and windows below 1 for features that share their clip out evenly.
+        if not is_number or (value <= 0 and key in ("downsample_rate", "default_fps")):
+            raise ConfigError(f"{where}: dataset.{key} is {value!r}, expected a number above 0")
     return {
         "channels": channels,
         "stride_frames": data["feat_stride"],

@@ -78,6 +78,7 @@ def test_an_official_checkpoint_detects_as_it_does_by_itself(
         ({"downsample_rate": 2}, "a step every 32 frames of 32 at 30 a second, here every 16"),
         ({"num_frames": 16}, "a step every 16 frames of 16 at 30 a second, here every 16 of 32"),
         ({"default_fps": 25}, "a step every 16 frames of 32 at 25 a second, here every 16 of 32 at 30"),
+        ({"feat_stride": -1, "num_frames": -1}, ""),
         ({"force_upsampling": True}, r"every clip brought to 64 steps, here the first has 70\)"),
     ],
 )

@@ -200,6 +200,14 @@ def test_thresholds_below_zero_mean_none(tmp_path: Path) -> None:
     assert (test.voting_threshold, test.min_score) == (0, 0)
 
 
+@pytest.mark.parametrize("odd", [torch.Tensor.to_sparse, lambda value: value.to("meta"), lambda value: value + 0j])
+def test_tensors_that_are_no_plain_arrays_are_refused(tmp_path: Path, odd: Any) -> None:
+    weights = Published(small_config()).weights
+    torch.save({"state_dict": {name: odd(value) for name, value in weights.items()}}, tmp_path / "odd.pt")
+    with pytest.raises(CheckpointError, match=r"odd\.pt: .* tensors, such as .*, hold no plain array of real numbers"):
+        load_detector(tmp_path / "odd.pt", config=small_config())
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:1000])
 
@@ -274,12 +282,26 @@ def test_a_configuration_of_another_checkpoint_is_told(tmp_path: Path, changes: 
         ({"test_cfg": {"nms_sigma": 0.0, "voting_thresh": 2.0}}, r"sigma \(0.0\) must be above 0; voting_threshold"),
         ({"test_cfg": {"nms_method": "gentle"}}, "expected one of soft, hard, none"),
         ({"train_cfg": {"head_empty_cls": [5]}}, "empty_classes must lie in 0 to 4"),
+        ({"test_cfg": {"nms_sigma": float("nan")}}, r"sigma \(nan\) must be above 0"),
+        ({"default_fps": "30"}, "dataset.default_fps is '30', expected a number above 0"),
     ],
 )
 def test_an_impossible_configuration_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     path = written(tmp_path, Published(small_config()).weights)
     with pytest.raises(ConfigError, match=message):
         load_detector(path, config=small_config(**changes))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("feat_stride", "4"), ("num_frames", None), ("downsample_rate", 0), ("default_fps", float("inf"))],
+)
+def test_a_grid_of_features_is_made_of_numbers(tmp_path: Path, key: str, value: Any) -> None:
+    config = small_config()
+    path = written(tmp_path, Published(config).weights)
+    config["dataset"][key] = value
+    with pytest.raises(ConfigError, match=f"dataset.{key} is {value!r}, expected a number"):
+        load_detector(path, config=config)
 
 
 def test_a_configuration_of_another_network_is_refused(tmp_path: Path) -> None:
