@@ -78,7 +78,7 @@ def merge_actions(
         if clip in of_nouns:
             verb, noun = tables[0].iloc[of_verbs[clip]], tables[1].iloc[of_nouns[clip]]
             actions = _merge_clip(verb, noun, noun_classes, min_tiou).head(max_segments)
-            actions.insert(0, "clip_id", str(clip))
+            actions.insert(0, "clip_id", verb["clip_id"].iloc[0])
             merged.append(actions)
     if not merged:
         return tables[0].iloc[:0]

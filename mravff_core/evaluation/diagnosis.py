@@ -98,7 +98,7 @@ class Diagnosis:
                 "band": rows.band,
                 "kind": pd.Categorical.from_codes(rows.kinds[level], pd.Index(KINDS)),
                 "truth_row": np.where(truth >= 0, rows.truth_row[np.maximum(truth, 0)], -1),
-                "tiou": np.where(found >= 0, _overlaps(scored, truth), rows.overlap),
+                "tiou": np.where(found >= 0, _overlaps(scored, found), rows.overlap),
             }
         )
 
@@ -311,10 +311,8 @@ def _in_buckets(places: Integers, buckets: Buckets) -> pd.Categorical[str]:
     return pd.Categorical.from_codes(places, pd.Index(buckets.names), ordered=True)
 
 
-def _overlaps(scored: Scene, truth: Integers) -> Floats:
-    """Temporal intersection over union of each detection with one true segment; 0 for -1."""
-    true = scored.truth_s[np.maximum(truth, 0)]
+def _overlaps(scored: Scene, found: NDArray[np.int32]) -> Floats:
+    """Temporal intersection over union of each detection with the true segment it found; of no meaning for -1."""
+    true = scored.truth_s[np.maximum(found, 0)]
     inter = np.minimum(scored.found_s[:, 1], true[:, 1]) - np.maximum(scored.found_s[:, 0], true[:, 0])
-    inter = np.where(truth >= 0, np.clip(inter, 0, None), 0)
-    union = np.diff(scored.found_s)[:, 0] + np.diff(true)[:, 0] - inter
-    return np.divide(inter, union, out=np.zeros(len(inter)), where=union > 0)
+    return inter / (np.diff(scored.found_s)[:, 0] + np.diff(true)[:, 0] - inter)

@@ -54,9 +54,9 @@ def recall_at_k(
         tiou_thresholds: in (0, 1].
         ks: how many detections to look at for each true segment of the same clip and label.
         protocol: as for `mean_average_precision`.
-    Raises: as `mean_average_precision`; ConfigError if a k is not positive.
+    Raises: as `mean_average_precision`; ConfigError if a k is no whole number from 1.
     """
-    if not ks or min(ks) < 1:
+    if not ks or min(ks) < 1 or any(k != int(k) for k in ks):
         raise ConfigError(f"k is {list(ks)}, expected whole numbers from 1")
     thresholds = checked_thresholds(tiou_thresholds)
     scored = scene(ground_truth, detections, protocol)

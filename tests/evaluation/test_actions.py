@@ -57,6 +57,12 @@ def test_perfect_verbs_and_nouns_give_perfect_actions_in_any_order() -> None:
     assert merge_actions(verbs, nouns, NOUNS, max_segments=3).groupby("clip_id").size().tolist() == [3] * 4
 
 
+def test_clips_keep_the_ids_that_they_came_with() -> None:
+    numbered = table([("a", 0, 10, 2, 0.9)]).assign(clip_id=7)
+    merged = merge_actions(numbered, numbered, NOUNS)
+    assert mean_average_precision(numbered.assign(label=2 * NOUNS + 2), merged, [0.5]).average == 1
+
+
 def test_splitting_official_joint_detections_and_merging_them_keeps_most_of_their_score(shared: Path) -> None:
     from tests.evaluation.test_average_precision import epic
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -33,5 +34,6 @@ def test_a_true_segment_counts_once_its_detection_is_among_the_best_by_hand() ->
     # Two of each clip's true segments times k are looked at: the second hits the first segment, the fourth the other.
     shares = recall_at_k(truth, found, [0.5], ks=(1, 2)).per_threshold.loc[0.5]
     assert shares.tolist() == pytest.approx([1 / 3, 2 / 3])
-    with pytest.raises(ConfigError, match=r"k is \[0\]"):
-        recall_at_k(truth, found, [0.5], ks=[0])
+    for nonsense in ([0], [], [1.5]):
+        with pytest.raises(ConfigError, match=re.escape(f"k is {nonsense}, expected whole numbers from 1")):
+            recall_at_k(truth, found, [0.5], ks=nonsense)  # type: ignore[arg-type]
