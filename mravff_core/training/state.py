@@ -81,7 +81,7 @@ def training_alone(folder: Path) -> Iterator[None]:
         yield
     except MravffError:
         if made and not has_begun(folder):
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:
         lock.release()
