@@ -160,6 +160,15 @@ def test_every_kind_by_hand() -> None:
     assert table["truth_row"].tolist() == [0, 0, 1, 0, 1, -1, -1]
 
 
+def test_perfect_detections_are_precise_in_every_bucket_and_miss_nothing() -> None:
+    start_s, lengths = np.array([0.0, 10.0, 30.0, 60.0]), np.array([1, 4, 12, 25])
+    truth = pd.DataFrame({"clip_id": "a", "start_s": start_s, "end_s": start_s + lengths, "label": [0, 0, 1, 1]})
+    perfect = diagnose(truth, truth.assign(score=[0.9, 0.8, 0.7, 0.6]), data_set="epic")
+    assert perfect.sensitivity.loc["length", "segments"].tolist() == [1, 1, 2]
+    assert (perfect.sensitivity[["precision", "relative"]] == 1).all(axis=None)
+    assert (perfect.missed["missed"].abs() < 1e-12).all()
+
+
 def test_what_can_be_heard_and_gates_are_characteristics() -> None:
     truth, found = one_clip()
     result = diagnose(truth.assign(gate=[0.2, 0.9]), found, tiou_thresholds=[0.5])
