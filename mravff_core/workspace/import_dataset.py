@@ -135,7 +135,8 @@ def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str
     path = Path(location).resolve()
     single = path.is_file() and path.suffix in HDF5_SUFFIXES
     if not single and not path.is_dir():
-        raise FeatureError(f"{path}: no such folder of {modality} features; expected a folder, or one .h5 file")
+        found = "is a file that is not called .h5" if path.is_file() else f"no such folder of {modality} features"
+        raise FeatureError(f"{path}: {found}; expected a folder, or one .h5 file")
     patterns = [kind.files]
     if kind.files_vary and len(kind.files) == 1:
         stems = ("{name}", "v_{name}")
@@ -175,11 +176,12 @@ def _mostly_time_first(source: FeatureSource, names: Sequence[str]) -> bool:
 def _fill(workspace: Workspace, plan: ImportPlan) -> None:
     for feature_set, (source, encoder) in plan.sources.items():
         workspace.set_feature_source(feature_set, source, encoder)
-    workspace.add_clips(plan.checked.clips)
     new = [clip.clip_id for clip in plan.checked.clips]
     kept = workspace.annotations[~workspace.annotations["clip_id"].isin(new)]
     segments = plan.checked.segments
     workspace.set_annotations(segments if kept.empty else pd.concat([kept, segments], ignore_index=True))
+    # Last, so that no clip is ever there without its true segments.
+    workspace.add_clips(plan.checked.clips)
 
 
 def _check_features_stay(workspace: Workspace, plan: ImportPlan) -> None:

@@ -179,6 +179,20 @@ def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None
         make_workspace(plan(tmp_path), tmp_path / "ws")
 
 
+def test_no_clip_is_there_without_its_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_all(tmp_path, {"one": DATABASE["one"]})
+    make_workspace(plan(tmp_path), tmp_path / "ws")
+    write_all(tmp_path, {"three": DATABASE["one"]})
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Workspace, "set_annotations", stop)
+    with pytest.raises(KeyboardInterrupt):
+        make_workspace(plan(tmp_path), tmp_path / "ws")
+    assert Workspace(tmp_path / "ws").clip_ids() == ["one"]
+
+
 def test_a_fusion_without_any_sound_is_not_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, DATABASE)
     made = make_workspace(plan(tmp_path, sound=False), tmp_path / "ws")
@@ -496,6 +510,7 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
         (["--annotations", "gone.json"], "gone.json: no such annotation file"),
         (["--features", "gone"], "gone: no such folder of visual features"),
         (["--audio-features", "gone"], "gone: no such folder of audio features"),
+        (["--features", "{here}/a.json"], "a.json: is a file that is not called .h5; expected a folder, or one .h5"),
         (["--videos", "gone"], "gone: no such folder of videos"),
         (["--classes", "gone.txt"], "gone.txt: no such file of class names"),
         (["--channels", "5"], "none of 2 clips can be used"),
