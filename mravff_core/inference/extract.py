@@ -105,7 +105,8 @@ def extract(
         progress: called with the share done, 0 to 1.
         cancel: asked now and then; True stops.
     Returns: how many clips were encoded.
-    Raises: MediaError, CancelledError, WorkspaceError; clips done by then stay.
+    Raises: MediaError, CancelledError, WorkspaceError, FeatureError where features lie elsewhere and are gone;
+        clips done by then stay.
     """
     sets = list(workspace.settings.encoders) if feature_sets is None else list(feature_sets)
     todo = [clip_id for clip_id in clip_ids if missing_features(workspace, clip_id, sets)]
@@ -121,9 +122,13 @@ def extract(
 
         if stopped():
             raise CancelledError("feature extraction was stopped")
+        needed = missing_features(workspace, clip_id, sets)
+        for feature_set in needed.keys() & workspace.feature_sources.keys():
+            # Refused by the file that nobody here can make again.
+            workspace.features(feature_set, clip_id)
         made = encode_video(
             workspace.video_path(clip_id),
-            missing_features(workspace, clip_id, sets),
+            needed,
             has_audio=workspace.clip(clip_id).has_audio,
             progress=report,
             cancel=stopped,

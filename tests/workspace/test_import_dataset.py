@@ -15,7 +15,7 @@ from mravff_core import Workspace
 from mravff_core.cli import main
 from mravff_core.data.dataset_files import read_dataset
 from mravff_core.data.datasets import DATA_SETS
-from mravff_core.errors import AnnotationError, WorkspaceError
+from mravff_core.errors import AnnotationError, FeatureError, WorkspaceError
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import build_detector
@@ -98,6 +98,9 @@ def test_a_run_predicts_from_features_that_lie_elsewhere(tmp_path: Path) -> None
     assert predict(made, "run", device="cpu").computed == 0
     np.save(tmp_path / "visual/one.npy", np.zeros((steps() - 1, 6), np.float32))
     assert predict(made, "run", device="cpu").computed == 1
+    (tmp_path / "visual/one.npy").unlink()
+    with pytest.raises(FeatureError, match=r"visual/one\.npy: no such feature file"):
+        predict(made, "run", device="cpu")
 
 
 def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
