@@ -167,6 +167,14 @@ def test_perfect_detections_are_precise_in_every_bucket_and_miss_nothing() -> No
     assert perfect.sensitivity.loc["length", "segments"].tolist() == [1, 1, 2]
     assert (perfect.sensitivity[["precision", "relative"]] == 1).all(axis=None)
     assert (perfect.missed["missed"].abs() < 1e-12).all()
+    truths = perfect.truths()
+    assert truths["found"].all() and truths["found_by"].tolist() == [0, 1, 2, 3]
+
+
+def test_a_hit_is_about_the_segment_it_found_even_where_another_lies_nearer() -> None:
+    truth = pd.DataFrame({"clip_id": "a", "start_s": 0.0, "end_s": [10.0, 8.0], "label": [0, 1]})
+    (hit,) = diagnose(truth, truth.iloc[:1].assign(end_s=8.0, score=0.5)).detections(0.5).to_dict("records")
+    assert (hit["kind"], hit["truth_row"], hit["tiou"]) == ("true positive", 0, pytest.approx(0.8))
 
 
 def test_what_can_be_heard_and_gates_are_characteristics() -> None:
