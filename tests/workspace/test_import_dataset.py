@@ -519,6 +519,8 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
         (["--channels", "5"], "none of 2 clips can be used"),
         (["--hop", "-4"], "--hop is -4, expected a number above 0"),
         (["--window", "0"], "--window is 0, expected a number above 0"),
+        (["--audio-hop", "0.48"], "but no --audio-features DIR"),
+        (["--audio", "vggish"], "but no --audio-features DIR"),
         (["--files", "x.npy"], "lacks '{name}'"),
         (["--label-set", "sport", "--annotations", "{here}/bad.json"], "fps of video 'v' is 'fast'"),
         (["--annotations", "{here}/two.json"], "label 'a' has the numbers 0 and 1"),
