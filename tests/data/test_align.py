@@ -46,6 +46,14 @@ def test_coarser_steps_are_means_over_their_time() -> None:
     np.testing.assert_allclose(to_grid(features, fine, coarse, 2), [[2.0, 8.0]])
 
 
+def test_a_coarse_step_that_ends_in_a_part_of_a_fine_one_is_that_one() -> None:
+    fine = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=10)
+    coarse = TimeGrid(hop_frames=4, window_frames=4, frames_per_second=10, offset_frames=2.5)
+    # The second step stands for 4.5 to 8.5, of which the sound has the half of its last step.
+    aligned = to_grid(np.array([[1.0, 1, 1, 1, 9]]), fine, coarse, 3, fill=np.array([-5.0]))
+    np.testing.assert_allclose(aligned, [[(3.5 + 4.5) / 4, 9, -5]])
+
+
 def test_beyond_the_sound_lies_the_fill() -> None:
     grid = TimeGrid(hop_frames=1, window_frames=1, frames_per_second=10)
     features = np.ones((2, 3))

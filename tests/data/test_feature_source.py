@@ -55,6 +55,13 @@ def test_what_is_declared_settles_square_arrays(tmp_path: Path, time_first: bool
     np.testing.assert_array_equal(source.read("v", 4.0, 0.0).array, square.T if time_first else square)
 
 
+def test_a_batch_of_one_is_its_one_clip(tmp_path: Path) -> None:
+    np.save(tmp_path / "v.npy", ARRAY.T[None])
+    source = replace(SOURCE, location=str(tmp_path))
+    assert source.size("v") == (CHANNELS, STEPS)
+    np.testing.assert_array_equal(source.read("v", 4.0, 0.0).array, ARRAY)
+
+
 def test_one_archive_holds_all_videos(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "all.h5", "w") as file:
         file["v"] = ARRAY.T
