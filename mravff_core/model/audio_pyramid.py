@@ -123,13 +123,21 @@ def _matrices(weight: Tensor, bias: Tensor, norm_weight: Tensor) -> tuple[Tensor
 
 def _pooled(features: Tensor, stride: int) -> Tensor:
     """Centred maximum of [batch, time, channels] as `MaskedMaxPool` takes it."""
-    half, kept = stride // 2, -(-features.shape[1] // stride)
+    kept = -(-features.shape[1] // stride)
     found = features[:, ::stride]
-    for offset in range(1, half + 1):
-        # Beyond the ends the outermost steps stand again, which no maximum notices.
-        before = torch.cat([features[:, :1], features[:, stride - offset :: stride][:, : kept - 1]], dim=1)
-        after = features[:, offset::stride]
-        if after.shape[1] < kept:
-            after = torch.cat([after, features[:, -1:]], dim=1)
-        found = torch.maximum(found, torch.maximum(before, after))
+    # Beyond the ends there is nothing that could raise the outermost steps.
+    for offset in range(1, stride // 2 + 1):
+        found = _raised(found, features[:, offset::stride], 0, own=offset > 1)
+        found = _raised(found, features[:, stride - offset :: stride][:, : kept - 1], 1, own=True)
     return found
+
+
+def _raised(features: Tensor, others: Tensor, first: int, *, own: bool) -> Tensor:
+    """Maximum of [batch, time, channels], from a step on, with as many others; written in place where they may be."""
+    last = first + others.shape[1]
+    if last - first == features.shape[1]:
+        return torch.maximum(features, others)
+    if own and not torch.is_grad_enabled():
+        torch.maximum(features[:, first:last], others, out=features[:, first:last])
+        return features
+    return torch.cat([features[:, :first], torch.maximum(features[:, first:last], others), features[:, last:]], dim=1)

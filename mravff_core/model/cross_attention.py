@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, attention_weights, join_heads, rooms, split_heads
-from mravff_core.model.audio_pyramid import Sound
+from mravff_core.model.audio_pyramid import Factored
 from mravff_core.model.derived import Derived
 from mravff_core.model.layers import StepDropout, apply_pointwise, products, products_in_row
 
@@ -33,9 +33,9 @@ class CrossAttention(nn.Module):
 
     def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
         """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""
-        return attend_levels([self], [visual], [Sound(audio)], [valid])[0]
+        return attend_levels([self], [visual], [audio], [valid])[0]
 
-    def heard(self, sound: Sound) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def heard(self, audio: Tensor | Factored) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What keys and values are products of.
 
         Returns: features [batch, width, time], weights of keys and of values [channels, width], and a
@@ -43,12 +43,10 @@ class CrossAttention(nn.Module):
         """
         key, value, bias = self.key.weight[:, :, 0], self.value.weight[:, :, 0], self.value.bias
         assert bias is not None
-        if sound.factored is None:
-            return sound.features, key, value, bias
-        key, value, shift = self._of_factored(
-            self.key.weight, self.value.weight, sound.factored.weight, sound.factored.shift
-        )
-        return sound.factored.columns, key.mT, value.mT, bias + shift
+        if isinstance(audio, Tensor):
+            return audio, key, value, bias
+        key, value, shift = self._of_factored(self.key.weight, self.value.weight, audio.weight, audio.shift)
+        return audio.columns, key.mT, value.mT, bias + shift
 
     def answer(self, attended: Tensor, value_bias: Tensor) -> Tensor:
         """Attended values without their bias, [batch, channels, time], to the output of the same shape."""
@@ -66,14 +64,16 @@ class CrossAttention(nn.Module):
 
 
 def attend_levels(
-    attentions: Sequence[CrossAttention], visual: Sequence[Tensor], audio: Sequence[Sound], valid: Sequence[Tensor]
+    attentions: Sequence[CrossAttention],
+    visual: Sequence[Tensor],
+    audio: Sequence[Tensor | Factored],
+    valid: Sequence[Tensor],
 ) -> list[Tensor]:
     """What several levels hear, in one go: all that a level has of its own are products.
 
     Args:
         attentions: of each level, with heads and window in common.
-        visual: [batch, channels, time of the level] each.
-        audio: of as many steps each.
+        visual, audio: [batch, channels, time of the level] each.
         valid: [batch, 1, time of the level] bool each.
     Returns: [batch, channels, time of the level] each; nothing for no level.
     """
@@ -82,7 +82,7 @@ def attend_levels(
     lengths, window = [level.shape[-1] for level in visual], attentions[0].window
     of_queries, of_keys = rooms(sum(lengths), window)
     heard, keys, values, value_biases = zip(
-        *(attention.heard(sound) for attention, sound in zip(attentions, audio, strict=True)), strict=True
+        *(attention.heard(level) for attention, level in zip(attentions, audio, strict=True)), strict=True
     )
     queries = [attention.query.weight[:, :, 0] for attention in attentions]
     query_biases = [attention.query.bias for attention in attentions]
@@ -93,6 +93,8 @@ def attend_levels(
     value = products_in_row(values, heard, [None] * len(heard), room=of_keys)
     query, key, value = (split_heads(row, attentions[0].heads) for row in (query, key, value))
     attended = attend(query, key, value, torch.cat(list(valid), dim=-1)[:, 0], window=window, lengths=lengths)
+    # What comes next is quickest in memory that was just written.
+    del query, key, value, heard
     parts = join_heads(attended).split(lengths, dim=-1)
     return [attention.answer(part, bias) for attention, part, bias in zip(attentions, parts, value_biases, strict=True)]
 

@@ -7,6 +7,7 @@ Action Localization (MRAV-FF), arXiv 2310.03456.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.audio_pyramid import AudioPyramid, Sound
 from mravff_core.model.cross_attention import attend_levels
-from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
+from mravff_core.model.layers import ClipDraws, StepMask, draw_by_clip, fitted
 from mravff_core.model.level_fusion import (
     FusionKind,
     GateKind,
@@ -26,6 +27,7 @@ from mravff_core.model.level_fusion import (
     Mix,
 )
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
+from mravff_core.model.pieces import in_pieces
 
 # Of all clips and of levels that attend together; beyond it, memory is slower than calls are.
 _STEPS_AT_ONCE = 2048
@@ -322,16 +324,26 @@ def _attended(levels: Sequence[_Level]) -> Iterator[Tensor | None]:
             steps = level.valid.numel()
         groups[-1].append(level)
     for group in groups:
-        listening = [(level, level.fusion.attention) for level in group if level.fusion.attention is not None]
-        heard = attend_levels(
-            [attention for _, attention in listening],
-            [level.visual for level, _ in listening],
-            [level.audio for level, _ in listening],
-            [level.valid for level, _ in listening],
-        )
-        answers = iter(heard)
+        answers = iter(_heard([level for level in group if level.fusion.attention is not None]))
         for level in group:
             yield None if level.fusion.attention is None else next(answers)
+
+
+def _heard(levels: Sequence[_Level]) -> list[Tensor]:
+    """What the attention of each level hears, all in one go, and a long one alone piece by piece."""
+    attentions = [level.fusion.attention for level in levels if level.fusion.attention is not None]
+    audio = [level.audio.factored or level.audio.features for level in levels]
+    if len(levels) != 1:
+        return attend_levels(attentions, [level.visual for level in levels], audio, [level.valid for level in levels])
+    (level,), (attention,), (sound,) = levels, attentions, audio
+
+    def attend(visual: Tensor, features: Tensor, steps: StepMask) -> Tensor:
+        heard = features if isinstance(sound, Tensor) else replace(sound, columns=features)
+        return attend_levels([attention], [visual], [heard], [steps.valid])[0]
+
+    features = [level.visual, sound if isinstance(sound, Tensor) else sound.columns]
+    whole = level.fusion.training or level.fusion.reach is None
+    return [in_pieces(attend, features, StepMask(level.valid), reach=level.fusion.reach or 0, whole=whole)]
 
 
 def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:

@@ -78,7 +78,7 @@ class LevelFusion(nn.Module):
         """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time].
 
         `opening` is the share of the gate that is let through; `attended` what `attention` hears, where
-        that is known.
+        that is known; without gradients its memory may be used for the result.
         """
         if self.merge is not None:
             return apply_pointwise(self.merge, visual, audio), None
@@ -92,4 +92,5 @@ class LevelFusion(nn.Module):
             gate = gate * opening
         if self.mix == "residual":
             return torch.addcmul(visual, gate, heard), gate
-        return torch.lerp(visual, heard, gate), gate
+        # New memory would take longer to write than what was heard did to compute.
+        return torch.lerp(visual, heard, gate, out=None if torch.is_grad_enabled() else heard), gate

@@ -264,3 +264,16 @@ def test_quicker_ways_without_gradients_give_the_same(window: int, clips: int, h
             torch.testing.assert_close(one, other.detach(), atol=2e-5, rtol=1e-4)
         # Again with other weights: nothing of the former may linger.
         randomise(fusion, seed=1)
+
+
+def test_a_long_level_passes_piece_by_piece() -> None:
+    """Where pieces meet, a step hears its neighbours across the seam."""
+    fusion = MRAVFusion(24, 5, 2, heads=2, window=9).eval()
+    randomise(fusion)
+    levels, audio = [torch.randn(1, 24, 3100), torch.randn(1, 24, 1550)], torch.randn(1, 5, 3100)
+    masks = [torch.ones(1, 1, level.shape[-1], dtype=torch.bool) for level in levels]
+    with torch.no_grad():
+        quick = fusion(levels, audio, masks)[0]
+    slow = fusion(levels, audio, masks)[0]
+    for one, other in zip(quick, slow, strict=True):
+        torch.testing.assert_close(one, other.detach(), atol=2e-5, rtol=1e-4)
