@@ -49,6 +49,8 @@ def folder_written_aside(path: Path | str) -> Iterator[Path]:
     _remove_left_aside(target.parent)
     aside = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
     lock = aside.with_name(f"{aside.name}.lock")
+    # Where no file can be made the lock would be waited for for ever; this says so.
+    lock.touch()
     # Held before there is a folder until there is none, so that nobody takes it for a dead process's.
     with filelock.FileLock(lock):
         try:

@@ -79,7 +79,7 @@ class Workspace:
     ) -> Workspace:
         """Make an empty workspace, or open an existing one that has the same label sets.
 
-        Raises: WorkspaceError if the folder holds a workspace with other label sets.
+        Raises: WorkspaceError if the folder holds a workspace with other label sets, or cannot be made.
         """
         folder = Path(folder)
         settings = WorkspaceSettings(
@@ -94,7 +94,12 @@ class Workspace:
             if existing.settings.label_sets != settings.label_sets:
                 raise WorkspaceError(f"{folder}: holds the workspace {existing.settings.name!r} with other label sets")
             return existing
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WorkspaceError(
+                f"{folder}: cannot be made ({error.strerror or error}); choose another folder"
+            ) from error
         write_table(folder / "clips.parquet", pd.DataFrame(columns=list(CLIP_COLUMNS)))
         columns = [*SEGMENT_KEYS, *label_sets]
         write_table(folder / "annotations.parquet", pd.DataFrame(columns=columns))

@@ -174,6 +174,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="only Linux has a folder in which nothing can be made")
+def test_a_folder_in_which_nothing_can_be_made_is_refused_at_once() -> None:
+    with pytest.raises(FileNotFoundError), folder_written_aside("/proc/workspace"):
+        pass
+    with pytest.raises(WorkspaceError, match=r"/proc/workspace: cannot be made \(No such file"):
+        Workspace.create("/proc/workspace", name="none", label_sets={"verb": ["open"]})
+
+
 def test_what_a_killed_process_left_aside_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
     write = (
         "import sys, time; from pathlib import Path; from mravff_core.files import folder_written_aside\n"
