@@ -16,7 +16,9 @@ from mravff_core.model.layers import ChannelNorm, MaskedConv1d, products
 
 @dataclass(frozen=True)
 class Factored:
-    """Features as a product: at every step `weight.T @ columns + shift`, of fewer columns than features have channels.
+    """Audio features of a level as a product: `weight.T @ columns + shift` at every real step.
+
+    Cheaper to multiply with, since there are fewer columns than features have channels.
 
     Attributes:
         columns: [batch, fewer, time].
@@ -28,24 +30,9 @@ class Factored:
     weight: Tensor
     shift: Tensor
 
-
-@dataclass(frozen=True)
-class Sound:
-    """Audio features of one level, [batch, channels, time].
-
-    Attributes:
-        factored: the same, wherever a step is real, where products of them are cheaper so.
-    """
-
-    features: Tensor
-    factored: Factored | None = None
-
-    def until(self, length: int) -> Sound:
-        """The first steps."""
-        factored = self.factored
-        if factored is not None:
-            factored = Factored(factored.columns[..., :length], factored.weight, factored.shift)
-        return Sound(self.features[..., :length], factored)
+    def features(self) -> Tensor:
+        """[batch, channels, time]; at steps that are not real, anything finite."""
+        return self.weight.mT @ self.columns + self.shift[:, None]
 
 
 class AudioPyramid(nn.Module):
@@ -69,25 +56,30 @@ class AudioPyramid(nn.Module):
         self.reaches = [kernel // 2 + steps for steps in pooled]
         self._matrices = Derived(_matrices)
 
-    def forward(self, audio: Tensor, valid: Tensor, count: int) -> tuple[Sound, ...]:
-        """[batch, audio channels, time] and its mask [batch, 1, time] to sounds of `count` levels.
+    def forward(
+        self, audio: Tensor, valid: Tensor, count: int, *, factored: bool = False
+    ) -> tuple[Tensor | Factored, ...]:
+        """[batch, audio channels, time] and its mask [batch, 1, time] to [batch, channels, time] of `count` levels.
 
-        Their features lie steps first in memory, as norms, maxima and attention are quickest with.
+        They lie steps first in memory, as norms, maxima and attention are quickest with. With `factored`,
+        a finest level of stride 1 may come in factors.
         """
         whole = bool(valid.all())
-        features, factored = self._enter(audio if whole else audio.masked_fill(~valid, 0.0))
+        features, factors = self._enter(audio if whole else audio.masked_fill(~valid, 0.0))
         valid = valid.transpose(1, 2)
         # Finite, so that a maximum over nothing real can still be set to 0.
         lowest = torch.finfo(features.dtype).min
-        levels: list[Sound] = []
+        levels: list[Tensor | Factored] = []
         for stride in self.pool_strides[:count]:
             if stride > 1:
                 features = _pooled(features if whole else features.masked_fill(~valid, lowest), stride)
                 valid = valid[:, ::stride]
+            if factored and factors is not None and stride == 1 and not levels:
+                levels.append(factors)
+                continue
             if not whole:
                 features = features * valid.to(features.dtype)
-            own = factored if stride == 1 and not levels else None
-            levels.append(Sound(features.transpose(1, 2), own))
+            levels.append(features.transpose(1, 2))
         return tuple(levels)
 
     def _enter(self, audio: Tensor) -> tuple[Tensor, Factored | None]:

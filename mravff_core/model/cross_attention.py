@@ -31,7 +31,7 @@ class CrossAttention(nn.Module):
         self.dropout = StepDropout(dropout)
         self._of_factored = Derived(_folded)
 
-    def forward(self, visual: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, visual: Tensor, audio: Tensor | Factored, valid: Tensor) -> Tensor:
         """[batch, channels, time] each, mask [batch, 1, time], to [batch, channels, time]."""
         return attend_levels([self], [visual], [audio], [valid])[0]
 

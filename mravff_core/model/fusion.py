@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
-from mravff_core.model.audio_pyramid import AudioPyramid, Sound
+from mravff_core.model.audio_pyramid import AudioPyramid, Factored
 from mravff_core.model.cross_attention import attend_levels
 from mravff_core.model.layers import ClipDraws, StepMask, draw_by_clip, fitted
 from mravff_core.model.level_fusion import (
@@ -157,10 +157,12 @@ class MRAVFusion(nn.Module):
         wanted = slice(None) if only is None else slice(only, only + 1)
         if audio is None:
             return tuple(visual_levels[wanted]), FusionTrace(self._shut_gates(visual_levels[wanted]))
-        whole = bool(torch.cat(list(level_masks), dim=-1).all())
         # Beyond the longest clip there is nothing to fuse.
-        lengths = [valid.shape[-1] for valid in level_masks] if whole else _real_lengths(level_masks)
-        audio_levels = self._audio_levels(audio, audio_mask, heard, visual_levels, level_masks, lengths)
+        lengths = _real_lengths(level_masks)
+        whole = bool(torch.cat([valid[..., :n] for valid, n in zip(level_masks, lengths, strict=True)], dim=-1).all())
+        audio_levels = self._audio_levels(
+            audio, audio_mask, heard, visual_levels, level_masks, lengths, factored=levels[0].only_attends
+        )
         parts = [
             _Level(fusion, visual[..., :length], sound, valid[..., :length], visual[..., length:])
             for fusion, visual, sound, valid, length in zip(
@@ -169,7 +171,7 @@ class MRAVFusion(nn.Module):
         ][wanted]
         fused_levels, gates = [], []
         for (fusion, seen, sound, valid, beyond), attended in zip(parts, _attended(parts), strict=True):
-            fused, gate = fusion(seen, sound.features, valid, opening=self.gate_opening, attended=attended)
+            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening, attended=attended)
             fused = fused.to(seen.dtype)
             if heard is not None or not whole:
                 changed = valid if heard is None else valid & heard[:, None, None]
@@ -205,7 +207,8 @@ class MRAVFusion(nn.Module):
         weights, windows = [], []
         for fusion, visual, sound, valid in zip(levels, visual_levels, audio_levels, level_masks, strict=True):
             assert fusion.attention is not None
-            weight = fusion.attention.weights(visual, sound.features, valid)
+            assert isinstance(sound, Tensor)
+            weight = fusion.attention.weights(visual, sound, valid)
             if audio_present is not None:
                 weight = weight * audio_present[:, None, None, None].to(weight.dtype)
             weights.append(weight)
@@ -248,7 +251,9 @@ class MRAVFusion(nn.Module):
         visual_levels: Sequence[Tensor],
         level_masks: Sequence[Tensor],
         lengths: Sequence[int],
-    ) -> list[Sound]:
+        *,
+        factored: bool = False,
+    ) -> list[Tensor | Factored]:
         """Audio pyramid, so many steps of each level; that of a clip that is not heard is 0 throughout."""
         finest, clips = self.strides[0], len(visual_levels[0])
         steps = visual_levels[0].shape[-1] * finest
@@ -278,14 +283,17 @@ class MRAVFusion(nn.Module):
                     f"{[-(-steps // each) for each in self.strides[: len(visual_levels)]]} "
                     f"for strides {list(self.strides)}"
                 )
-        used = max(length * stride for length, stride in zip(lengths, self.strides, strict=False))
-        sounds = self.audio_pyramid(audio[..., :used], audio_mask[..., :used], len(visual_levels))
-        levels = [sound.until(length) for sound, length in zip(sounds, lengths, strict=True)]
-        if levels[0].factored is not None:
-            asked_for = level_masks[0][..., : lengths[0]]
-            if not bool((audio_mask[..., : lengths[0]] | ~asked_for).all()):
-                levels[0] = Sound(levels[0].features)
-        return levels
+        # Up to the last sound, and at least as far as any level's last step.
+        least = max((length - 1) * stride + 1 for length, stride in zip(lengths, self.strides, strict=False))
+        used = max(least, *_real_lengths([audio_mask]))
+        # Factors stand for steps that are real: all that are asked for must be.
+        asked_for = level_masks[0][..., : lengths[0]]
+        factored = factored and bool((audio_mask[..., : lengths[0]] | ~asked_for).all())
+        sounds = self.audio_pyramid(audio[..., :used], audio_mask[..., :used], len(visual_levels), factored=factored)
+        return [
+            sound[..., :length] if isinstance(sound, Tensor) else replace(sound, columns=sound.columns[..., :length])
+            for sound, length in zip(sounds, lengths, strict=True)
+        ]
 
     def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
         """[batch] bool, True where sound is heard; None where all clips are."""
@@ -308,7 +316,7 @@ class _Level(NamedTuple):
 
     fusion: LevelFusion
     visual: Tensor
-    audio: Sound
+    audio: Tensor | Factored
     valid: Tensor
     beyond: Tensor
 
@@ -332,7 +340,7 @@ def _attended(levels: Sequence[_Level]) -> Iterator[Tensor | None]:
 def _heard(levels: Sequence[_Level]) -> list[Tensor]:
     """What the attention of each level hears, all in one go, and a long one alone piece by piece."""
     attentions = [level.fusion.attention for level in levels if level.fusion.attention is not None]
-    audio = [level.audio.factored or level.audio.features for level in levels]
+    audio = [level.audio for level in levels]
     if len(levels) != 1:
         return attend_levels(attentions, [level.visual for level in levels], audio, [level.valid for level in levels])
     (level,), (attention,), (sound,) = levels, attentions, audio
@@ -353,6 +361,8 @@ def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:
 
 def _real_lengths(level_masks: Sequence[Tensor]) -> list[int]:
     """Steps of each level up to its last real one in any clip, at least one."""
+    if bool(torch.cat(list(level_masks), dim=-1).all()):
+        return [valid.shape[-1] for valid in level_masks]
     counted = [torch.arange(1, valid.shape[-1] + 1, device=valid.device) * valid for valid in level_masks]
     return torch.stack([steps.amax() for steps in counted]).clamp(min=1).tolist()
 

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from mravff_core.model.audio_pyramid import Factored
 from mravff_core.model.cross_attention import CrossAttention
 from mravff_core.model.layers import apply_pointwise
 
@@ -35,9 +36,11 @@ class Gate(nn.Module):
         assert self.score.bias is not None
         nn.init.zeros_(self.score.bias)
 
-    def forward(self, visual: Tensor, audio: Tensor) -> Tensor:
+    def forward(self, visual: Tensor, audio: Tensor | Factored) -> Tensor:
         """[batch, channels, time] each to [batch, 1 or channels, time]."""
-        features = {"visual": [visual], "audio": [audio], "both": [visual, audio]}[self.source]
+        features = [] if self.source == "audio" else [visual]
+        if self.source != "visual":
+            features.append(_features(audio))
         scores = apply_pointwise(self.score, *features)
         return scores.softmax(dim=1)[:, 1:] if self.kind == "softmax" else scores.sigmoid()
 
@@ -72,8 +75,19 @@ class LevelFusion(nn.Module):
         self.gate = Gate(channels, kind=gate, source=gate_source) if kind == "mrav" else None
         self.merge = nn.Conv1d(2 * channels, channels, 1) if kind == "concat" else None
 
+    @property
+    def only_attends(self) -> bool:
+        """Whether audio features themselves are of no use, only the keys and values made of them."""
+        return self.attention is not None and (self.gate is None or self.gate.source == "visual")
+
     def forward(
-        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0, attended: Tensor | None = None
+        self,
+        visual: Tensor,
+        audio: Tensor | Factored,
+        valid: Tensor,
+        *,
+        opening: float = 1.0,
+        attended: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Fused features [batch, channels, time] and, for `mrav`, the gate [batch, 1 or channels, time].
 
@@ -81,9 +95,10 @@ class LevelFusion(nn.Module):
         that is known; without gradients its memory may be used for the result.
         """
         if self.merge is not None:
-            return apply_pointwise(self.merge, visual, audio), None
-        heard = audio
-        if self.attention is not None:
+            return apply_pointwise(self.merge, visual, _features(audio)), None
+        if self.attention is None:
+            heard = _features(audio)
+        else:
             heard = self.attention(visual, audio, valid) if attended is None else attended
         if self.gate is None:
             return visual + heard, None
@@ -94,3 +109,7 @@ class LevelFusion(nn.Module):
             return torch.addcmul(visual, gate, heard), gate
         # New memory would take longer to write than what was heard did to compute.
         return torch.lerp(visual, heard, gate, out=None if torch.is_grad_enabled() else heard), gate
+
+
+def _features(audio: Tensor | Factored) -> Tensor:
+    return audio if isinstance(audio, Tensor) else audio.features()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.analysis.attribution.scorer import Inputs, Scorer, is_ours, without_rounding
+from mravff_core.model.audio_pyramid import Factored
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.outputs import DetectorOutput
@@ -60,6 +61,8 @@ class ForcedGate(nn.Module):
         value: 0 for shut, 1 for open.
     """
 
+    source = "visual"
+
     def __init__(self, value: float) -> None:
         super().__init__()
         self.width = 1
@@ -78,7 +81,13 @@ class Bypass(LevelFusion):
         self.attention, self.gate, self.merge = None, None, None
 
     def forward(
-        self, visual: Tensor, audio: Tensor, valid: Tensor, *, opening: float = 1.0, attended: Tensor | None = None
+        self,
+        visual: Tensor,
+        audio: Tensor | Factored,
+        valid: Tensor,
+        *,
+        opening: float = 1.0,
+        attended: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """The visual features as they are."""
         return visual, None
