@@ -6,9 +6,8 @@ Action Localization (MRAV-FF), arXiv 2310.03456.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +15,9 @@ from torch.nn import functional
 
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.attended_levels import Level, attended
 from mravff_core.model.audio_pyramid import AudioPyramid, Factored
-from mravff_core.model.cross_attention import attend_levels
-from mravff_core.model.layers import ClipDraws, StepMask, draw_by_clip, fitted
+from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
 from mravff_core.model.level_fusion import (
     FusionKind,
     GateKind,
@@ -27,10 +26,6 @@ from mravff_core.model.level_fusion import (
     Mix,
 )
 from mravff_core.model.outputs import AttentionTrace, FusionTrace
-from mravff_core.model.pieces import in_pieces
-
-# Of all clips and of levels that attend together; beyond it, memory is slower than calls are.
-_STEPS_AT_ONCE = 2048
 
 
 class MRAVFusion(nn.Module):
@@ -164,14 +159,14 @@ class MRAVFusion(nn.Module):
             audio, audio_mask, heard, visual_levels, level_masks, lengths, factored=levels[0].only_attends
         )
         parts = [
-            _Level(fusion, visual[..., :length], sound, valid[..., :length], visual[..., length:])
+            Level(fusion, visual[..., :length], sound, valid[..., :length], visual[..., length:])
             for fusion, visual, sound, valid, length in zip(
                 levels, visual_levels, audio_levels, level_masks, lengths, strict=True
             )
         ][wanted]
         fused_levels, gates = [], []
-        for (fusion, seen, sound, valid, beyond), attended in zip(parts, _attended(parts), strict=True):
-            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening, attended=attended)
+        for (fusion, seen, sound, valid, beyond), answer in zip(parts, attended(parts), strict=True):
+            fused, gate = fusion(seen, sound, valid, opening=self.gate_opening, attended=answer)
             fused = fused.to(seen.dtype)
             if heard is not None or not whole:
                 changed = valid if heard is None else valid & heard[:, None, None]
@@ -309,49 +304,6 @@ class MRAVFusion(nn.Module):
         if gates[0] is None:
             return ()
         return tuple(level.new_zeros(len(level), gates[0].width, level.shape[-1]) for level in visual_levels)
-
-
-class _Level(NamedTuple):
-    """One level's fusion and what it works on, up to the longest clip's end; vision beyond it stays as it is."""
-
-    fusion: LevelFusion
-    visual: Tensor
-    audio: Tensor | Factored
-    valid: Tensor
-    beyond: Tensor
-
-
-def _attended(levels: Sequence[_Level]) -> Iterator[Tensor | None]:
-    """What each level's attention hears, None where there is none; in one go as many levels as take little memory."""
-    groups: list[list[_Level]] = []
-    steps = 0
-    for level in levels:
-        steps += level.valid.numel()
-        if not groups or steps > _STEPS_AT_ONCE:
-            groups.append([])
-            steps = level.valid.numel()
-        groups[-1].append(level)
-    for group in groups:
-        answers = iter(_heard([level for level in group if level.fusion.attention is not None]))
-        for level in group:
-            yield None if level.fusion.attention is None else next(answers)
-
-
-def _heard(levels: Sequence[_Level]) -> list[Tensor]:
-    """What the attention of each level hears, all in one go, and a long one alone piece by piece."""
-    attentions = [level.fusion.attention for level in levels if level.fusion.attention is not None]
-    audio = [level.audio for level in levels]
-    if len(levels) != 1:
-        return attend_levels(attentions, [level.visual for level in levels], audio, [level.valid for level in levels])
-    (level,), (attention,), (sound,) = levels, attentions, audio
-
-    def attend(visual: Tensor, features: Tensor, steps: StepMask) -> Tensor:
-        heard = features if isinstance(sound, Tensor) else replace(sound, columns=features)
-        return attend_levels([attention], [visual], [heard], [steps.valid])[0]
-
-    features = [level.visual, sound if isinstance(sound, Tensor) else sound.columns]
-    whole = level.fusion.training or level.fusion.reach is None
-    return [in_pieces(attend, features, StepMask(level.valid), reach=level.fusion.reach or 0, whole=whole)]
 
 
 def _check_flags(name: str, flags: Tensor, shape: list[int]) -> None:
