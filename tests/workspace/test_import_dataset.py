@@ -19,48 +19,9 @@ from mravff_core.errors import AnnotationError, FeatureError, WorkspaceError
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import build_detector
-from mravff_core.workspace.import_dataset import ImportPlan, make_workspace, plan_import
-from mravff_core.workspace.import_detections import import_detections
+from mravff_core.workspace.import_dataset import make_workspace, plan_import
 from tests.model.small import small_detector
-
-VISUAL = replace(DATA_SETS["thumos14"].visual["i3d"], channels=6)
-AUDIO = replace(DATA_SETS["thumos14"].audio["vggish"], channels=5)
-SECONDS, RATE = 20.0, 30.0
-
-
-def video(segments: list[tuple[float, float, str]], **more: Any) -> dict[str, Any]:
-    items = [{"segment": [a, b], "label": label} for a, b, label in segments]
-    return {"subset": "Validation", "duration": SECONDS, "fps": RATE, "annotations": items, **more}
-
-
-DATABASE: dict[str, Any] = {
-    "one": video([(1.0, 4.0, "Diving"), (5.0, 9.0, "Billiards")]),
-    "-two": video([(2.0, 3.0, "Diving")], subset="Test"),
-}
-
-
-def steps(seconds: float = SECONDS) -> int:
-    return int((seconds * RATE - 16) // 4) + 1
-
-
-def write_all(folder: Path, database: dict[str, Any], audio_s: float = SECONDS) -> None:
-    (folder / "visual").mkdir(exist_ok=True)
-    (folder / "audio").mkdir(exist_ok=True)
-    (folder / "a.json").write_text(json.dumps({"database": database}))
-    rng = np.random.default_rng(0)
-    for name in database:
-        np.save(folder / "visual" / f"{name}.npy", rng.normal(size=(steps(), 6)).astype(np.float32))
-        np.save(folder / "audio" / f"{name}.npy", rng.normal(size=(int(audio_s / 0.96), 5)).astype(np.float32))
-
-
-def plan(folder: Path, *, sound: bool = True, classes: Path | None = None) -> ImportPlan:
-    files = read_dataset([folder / "a.json"], label_set="sport", classes=classes)
-    audio = (AUDIO, folder / "audio") if sound else None
-    return plan_import("T", files, visual=(VISUAL, folder / "visual"), audio=audio)
-
-
-def found(plan: ImportPlan) -> dict[str, int]:
-    return {str(row["found"]): int(row["number"]) for row in plan.checked.findings.rows()}
+from tests.workspace.small_data_set import DATABASE, RATE, SECONDS, found, plan, steps, video, write_all
 
 
 def test_a_clean_data_set_becomes_a_workspace(tmp_path: Path) -> None:
@@ -489,84 +450,6 @@ def test_real_thumos_annotations_are_read(shared: Path) -> None:
     assert {video.split for video in files.videos.values()} == {"test"}
 
 
-def command(folder: Path, *more: str) -> list[str]:
-    words = ["import", "thumos14", "--annotations", str(folder / "a.json"), "--features", str(folder / "visual")]
-    return [*words, "--channels", "6", "--workspace", str(folder / "ws"), *more]
-
-
-def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_all(tmp_path, DATABASE)
-    (tmp_path / "visual/one.npy").unlink()
-    assert main(command(tmp_path)) == 2
-    shown = capsys.readouterr()
-    assert "no visual features" in shown.out and "one: one.npy" in shown.out
-    assert "agree to it by --allow-missing" in shown.err and not (tmp_path / "ws").exists()
-    assert main(command(tmp_path, "--allow-missing", "--json")) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert document["clips"] == {"test": 1} and document["findings"][0]["number"] == 1
-    assert Workspace(tmp_path / "ws").clip_ids() == ["v_-two"]
-
-
-@pytest.mark.parametrize(
-    ("more", "match"),
-    [
-        (["--annotations", "gone.json"], "gone.json: no such annotation file"),
-        (["--features", "gone"], "gone: no such folder of visual features"),
-        (["--audio-features", "gone"], "gone: no such folder of audio features"),
-        (["--features", "{here}/a.json"], "a.json: is a file that is not called .h5; expected a folder, or one .h5"),
-        (["--videos", "gone"], "gone: no such folder of videos"),
-        (["--classes", "gone.txt"], "gone.txt: no such file of class names"),
-        (["--channels", "5"], "none of 2 clips can be used"),
-        (["--hop", "-4"], "--hop is -4, expected a number above 0"),
-        (["--window", "0"], "--window is 0, expected a number above 0"),
-        (["--audio-hop", "0.48"], "but no --audio-features DIR"),
-        (["--audio", "vggish"], "but no --audio-features DIR"),
-        (["--files", "x.npy"], "lacks '{name}'"),
-        (["--label-set", "sport", "--annotations", "{here}/bad.json"], "fps of video 'v' is 'fast'"),
-        (["--annotations", "{here}/two.json"], "label 'a' has the numbers 0 and 1"),
-        (["--annotations", "{here}/a.json", "{here}/plain.csv"], "beside files of another kind"),
-        (["--annotations", "{here}/plain.csv"], "lacks column start_s"),
-        (["--annotations", "{here}"], "holds none of EPIC-Kitchens' annotation files"),
-        (["--annotations", "{here}/epic.csv"], "lacks EPIC_100_verb_classes.csv and EPIC_100_noun_classes.csv"),
-        (["--workspace", "{here}/visual"], "is there already and no workspace"),
-    ],
-)
-def test_bad_input_gets_one_sentence_and_leaves_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], match: str
-) -> None:
-    write_all(tmp_path, DATABASE)
-    (tmp_path / "bad.json").write_text(json.dumps({"database": {"v": video([], fps="fast")}}))
-    twice = video([(0, 1, "a"), (1, 2, "a")])
-    for number, item in enumerate(twice["annotations"]):
-        item["label_id"] = number
-    (tmp_path / "two.json").write_text(json.dumps({"database": {"v": twice}}))
-    (tmp_path / "plain.csv").write_text("clip_id,verb\nx,cut\n")
-    (tmp_path / "epic.csv").write_text("video_id,start_timestamp\nP01_01,00:00:01.00\n")
-    before = sorted(tmp_path.rglob("*"))
-    assert main(command(tmp_path, *(word.replace("{here}", str(tmp_path)) for word in more))) == 2
-    shown = capsys.readouterr()
-    last = shown.err.strip().splitlines()[-1]
-    assert match in last and last.startswith("error: ") and shown.out == ""
-    assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_runs_are_scored_at_the_data_sets_own_overlaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_all(tmp_path, DATABASE)
-    assert main(command(tmp_path)) == 0
-    made = Workspace(tmp_path / "ws")
-    third = {"segment": [1.0, 2.0], "score": 0.5, "label": "Diving"}
-    (tmp_path / "found.json").write_text(json.dumps({"results": {"one": [third]}}))
-    import_detections(made, tmp_path / "found.json", "theirs", label_set="sport")
-    words = ["evaluate", "--run", "theirs", "--split", "validation", "--workspace", str(made.folder), "--json"]
-    for more, overlaps in (([], ["0.3", "0.4", "0.5", "0.6", "0.7"]), (["--tiou", "0.1,0.3"], ["0.1", "0.3"])):
-        capsys.readouterr()
-        assert main([*words, *more]) == 0
-        (document,) = json.loads(capsys.readouterr().out)
-        assert list(document["per_threshold"]) == overlaps
-        assert document["per_threshold"]["0.3"] == 0.5
-        assert document["average"] == pytest.approx(0.5 if more else 0.5 / 5)
-
-
 def test_a_workspace_may_take_the_place_of_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_all(tmp_path, DATABASE)
     (tmp_path / "real").mkdir()
@@ -585,27 +468,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"cannot be written .*; choose another folder"):
         make_workspace(plan(tmp_path), tmp_path / "a.json/ws")
     assert sorted(tmp_path.rglob("*")) == before
-
-
-def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_all(tmp_path, DATABASE)
-    words = command(tmp_path)
-    words[1] = "generic"
-    assert main([*words]) == 2
-    assert "--hop must say how the features were made" in capsys.readouterr().err
-    assert main([*words, "--hop", "4", "--window", "16", "--fps", "0", "--label-set", "stunt"]) == 0
-    assert Workspace(tmp_path / "ws").label_sets == {"stunt": ("Billiards", "Diving")}
-
-
-def test_files_that_are_named_are_the_only_ones_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_all(tmp_path, DATABASE)
-    np.save(tmp_path / "visual/one_flow.npy", np.ones((steps(), 6), np.float32))
-    assert main(command(tmp_path, "--files", "{name}_flow.npy", "--json")) == 2
-    finding = json.loads(capsys.readouterr().out)["findings"][0]
-    assert (finding["found"], finding["for example"]) == ("no visual features", "-two: -two_flow.npy")
-    assert main(command(tmp_path, "--files", "{name}_flow.npy", "--allow-missing")) == 0
-    made = Workspace(tmp_path / "ws")
-    assert made.clip_ids() == ["one"] and made.features("visual", "one").array.min() == 1
 
 
 def test_unreadable_sound_files_are_refused(tmp_path: Path) -> None:
