@@ -11,6 +11,7 @@ import dataclasses
 import re
 import types
 import typing
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
@@ -18,6 +19,7 @@ from typing import Any, Literal, TypeVar, Union
 import yaml
 
 from mravff_core.errors import ConfigError
+from mravff_core.weight_sizes import beyond_memory
 
 Config = TypeVar("Config")
 # YAML takes 1e-4, without a dot, for text.
@@ -261,7 +263,8 @@ def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
         cls: a dataclass of this module or any other made of plain fields.
         raw: mapping of field names to values; missing fields keep their defaults.
         where: file and section, for messages.
-    Raises: ConfigError for an unknown field, a wrong type or a value not allowed.
+    Raises: ConfigError for an unknown field, a wrong type, a value not allowed, or a detector that no
+        memory of this machine could hold.
     """
     if not isinstance(raw, dict):
         raise ConfigError(f"{where}: found {_describe(raw)}, expected a mapping of settings")
@@ -271,7 +274,9 @@ def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
     if unknown:
         raise ConfigError(f"{where}: {cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}")
     values = {name: _coerce(hints[name], value, f"{where}.{name}") for name, value in raw.items()}
-    return cls(**values)
+    config = cls(**values)
+    _check_memory(config, where)
+    return config
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -307,6 +312,19 @@ def merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _check_memory(config: Any, where: str) -> None:
+    """Refuse a base, or what holds one beside its fusion, that is too large. Raises: ConfigError."""
+    base = config if isinstance(config, BaseConfig) else getattr(config, "base", None)
+    if not isinstance(base, BaseConfig):
+        return
+    sizes = {"blocks": base.blocks, "sgp_hidden": base.sgp_hidden, **vars(base)}
+    fusion = getattr(config, "fusion", None)
+    if isinstance(fusion, FusionConfig) and fusion.kind != "none":
+        sizes |= {f"fusion.{name}": value for name, value in vars(fusion).items()}
+    if problem := beyond_memory(sizes):
+        raise ConfigError(f"{where}: {problem}")
+
+
 def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     path = path.resolve()
     if path in seen:
@@ -317,7 +335,7 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         raise ConfigError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
     if raw is None:
         raw = {}
@@ -356,10 +374,10 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
         return _coerce(dict, value, where)
     if dataclasses.is_dataclass(hint):
         return from_mapping(typing.cast(type, hint), value, where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is float and isinstance(value, str) and _EXPONENT.fullmatch(value):
-        return float(value)
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if hint is float and (is_whole or (isinstance(value, str) and _EXPONENT.fullmatch(value))):
+        with suppress(OverflowError):
+            return float(value)
     is_bool_for_number = isinstance(value, bool) and hint is not bool
     if hint is Any or (isinstance(hint, type) and isinstance(value, hint) and not is_bool_for_number):
         return value

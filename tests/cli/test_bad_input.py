@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -148,6 +149,15 @@ def unknown_field(folder: Path) -> None:
     path.write_text(path.read_text().replace("label_set:", "lable_set:"))
 
 
+def setting(line: str, changed: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "config.yaml"
+        assert re.search(line, path.read_text())
+        path.write_text(re.sub(line, changed, path.read_text(), count=1))
+
+    return change
+
+
 def fewer_labels(folder: Path) -> None:
     path = folder / "config.yaml"
     path.write_text(path.read_text().replace("- pour\n", ""))
@@ -210,6 +220,18 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "configuration runs code": (checkpoint(yaml_that_runs), "config.yaml: not readable as YAML"),
     "configuration misspelt": (checkpoint(unknown_field), "has no field lable_set"),
     "configuration of another model": (checkpoint(fewer_labels), "do not fit the configuration"),
+    "configuration of a billion channels": (
+        checkpoint(setting(r"input_channels: \d+", "input_channels: 1000000000")),
+        "config.yaml.base: input_channels 1000000000, embed_channels",
+    ),
+    "configuration of endless sound": (
+        checkpoint(setting(r"audio_channels: \d+", "audio_channels: 1000000000")),
+        "fusion.audio_channels 1000000000, fusion.audio_kernel 3 together need",
+    ),
+    "configuration of numbers too long to read": (
+        checkpoint(setting(r"input_channels: \d+", "input_channels: 1" + "0" * 5000)),
+        "config.yaml: not readable as YAML",
+    ),
     "checkpoint missing": (in_workspace("localize", "x.mp4", "--checkpoint", "gone"), "gone: no such file or folder"),
     "recipe missing": (in_workspace("train", "gone.yaml"), "gone.yaml: no such file"),
     "recipe is code": (
@@ -224,6 +246,12 @@ CASES: dict[str, tuple[Prepare, str]] = {
         recipe("data: {train_split: validation}\ntrain: {batch_size: 0}"),
         "train.batch_size is 0, expected 1 or more",
     ),
+    "recipe for no machine": (
+        recipe("base: {input_channels: 1000000000}"),
+        "recipe.yaml.base: input_channels 1000000000, embed_channels 512, embed_kernel 3 together need 6,144 GB of "
+        "memory, this machine has",
+    ),
+    "recipe of a share beyond all numbers": (recipe("test: {sigma: 1" + "0" * 400 + "}"), "test.sigma: found int 1000"),
     "recipe for an impossible model": (
         recipe("data: {train_split: validation}\nbase: {heads: 3}"),
         "embed_channels (512) must be a multiple of heads (3)",
