@@ -56,8 +56,9 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
             score` and either `label` or one column for each label set.
         label_set: what a single label is called.
     Raises: AnnotationError if the file is missing, unreadable or of no known format, or holds
-        detections without a clip, times or scores that are not numbers, or segments that end before
-        they start; ConfigError for a label set that is called like another column.
+        detections without a clip, times or scores that are not numbers, segments that end before
+        they start, or actions that are not their verb and noun; ConfigError for a label set that is
+        called like another column.
     """
     path = Path(path)
     if label_set in ("", *_SEGMENT, "score"):
@@ -125,8 +126,24 @@ def _json(path: Path, document: Any, label_set: str) -> DetectionFile:
                     f"{path}: detection {number} of clip {clip_id!r} is {str(item)[:80]}, "
                     f"expected a segment of two times, a score and {' and '.join(keys)}"
                 ) from None
+            if is_epic and "action" in item and not _is_pair(item["action"], *labels):
+                verb, noun = labels
+                raise AnnotationError(
+                    f"{path}: detection {number} of clip {clip_id!r} has action {str(item['action'])[:40]!r}, expected "
+                    f"'{verb},{noun}' as it has verb {verb!r} and noun {noun!r}; were actions numbered otherwise?"
+                )
     table = pd.DataFrame(rows, columns=[*_SEGMENT, "score", *label_sets])
     return DetectionFile("epic" if is_epic else "activitynet", table, label_sets, tuple(results))
+
+
+def _is_pair(action: Any, verb: Any, noun: Any) -> bool:
+    """Whether an action is its verb and noun with a comma between, which the challenge scores on its own."""
+    if action == f"{verb},{noun}":
+        return True
+    try:
+        return [int(part) for part in action.split(",")] == [int(verb), int(noun)]
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def _pickled(path: Path, label_set: str) -> DetectionFile:

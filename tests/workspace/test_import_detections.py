@@ -83,6 +83,25 @@ def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, 
     assert labels == {None: [2], "verb": [2], "noun": [3], "action": [2 * len(NOUNS) + 3]}
 
 
+@pytest.mark.parametrize("action", ["3,2", "2", "2,3,4", 603, None, "2,x"])
+def test_an_action_that_contradicts_its_verb_and_noun_is_refused(
+    workspace: Workspace, tmp_path: Path, action: Any
+) -> None:
+    right = EPIC["results"]["a"][0]
+    path = written(tmp_path, EPIC | {"results": {"a": [right, right | {"action": action}]}})
+    sentence = f"result.json: detection 1 of clip 'a' has action '{action}', expected '2,3' as it has verb 2 and noun 3"
+    with pytest.raises(AnnotationError, match=sentence):
+        import_detections(workspace, path, "theirs")
+
+
+@pytest.mark.parametrize("change", [{"action": "2, 3"}, {"verb": 2.0}, {"verb": "pour", "action": "pour,3"}])
+def test_an_action_may_be_written_in_other_ways(workspace: Workspace, tmp_path: Path, change: dict[str, Any]) -> None:
+    right = EPIC["results"]["a"][0]
+    import_detections(workspace, written(tmp_path, EPIC | {"results": {"a": [right | change]}}), "theirs")
+    table = workspace.run("theirs").detections("on", label_set="action")
+    assert table is not None and table["label"].tolist() == [2 * len(NOUNS) + 3]
+
+
 def test_an_archive_packed_on_a_mac_is_read(workspace: Workspace, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "r.zip", "w") as archive:
         archive.writestr("test.json", json.dumps({"results": RESULTS}))
