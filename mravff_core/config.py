@@ -7,6 +7,8 @@ others are properties. The resolved values are saved with every run.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import dataclasses
 import re
 import types
@@ -332,7 +334,7 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path.suffix == ".py":
         raise ConfigError(f"{path}: is Python code, which is not run for its settings; expected a YAML configuration")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _parsed(path.read_text(encoding="utf-8"), path.suffix)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
@@ -347,6 +349,14 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not isinstance(parent, str):
         raise ConfigError(f"{path}: extends is {_describe(parent)}, expected a file name")
     return merge(_read_yaml_chain(path.parent / parent, (*seen, path)), raw)
+
+
+def _parsed(text: str, suffix: str) -> Any:
+    """What YAML says, or the plain Python values that published code prints into a `config.txt` beside a checkpoint."""
+    if suffix == ".txt":
+        with contextlib.suppress(SyntaxError, ValueError, MemoryError, RecursionError):
+            return ast.literal_eval(text)
+    return yaml.safe_load(text)
 
 
 def _coerce(hint: Any, value: Any, where: str) -> Any:

@@ -118,8 +118,8 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
         if chosen is None or chosen not in fitting:
             sizes = ", ".join(f"{own} of {len(classes)}" for own, classes in workspace.label_sets.items())
             raise ConfigError(
-                f"{path}: has {len(labels)} classes, the workspace has {sizes}; name its label set, "
-                "or was it trained on other labels?"
+                f"{path}: has {len(labels)} classes, the workspace has {sizes}; name its label set, import the data "
+                "set with --classes if the last of them have no segment, or was it trained on other labels?"
             )
         check_order(labels, chosen, workspace.class_names(chosen), path)
         found.append(chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pprint
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +132,28 @@ def test_another_number_of_classes_is_named(tmp_path: Path, capsys: pytest.Captu
     save_detector(small_detector(labels=("a", "b", "c", "d")), tmp_path / "other")
     here = ["--run", "x", "--workspace", str(workspace.folder)]
     assert main(["import", "checkpoint", str(tmp_path / "other"), *here]) == 2
-    assert "has 4 classes, the workspace has verb of 3, noun of 2" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "has 4 classes, the workspace has verb of 3, noun of 2" in shown
+    assert "import the data set with --classes if the last of them have no segment" in shown
+
+
+def test_the_settings_printed_beside_a_checkpoint_serve_as_its_configuration(
+    workspace: Workspace, official: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = yaml.safe_load(Path(official[2]).read_text())
+    settings["train_split"] = ("training",)
+    settings["model"]["backbone_arch"] = tuple(settings["model"]["backbone_arch"])
+    settings["model"]["train_cfg"] = {"dropout": 0.0}
+    settings["test_cfg"]["ext_score_file"] = None
+    (tmp_path / "config.txt").write_text(pprint.pformat(settings) + "\n")
+    here = ["--visual", "slowfast", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", *official, "--run", "yaml", *here]) == 0
+    assert main(["import", "checkpoint", *official[:2], str(tmp_path / "config.txt"), "--run", "txt", *here]) == 0
+    ours = [load_detector(workspace.run(name).folder).config for name in ("yaml", "txt")]
+    assert ours[0] == ours[1]
+    (tmp_path / "config.txt").write_text("__import__('os').system('true')")
+    assert main(["import", "checkpoint", *official[:2], str(tmp_path / "config.txt"), "--run", "no", *here]) == 2
+    assert "config.txt: found str" in capsys.readouterr().err
 
 
 def test_the_same_classes_in_another_order_are_not_taken_for_these(
