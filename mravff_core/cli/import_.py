@@ -19,7 +19,9 @@ def register(commands: common.Commands) -> None:
         metavar="FILE",
         help="ActivityNet-style JSON, EPIC-Kitchens CSV, or CSV with clip_id, start_s, end_s and a column a label set",
     )
-    parser.add_argument("--label-set", default="verb", help="label set of an ActivityNet-style file (default: verb)")
+    parser.add_argument(
+        "--label-set", help="label set of an ActivityNet-style file (default: the first of the workspace)"
+    )
     common.add_workspace(parser)
     common.add_json(parser)
     kinds = parser.add_subparsers(title="other kinds of import", metavar="KIND")
@@ -58,7 +60,7 @@ def _register_detections(kinds: common.Commands) -> None:
         "clip_id, start_s, end_s, score and label or a column a label set",
     )
     parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
-    parser.add_argument("--label-set", default="verb", help="what a single label is (default: verb)")
+    parser.add_argument("--label-set", help="what a single label is (default: the first of the workspace)")
     parser.add_argument("--replace", action="store_true", help="make an imported run of that name anew")
     common.add_workspace(parser, nested=True)
     common.add_json(parser, nested=True)
@@ -83,9 +85,8 @@ def run_annotations(args: argparse.Namespace) -> None:
     if args.annotations is None:
         raise ConfigError("import: found neither --annotations FILE nor a kind of import, such as detections FILE")
     workspace = common.open_workspace(args)
-    table = to_workspace_table(
-        read_annotations(args.annotations, args.label_set), workspace.label_sets, args.annotations
-    )
+    label_set = args.label_set or next(iter(workspace.label_sets), "verb")
+    table = to_workspace_table(read_annotations(args.annotations, label_set), workspace.label_sets, args.annotations)
     known = table["clip_id"].isin(workspace.clip_ids())
     if not known.any():
         raise AnnotationError(

@@ -43,7 +43,7 @@ class ImportedDetections:
 
 
 def import_detections(
-    workspace: Workspace, path: Path | str, run_name: str, *, label_set: str = "verb", replace: bool = False
+    workspace: Workspace, path: Path | str, run_name: str, *, label_set: str | None = None, replace: bool = False
 ) -> ImportedDetections:
     """Take the detections of a file as a run, under the audio condition `on`.
 
@@ -53,13 +53,13 @@ def import_detections(
         workspace: whose clips and label sets the file is about.
         path: see `read_detections`.
         run_name: of the run that is made.
-        label_set: what a single label is.
+        label_set: what a single label is; None for the workspace's first.
         replace: an imported run of that name is made anew; a run with a detector never is.
     Raises: AnnotationError for a file that is malformed or speaks of other clips or classes;
         WorkspaceError for a name that is taken or not usable, or a label set that is not there.
     """
     folder = free_run_folder(workspace, run_name, replace)
-    found = read_detections(path, label_set)
+    found = read_detections(path, label_set or next(iter(workspace.label_sets), "verb"))
     for name in found.label_sets:
         if name not in workspace.label_sets:
             known = ", ".join(workspace.label_sets)

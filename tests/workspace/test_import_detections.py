@@ -218,6 +218,22 @@ def test_files_may_put_a_prefix_before_the_names_of_videos(tmp_path: Path, own: 
     assert import_detections(made, written(tmp_path, {"results": results}), "theirs").clips == 1
 
 
+def test_a_single_label_is_the_workspaces_first_unless_something_else_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Workspace.create(tmp_path / "ws", name="w", label_sets={"sport": ["cut", "stir"], "verb": ["cut"]})
+    made.add_clips([Clip("a", "a", "", 10.0)])
+    path, here = written(tmp_path, {"results": RESULTS}), ["--workspace", str(made.folder)]
+    assert main(["import", *here, "detections", str(path), "--run", "theirs"]) == 0
+    assert made.run("theirs").info.label_sets == ("sport",)
+    item = {"label": "stir", "segment": [1.0, 2.0]}
+    truth = written(tmp_path, {"database": {"a": {"annotations": [item]}}}, "truth.json")
+    assert main(["import", *here, "--annotations", str(truth)]) == 0
+    assert Workspace(made.folder).annotations["sport"].tolist() == [1]
+    assert main(["import", *here, "--annotations", str(truth), "--label-set", "verb"]) == 2
+    assert "verb has no class 'stir'" in capsys.readouterr().err
+
+
 def test_the_command_line_prints_one_document(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
