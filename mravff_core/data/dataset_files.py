@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mravff_core.data.annotations import ABOUT_CLIP, AUDIBILITY, SEGMENTS, read_annotations
+from mravff_core.data.plain_pickle import PICKLE_SUFFIXES
 from mravff_core.data.reading import csv_columns, read_csv, read_json
 from mravff_core.errors import AnnotationError
 from mravff_core.segments import ACTION
@@ -95,6 +96,11 @@ def _files(path: Path) -> list[Path]:
         return found
     if not path.is_file():
         raise AnnotationError(f"{path}: no such annotation file")
+    if path.suffix.lower() not in (".json", ".csv"):
+        pickled = "; a pickle may run code and is never opened, take the CSV" if path.suffix in PICKLE_SUFFIXES else ""
+        raise AnnotationError(
+            f"{path}: suffix {path.suffix!r} is not known; expected .json or .csv annotations{pickled}"
+        )
     return [path]
 
 

@@ -6,7 +6,7 @@ Published features are tens of gigabytes, so a workspace points to them instead 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +38,8 @@ class FeatureSource:
         offset_frames: centre of step 0; None for half a window.
         resize_steps: every video is brought to this many steps by linear interpolation, as
             ActivityNet's features are for some detectors.
+        folders: below the location, looked through in this order for each video, as where every
+            split has a folder of its own.
     """
 
     location: str
@@ -50,6 +52,8 @@ class FeatureSource:
     frames_per_second: float | None = None
     offset_frames: float | None = None
     resize_steps: int | None = None
+    # A stamp shows which file was found, whatever folders were looked through.
+    folders: tuple[str, ...] = field(default=("",), repr=False)
 
     @property
     def is_archive(self) -> bool:
@@ -59,7 +63,10 @@ class FeatureSource:
     def path(self, name: str, number: int = 0) -> Path:
         """File of one video's features, the first of several."""
         location = Path(self.location)
-        return location if self.is_archive else location / self.files[number].replace("{name}", name)
+        if self.is_archive:
+            return location
+        paths = [location / folder / self.files[number].replace("{name}", name) for folder in self.folders]
+        return paths[0] if len(paths) == 1 else next((path for path in paths if path.is_file()), paths[0])
 
     def stamp(self, name: str) -> str:
         """Changes with the files, as far as size and time of writing show, and with what is declared here."""

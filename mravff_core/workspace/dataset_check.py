@@ -54,6 +54,11 @@ class Findings:
         """Whether something would be lost."""
         return any(self.loses(kind) for kind in self.by_kind)
 
+    def first(self) -> tuple[str, tuple[str, str]]:
+        """Kind and example of the first row, in full."""
+        kind = next(kind for kind in KINDS if self.by_kind.get(kind))
+        return kind, self.by_kind[kind][0]
+
     def rows(self) -> list[dict[str, str | int]]:
         """One row a kind: how many, an example, and what happens to them."""
         rows: list[dict[str, str | int]] = []

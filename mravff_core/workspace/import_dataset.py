@@ -25,6 +25,7 @@ from mravff_core.workspace.settings import SETTINGS_FILE
 
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
 _LOOKED_AT = 200
+_SPLIT_FOLDERS = ("train", "training", "val", "validation", "test", "testing")
 _NOT_OF_FEATURES = ("unusable names", "unknown frame rates")
 
 
@@ -81,10 +82,10 @@ def plan_import(
     paths = None if videos is None else _videos_by_name(Path(videos))
     checked = check_dataset(files, seen, heard, video_paths=paths, progress=progress)
     if not checked.clips:
-        row = checked.findings.rows()[0]
-        likely = "" if row["found"] in _NOT_OF_FEATURES else "; another folder, or another kind of features?"
+        kind, (clip, detail) = checked.findings.first()
+        likely = "" if kind in _NOT_OF_FEATURES else "; another folder, or another kind of features?"
         raise FeatureError(
-            f"{seen.location}: none of {len(names)} clips can be used ({row['found']}, {row['for example']}){likely}"
+            f"{seen.location}: none of {len(names)} clips can be used ({kind}, {clip}: {detail}){likely}"
         )
     sources = {"visual": (seen, visual[0].encoder)}
     if heard is not None and audio is not None:
@@ -128,7 +129,8 @@ def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str
     """Where a data set's features lie and how they are saved, from what the folder holds.
 
     Files are called as the kind says or, where it lets them vary, by the video's name with or
-    without `v_`, with any readable suffix. Whether time or channels come first is what most files show.
+    without `v_`, with any readable suffix. Where none lies there, the folders of the splits are
+    looked through. Whether time or channels come first is what most files show.
 
     Raises: FeatureError if the folder is not there.
     """
@@ -148,15 +150,25 @@ def locate_features(kind: FeatureKind, location: Path | str, names: Sequence[str
     def source(files: tuple[str, ...]) -> FeatureSource:
         return FeatureSource(location=str(path), modality=modality, files=files, **settings)
 
-    present = set() if single else {entry.name for entry in os.scandir(path)}
-
-    def hits(files: tuple[str, ...]) -> int:
-        if single:
-            return sum(source(files).has(name) for name in names[:_LOOKED_AT])
-        return sum(files[0].replace("{name}", name) in present for name in names)
-
-    best = source(max(patterns, key=hits))
+    if single:
+        best = source(max(patterns, key=lambda files: sum(map(source(files).has, names[:_LOOKED_AT]))))
+    else:
+        files, folders = _most_found(path, patterns, names)
+        best = dataclasses.replace(source(files), folders=folders)
     return dataclasses.replace(best, time_first=_mostly_time_first(best, names))
+
+
+def _most_found(
+    path: Path, patterns: Sequence[tuple[str, ...]], names: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """How most videos' files are called, and the folders below `path` that they lie in; the first of each if none."""
+    splits = sorted(entry.name for entry in os.scandir(path) if entry.name.lower() in _SPLIT_FOLDERS and entry.is_dir())
+    for folders in filter(None, [("",), tuple(splits)]):
+        present = {entry.name for folder in folders for entry in os.scandir(path / folder)}
+        hits = [sum(files[0].replace("{name}", name) in present for name in names) for files in patterns]
+        if any(hits):
+            return patterns[hits.index(max(hits))], folders
+    return patterns[0], ("",)
 
 
 def _mostly_time_first(source: FeatureSource, names: Sequence[str]) -> bool:
@@ -192,7 +204,7 @@ def _check_features_stay(workspace: Workspace, plan: ImportPlan) -> None:
         before = workspace.feature_sources.get(name)
         if before is None or before == source:
             continue
-        place = {field: getattr(source, field) for field in ("location", "files", "time_first")}
+        place = {field: getattr(source, field) for field in ("location", "files", "time_first", "folders")}
         alike = dataclasses.replace(before, **place) == source
         lost = [
             clip_id

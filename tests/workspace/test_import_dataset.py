@@ -186,6 +186,28 @@ def test_features_in_another_folder_are_not_taken_from_other_clips(tmp_path: Pat
         make_workspace(wider, tmp_path / "ws")
 
 
+def test_each_split_may_have_a_folder_of_features(tmp_path: Path) -> None:
+    write_all(tmp_path, DATABASE)
+    expected = make_workspace(plan(tmp_path), tmp_path / "flat")
+    visual = tmp_path / "visual"
+    for split, name in (("validation", "one"), ("Testing", "-two")):
+        (visual / split).mkdir()
+        (visual / f"{name}.npy").rename(visual / split / f"{name}.npy")
+    (visual / "backup").mkdir()
+    np.save(visual / "backup" / "one.npy", np.zeros((9, 6), np.float32))
+    split_up = plan(tmp_path)
+    assert found(split_up) == {}
+    workspace = Workspace(make_workspace(split_up, tmp_path / "ws").folder)
+    for clip_id in ("one", "v_-two"):
+        features = workspace.features("visual", clip_id).array
+        # The flat workspace looks where its files no longer are.
+        assert features.shape == (6, steps()) and not expected.has_features("visual", clip_id)
+    assert np.array_equal(workspace.features("visual", "one").array.T, np.load(visual / "validation" / "one.npy"))
+    # One file where all are looked for first, and the folders are those of something else.
+    np.save(visual / "one.npy", np.ones((steps(), 6), np.float32))
+    assert found(plan(tmp_path)) == {"no visual features": 1}
+
+
 def test_features_cut_short_are_found_before_they_are_read(tmp_path: Path) -> None:
     write_all(tmp_path, DATABASE)
     path = tmp_path / "visual/one.npy"

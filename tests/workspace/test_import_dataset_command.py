@@ -53,6 +53,9 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
         (["--annotations", "{here}/plain.csv"], "lacks column start_s"),
         (["--annotations", "{here}"], "holds none of EPIC-Kitchens' annotation files"),
         (["--annotations", "{here}/epic.csv"], "lacks EPIC_100_verb_classes.csv and EPIC_100_noun_classes.csv"),
+        (["--annotations", "{here}/EPIC_100_train.pkl"], "a pickle may run code and is never opened, take the CSV"),
+        (["--annotations", "{here}/notes.txt"], "suffix '.txt' is not known; expected .json or .csv annotations"),
+        (["--features", "{here}/pickles"], "save the array as .npy); another folder, or another kind of features?"),
         (["--workspace", "{here}/visual"], "is there already and no workspace"),
     ],
 )
@@ -67,6 +70,9 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     (tmp_path / "two.json").write_text(json.dumps({"database": {"v": twice}}))
     (tmp_path / "plain.csv").write_text("clip_id,verb\nx,cut\n")
     (tmp_path / "epic.csv").write_text("video_id,start_timestamp\nP01_01,00:00:01.00\n")
+    for name in ("EPIC_100_train.pkl", "notes.txt", *(f"pickles/{clip_id}.pkl" for clip_id in DATABASE)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"\x80\x04.")
     before = sorted(tmp_path.rglob("*"))
     assert main(command(tmp_path, *(word.replace("{here}", str(tmp_path)) for word in more))) == 2
     shown = capsys.readouterr()
