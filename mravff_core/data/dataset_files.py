@@ -62,13 +62,19 @@ def read_dataset(
             in the order of their numbers where they have such, else of the alphabet.
         split: of files that do not say it.
     Raises: AnnotationError for files that are missing, malformed or of several kinds, that name no
-        video, or one video in two files, or whose labels are called like something else.
+        video or no class, or one video in two files, or whose labels are called like something else.
     """
     files = [file for path in paths for file in _files(Path(path))]
     names = None if classes is None else _class_names(Path(classes))
     found = _read(files, label_set, names, split)
     if not found.videos:
         raise AnnotationError(f"{files[0]}: names no video; cut short?")
+    bare = [name for name, labels in found.label_sets.items() if not labels]
+    if bare:
+        raise AnnotationError(
+            f"{files[0]}: has no label of {bare[0]} on any of its {len(found.videos)} videos, so there are no "
+            "classes; the annotations of a test split? Give the class names too, by --classes"
+        )
     if ACTION in found.label_sets:
         raise AnnotationError(
             f"{files[0]}: labels cannot be called {ACTION!r}, which is the pair of a verb and a noun here; "

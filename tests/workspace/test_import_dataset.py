@@ -123,7 +123,7 @@ def test_a_hop_between_sound_and_picture_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_lengths_follow_from_features_where_nobody_says_them(tmp_path: Path) -> None:
-    write_all(tmp_path, {"one": video([], duration=None)})
+    write_all(tmp_path, {"one": video([(1.0, 2.0, "Diving")], duration=None)})
     checked = plan(tmp_path)
     assert found(checked) == {"unknown lengths": 1}
     assert checked.checked.clips[0].duration_s == pytest.approx(SECONDS, abs=4 / RATE)
@@ -334,7 +334,7 @@ def test_numbers_beyond_all_bounds_are_no_lengths(tmp_path: Path) -> None:
 
 
 def test_a_blank_subset_is_none(tmp_path: Path) -> None:
-    write_all(tmp_path, {"one": video([], subset=" ")})
+    write_all(tmp_path, {"one": video([(1.0, 2.0, "Diving")], subset=" ")})
     assert plan(tmp_path).checked.clips[0].split == "own"
 
 

@@ -48,6 +48,7 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
         (["--audio", "vggish"], "but no --audio-features DIR"),
         (["--files", "x.npy"], "lacks '{name}'"),
         (["--label-set", "sport", "--annotations", "{here}/bad.json"], "fps of video 'v' is 'fast'"),
+        (["--annotations", "{here}/bare.json"], "bare.json: has no label of sport on any of its 2 videos"),
         (["--annotations", "{here}/two.json"], "label 'a' has the numbers 0 and 1"),
         (["--annotations", "{here}/a.json", "{here}/plain.csv"], "beside files of another kind"),
         (["--annotations", "{here}/plain.csv"], "lacks column start_s"),
@@ -68,6 +69,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     for number, item in enumerate(twice["annotations"]):
         item["label_id"] = number
     (tmp_path / "two.json").write_text(json.dumps({"database": {"v": twice}}))
+    (tmp_path / "bare.json").write_text(json.dumps({"database": {"v": video([]), "w": video([])}}))
     (tmp_path / "plain.csv").write_text("clip_id,verb\nx,cut\n")
     (tmp_path / "epic.csv").write_text("video_id,start_timestamp\nP01_01,00:00:01.00\n")
     for name in ("EPIC_100_train.pkl", "notes.txt", *(f"pickles/{clip_id}.pkl" for clip_id in DATABASE)):
