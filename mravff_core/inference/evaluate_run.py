@@ -81,20 +81,22 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Mean average precision and recall of one run, predicting first where predictions are missing.
 
-    Only clips with true segments count. The result is also written beside the run's predictions, to
-    `metrics.json`, to `metrics.<label set>.json` for another label set than its first, and to
+    The result is also written beside the run's predictions, to `metrics.json`, to
+    `metrics.<label set>.json` for another label set than its first, and to
     `metrics.action.<noun run>.json` for the actions of two runs.
 
     Args:
+        clip_ids: that count, be it with nothing true in them: all that is found there is wrong then, as
+            published evaluations of a split have it. None for those with true segments.
         tiou_thresholds: in (0, 1]; None for the workspace's own.
         label_set, noun_run: as of `Scored`.
         resamples: draws of clips for 95 % intervals; 0 for none.
         against: what this run is compared with, on the same clips; of the same label set.
         store: whether to write the result; None to do so if all clips were scored.
-    Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `segments`, `average`, `per_threshold`,
-        `per_class` (average over thresholds by class name) and `recall` (at 1 and 5 times the true
-        segments, by threshold), all in [0, 1]; with resamples `intervals` of the average, by
-        threshold and by class; with `against` the paired `difference`, the same way.
+    Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `clips_without_segments`, `segments`,
+        `average`, `per_threshold`, `per_class` (average over thresholds by class name) and `recall`
+        (at 1 and 5 times the true segments, by threshold), all in [0, 1]; with resamples `intervals`
+        of the average, by threshold and by class; with `against` the paired `difference`, the same way.
     Raises: WorkspaceError if no chosen clip has true segments or both sides differ in label set, and
         what `predict` raises.
     """
@@ -107,8 +109,9 @@ def evaluate_run(
             f"{scored} finds {labels}, {against} finds {against.labels(workspace)}: nothing to compare"
         )
     truth = workspace.truth(labels, clip_ids)
-    scored_clips = sorted(set(truth["clip_id"]))
-    if not scored_clips:
+    true_clips = set(truth["clip_id"])
+    scored_clips = sorted(true_clips if clip_ids is None else set(clip_ids))
+    if not true_clips:
         raise WorkspaceError(
             f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against; "
             "import some with 'python -m mravff_core import --annotations FILE'"
@@ -127,6 +130,7 @@ def evaluate_run(
         "label_set": labels,
         "protocol": protocol,
         "clips": len(scored_clips),
+        "clips_without_segments": len(scored_clips) - len(true_clips),
         "segments": len(truth),
         "average": result.average,
         "per_threshold": dict(zip(thresholds, result.per_threshold.tolist(), strict=True)),

@@ -97,6 +97,32 @@ def test_clips_of_several_splits_are_never_mixed_without_a_word(
     assert "--clips and --split both say which clips" in capsys.readouterr().err
 
 
+def test_what_is_found_where_nothing_is_true_is_wrong_in_a_named_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = small_workspace(tmp_path / "ws")
+    truth = workspace.annotations
+    perfect = truth[["clip_id", "start_s", "end_s", "verb"]].assign(score=0.5)
+    perfect.loc[truth["clip_id"] == "clip_2", "score"] = 0.9
+    perfect.to_csv(tmp_path / "found.csv", index=False)
+    import_detections(workspace, tmp_path / "found.csv", "perfect")
+    workspace.set_annotations(truth[truth["clip_id"] != "clip_2"])
+    words = ["evaluate", "--run", "perfect", "--workspace", str(workspace.folder), "--json", "--resamples", "20"]
+    assert main(words) == 0
+    shown = capsys.readouterr()
+    (document,) = json.loads(shown.out)
+    assert (document["average"], document["clips"], document["clips_without_segments"]) == (1.0, 2, 0)
+    assert "no true segment" not in shown.err
+    assert main([*words, "--split", "validation"]) == 0
+    shown = capsys.readouterr()
+    (document,) = json.loads(shown.out)
+    found = workspace.run("perfect").detections("on")
+    expected = mean_average_precision(workspace.truth("verb"), found, TIOU).average
+    assert document["average"] == pytest.approx(expected) and expected < 1
+    assert (document["clips"], document["clips_without_segments"]) == (3, 1)
+    assert "1 of the clips have no true segment of this label set" in shown.err
+
+
 def test_actions_need_both_runs_and_name_both_classes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--workspace", str(workspace.folder), "--verb-run", "verb_mrav"]) == 2
     assert "--verb-run and --noun-run go together" in capsys.readouterr().err
