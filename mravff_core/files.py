@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,22 +20,23 @@ def written_aside(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success flush it to disk and rename it into place.
 
     The temporary name keeps the suffix, since many writers go by it. On any error the
-    temporary file is removed and an earlier `path` stays as it was.
+    temporary file is removed and an earlier `path` stays as it was. The first file that a process
+    writes in a folder has what killed processes left aside there before removed.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:80]}.", suffix=f".part{target.suffix}", dir=target.parent)
-    os.close(handle)
-    aside = Path(name)
-    try:
-        yield aside
-        with aside.open("rb+") as file:
-            os.fsync(file.fileno())
-        aside.chmod(0o644)
-        aside.replace(target)
-        _flush_folder(target.parent)
-    finally:
-        aside.unlink(missing_ok=True)
+    _remove_left_aside_once(target.parent.resolve())
+    with _held_aside(target.parent, target.stem, f".part{target.suffix}") as aside:
+        aside.touch(mode=0o600, exist_ok=False)
+        try:
+            yield aside
+            with aside.open("rb+") as file:
+                os.fsync(file.fileno())
+            aside.chmod(0o644)
+            aside.replace(target)
+            _flush_folder(target.parent)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -47,12 +48,7 @@ def folder_written_aside(path: Path | str) -> Iterator[Path]:
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_left_aside(target.parent)
-    aside = target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.part")
-    lock = aside.with_name(f"{aside.name}.lock")
-    # Where no file can be made the lock would be waited for for ever; this says so.
-    lock.touch()
-    # Held before there is a folder until there is none, so that nobody takes it for a dead process's.
-    with filelock.FileLock(lock):
+    with _held_aside(target.parent, target.name, ".part") as aside:
         try:
             aside.mkdir(mode=0o700)
             yield aside
@@ -63,15 +59,36 @@ def folder_written_aside(path: Path | str) -> Iterator[Path]:
             _flush_folder(target.parent)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _held_aside(folder: Path, stem: str, suffix: str) -> Iterator[Path]:
+    """A hidden name of nothing yet, locked beside so that nobody takes it for a dead process's."""
+    aside = folder / f".{stem[:80]}.{secrets.token_hex(4)}{suffix}"
+    lock = aside.with_name(f"{aside.name}.lock")
+    # Where no file can be made the lock would be waited for for ever; this says so.
+    lock.touch()
+    with filelock.FileLock(lock):
+        try:
+            yield aside
+        finally:
             lock.unlink(missing_ok=True)
 
 
 def _remove_left_aside(folder: Path) -> None:
-    """Remove folders that processes were writing aside when they were killed; their locks are free again."""
-    for lock in folder.glob(".*.part.lock"):
+    """Remove what processes were writing aside when they were killed; their locks are free again."""
+    for lock in folder.glob(".*.part*.lock"):
         with suppress(filelock.Timeout), filelock.FileLock(lock, blocking=False):
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+            aside = lock.with_suffix("")
+            if aside.is_dir():
+                shutil.rmtree(aside, ignore_errors=True)
+            else:
+                aside.unlink(missing_ok=True)
             lock.unlink(missing_ok=True)
+
+
+# Looking at each write would take ever longer in a folder of many thousand files.
+_remove_left_aside_once = functools.cache(_remove_left_aside)
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
@@ -15,7 +17,7 @@ import pytest
 from mravff_core import TimeGrid, Workspace
 from mravff_core.data.features import Features
 from mravff_core.errors import ConfigError, FeatureError, WorkspaceError
-from mravff_core.files import folder_written_aside, written_aside
+from mravff_core.files import folder_written_aside, write_text, written_aside
 from mravff_core.workspace import Clip
 from mravff_core.workspace.clip import clip_id_of, is_clip_id
 
@@ -182,31 +184,53 @@ def test_a_folder_in_which_nothing_can_be_made_is_refused_at_once() -> None:
         Workspace.create("/proc/workspace", name="none", label_sets={"verb": ["open"]})
 
 
+@contextmanager
+def writing(program: str, *targets: Path) -> Iterator[list[Path]]:
+    """Where processes write aside that run a program for a target each, the first of them killed by then."""
+    writers, asides = [], []
+    try:
+        for target in targets:
+            command = [sys.executable, "-c", program, str(target)]
+            writers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+            assert writers[-1].stdout is not None
+            asides.append(Path(writers[-1].stdout.readline().strip()))
+        writers[0].kill()
+        writers[0].wait()
+        yield asides
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+
+
 def test_what_a_killed_process_left_aside_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
     write = (
         "import sys, time; from pathlib import Path; from mravff_core.files import folder_written_aside\n"
         "with folder_written_aside(sys.argv[1]) as aside:\n"
         "    (aside / 'half').write_text('half'); print(aside, flush=True); time.sleep(600)"
     )
-    writers, asides = [], []
-    try:
-        for name in ("killed", "living"):
-            command = [sys.executable, "-c", write, str(tmp_path / name)]
-            writers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
-            assert writers[-1].stdout is not None
-            asides.append(Path(writers[-1].stdout.readline().strip()))
-        writers[0].kill()
-        writers[0].wait()
-        with folder_written_aside(tmp_path / "mine") as aside, folder_written_aside(tmp_path / "other") as other:
-            assert not asides[0].exists() and (asides[1] / "half").exists()
-            assert aside.is_dir() and other.is_dir()
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
+    with (
+        writing(write, tmp_path / "killed", tmp_path / "living") as (killed, living),
+        folder_written_aside(tmp_path / "mine") as aside,
+        folder_written_aside(tmp_path / "other") as other,
+    ):
+        assert not killed.exists() and (living / "half").exists()
+        assert aside.is_dir() and other.is_dir()
     with folder_written_aside(tmp_path / "last"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["last", "mine", "other"]
+
+
+def test_a_file_that_a_killed_process_left_aside_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    write = (
+        "import sys, time; from mravff_core.files import written_aside\n"
+        "with written_aside(sys.argv[1]) as aside:\n"
+        "    aside.write_text('half'); print(aside, flush=True); time.sleep(600)"
+    )
+    with writing(write, tmp_path / "killed.pt", tmp_path / "living.pt") as (killed, living):
+        write_text(tmp_path / "mine.txt", "whole")
+        assert not killed.exists() and living.read_text() == "half"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [living.name, f"{living.name}.lock", "mine.txt"]
 
 
 def test_who_reads_a_file_while_it_is_written_anew_reads_one_whole(tmp_path: Path) -> None:
