@@ -28,7 +28,7 @@ def register(commands: common.Commands) -> None:
     actions.add_argument("--verb-run", metavar="NAME", help="run that finds verbs")
     actions.add_argument("--noun-run", metavar="NAME", help="run that finds nouns")
     labelled = parser.add_argument_group("proposals with class scores")
-    labelled.add_argument("--proposals", metavar="NAME", help="run that tells no classes apart")
+    labelled.add_argument("--proposals", metavar="NAME", help="run whose classes, if any, are not looked at")
     labelled.add_argument(
         "--class-scores",
         metavar="FILE",

@@ -27,7 +27,7 @@ class ImportedCheckpoint:
         run: its name.
         base, fusion, label_sets: what it is.
         features: the feature sets that it reads, by modality.
-        class_score_file: what an official configuration multiplies a single class's detections with.
+        class_score_file: what an official configuration gives detections their classes by, whatever classes they have.
         other_grid: how the visual features lie in time otherwise than an official configuration says, if they do.
     """
 
@@ -97,7 +97,7 @@ def import_checkpoint(
         fusion=own.fusion.kind,
         label_sets=tuple(label_sets),
         features=sets,
-        class_score_file=_class_score_file(config) if len(own.labels) == 1 else None,
+        class_score_file=_class_score_file(config),
         other_grid=None if config is None else _other_grid(own.features["visual"], workspace.features(visual, clip_id)),
     )
 

@@ -18,6 +18,7 @@ from mravff_core.data.class_scores import ClassScores, read_class_scores
 from mravff_core.errors import AnnotationError, ConfigError, WorkspaceError
 from mravff_core.evaluation.proposals import label_proposals
 from mravff_core.files import folder_written_aside, write_text
+from mravff_core.segments import ACTION
 from mravff_core.workspace.import_detections import free_run_folder
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.merge_runs import MergedRuns
@@ -40,7 +41,8 @@ def merge_proposals(
     """Label stored proposals under every audio condition that they have; see `label_proposals`.
 
     Args:
-        proposals: run that tells no classes apart.
+        proposals: run that tells no classes apart, or whose own classes do not matter, as for published
+            numbers on THUMOS14.
         class_scores, logits: see `read_class_scores`.
         run_name: of the run that is made.
         label_set: whose classes the file scores; None for the one with as many.
@@ -48,17 +50,17 @@ def merge_proposals(
         allow_missing: leave out clips that the file has no scores of.
         replace: a run without a detector of that name is made anew.
     Raises: WorkspaceError for a name that is taken or not usable, or a run that is not there, has nothing stored or
-        tells classes apart; ConfigError for a label set that does not fit or settings below 1; AnnotationError for
+        finds several label sets; ConfigError for a label set that does not fit or settings below 1; AnnotationError for
         a file that is malformed or lacks clips.
     """
     folder = free_run_folder(workspace, run_name, replace)
     if run_name == proposals:
         raise WorkspaceError(f"{folder}: is the run of proposals; choose another name for what is made of it")
     run = workspace.run(proposals)
-    if run.info.classes != 1:
+    if len(run.info.label_sets) != 1 or ACTION in run.info.label_sets:
         raise WorkspaceError(
-            f"run {proposals!r} tells {run.info.classes} {run.info.label_set} classes apart already; "
-            "class scores are for a run of one class"
+            f"run {proposals!r} finds {' and '.join(run.info.label_sets)}; class scores are for a run of proposals, or "
+            "of one label set, whose own classes are not looked at then"
         )
     scores = read_class_scores(class_scores, logits=logits)
     labels = _label_set(workspace, scores, label_set)

@@ -219,6 +219,20 @@ def test_a_label_set_of_one_class_takes_a_single_class_for_its_own(
     assert load_detector(tmp_path / "own" / "runs" / "found").config.labels == ("anything",)
 
 
+def test_class_scores_that_a_configuration_names_are_told_whatever_the_classes(
+    workspace: Workspace, official: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = yaml.safe_load(Path(official[2]).read_text())
+    settings["test_cfg"] |= {"multiclass_nms": False, "ext_score_file": "./data/thumos14_cls_scores.pkl"}
+    Path(official[2]).write_text(yaml.safe_dump(settings))
+    here = ["--visual", "slowfast", "--run", "theirs", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", *official, *here]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "merge --proposals theirs --class-scores thumos14_cls_scores.pkl" in said and "it finds proposals" not in said
+    )
+
+
 def test_several_classes_are_no_proposals(
     workspace: Workspace, official: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

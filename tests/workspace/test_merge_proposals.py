@@ -18,6 +18,7 @@ from mravff_core.errors import AnnotationError, ConfigError, WorkspaceError
 from mravff_core.evaluation import label_proposals, mean_average_precision
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.workspace.import_detections import import_detections
 from mravff_core.workspace.merge_proposals import merge_proposals
 from tests.model.published import Published, small_config, written
 from tests.small_workspace import VERBS, small_detector, small_workspace
@@ -65,6 +66,16 @@ def test_the_run_holds_labelled_proposals_under_every_stored_sound(workspace: Wo
     assert not tables[0].equals(tables[1])
 
 
+def test_own_classes_of_a_run_are_not_looked_at(workspace: Workspace, tmp_path: Path) -> None:
+    predict(workspace, "verb_visual", device="cpu")
+    merge_proposals(workspace, "verb_visual", scores(tmp_path, SCORES), "labelled")
+    own = workspace.run("verb_visual").detections()
+    assert own is not None and len(own["label"].unique()) > 1
+    arrays = {clip: np.array(values) for clip, values in SCORES.items()}
+    expected = label_proposals(own.assign(label=0), arrays)
+    pd.testing.assert_frame_equal(workspace.run("labelled").detections(), expected, check_dtype=False)
+
+
 def test_classes_go_by_their_names(workspace: Workspace, tmp_path: Path) -> None:
     merge_proposals(workspace, "found", scores(tmp_path, SCORES), "by_place")
     turned = {clip: values[::-1] for clip, values in SCORES.items()}
@@ -108,11 +119,15 @@ def test_logits_are_taken_as_such_where_that_is_said(
 def test_what_cannot_be_merged_is_refused_and_leaves_nothing(workspace: Workspace, tmp_path: Path) -> None:
     good = scores(tmp_path, SCORES)
     save_detector(small_detector(label_set="proposal", labels=("proposal",)), workspace.runs_folder / "new")
+    pd.DataFrame({"clip_id": ["clip_0"], "start_s": 1.0, "end_s": 2.0, "score": 0.5, "verb": 0, "noun": 0}).to_csv(
+        tmp_path / "actions.csv"
+    )
+    import_detections(workspace, tmp_path / "actions.csv", "actions")
     for run, name, settings, error, words in (
         ("found", "found", {}, WorkspaceError, "is a run with a detector already"),
         ("found", "../x", {}, WorkspaceError, "is not usable"),
         ("nothing", "x", {}, WorkspaceError, "has no run 'nothing'"),
-        ("verb_mrav", "x", {}, WorkspaceError, "tells 3 verb classes apart already"),
+        ("actions", "x", {}, WorkspaceError, "finds verb and noun and action; class scores are for a run of proposals"),
         ("new", "x", {}, WorkspaceError, "has no proposals stored in clips that .* predict --run new"),
         ("found", "x", {"label_set": "sport"}, WorkspaceError, "has no label set 'sport'; it has verb, noun"),
         ("found", "x", {"label_set": "noun"}, AnnotationError, "has scores of 3 classes, the label set has 2"),
