@@ -6,6 +6,7 @@ Published features are tens of gigabytes, so a workspace points to them instead 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mravff_core.data.features import HDF5_SUFFIXES, Features, array_shape, checked_array, load_array
+from mravff_core.data.features import HDF5_SUFFIXES, Features, array_shape, checked_array, load_array, refuse_unfinite
 from mravff_core.errors import FeatureError
 from mravff_core.time_grid import TimeGrid
 
@@ -138,16 +139,23 @@ class FeatureSource:
 
     def read(self, name: str, duration_s: float, frames_per_second: float) -> Features:
         """Features of one video. Raises: FeatureError; arguments as for `grid`."""
-        _, steps = self.size(name)
-        parts = []
-        for number in range(len(self.files)):
-            path = self.path(name, number)
-            array = load_array(path, self._key(name, number))
-            array = array[0] if array.ndim == 3 else array
-            parts.append((array.T if self._is_time_first(array.shape) else array)[:, :steps])
+        parts = list(self._parts(name))
         whole = checked_array(self.path(name), parts[0] if len(parts) == 1 else np.concatenate(parts))
-        grid = self.grid(steps, duration_s, frames_per_second)
+        grid = self.grid(whole.shape[1], duration_s, frames_per_second)
         return Features(whole if self.resize_steps is None else resized(whole, self.resize_steps), grid)
+
+    def check_values(self, name: str) -> None:
+        """Read all values of one video's features. Raises: FeatureError for such that are not finite, or as `size`."""
+        for number, part in enumerate(self._parts(name)):
+            refuse_unfinite(self.path(name, number), part)
+
+    def _parts(self, name: str) -> Iterator[NDArray]:
+        """[channels, time] of each file as saved, cut to the shortest. Raises: FeatureError."""
+        _, steps = self.size(name)
+        for number in range(len(self.files)):
+            array = load_array(self.path(name, number), self._key(name, number))
+            array = array[0] if array.ndim == 3 else array
+            yield (array.T if self._is_time_first(array.shape) else array)[:, :steps]
 
     def _key(self, name: str, number: int) -> str:
         return self.files[number].replace("{name}", name) if self.is_archive else ""

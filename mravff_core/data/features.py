@@ -66,13 +66,20 @@ def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: i
 
 def checked_array(path: Path, array: NDArray) -> NDArray[np.float32]:
     """An array as detectors read it. Raises: FeatureError for values that are not finite."""
-    # Values beyond float32 become infinite, and are told like those that were.
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(narrow).all():
-        bad = int((~np.isfinite(narrow)).sum())
-        raise FeatureError(f"{path}: {bad} of {array.size} values are not finite; was feature extraction interrupted?")
+    refuse_unfinite(path, narrow)
     return narrow
+
+
+def refuse_unfinite(path: Path, array: NDArray) -> None:
+    """Raise a FeatureError where values of an array are not finite."""
+    # Values beyond float32 become infinite, and are told like those that were.
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype(np.float32, copy=False))
+    if not finite.all():
+        bad = array.size - np.count_nonzero(finite)
+        raise FeatureError(f"{path}: {bad} of {array.size} values are not finite; was feature extraction interrupted?")
 
 
 def load_array(path: Path, key: str = "") -> NDArray:

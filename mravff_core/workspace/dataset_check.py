@@ -88,21 +88,23 @@ def check_dataset(
     visual: FeatureSource,
     audio: FeatureSource | None,
     *,
+    values: bool = True,
     video_paths: Mapping[str, str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> CheckedDataSet:
-    """Check every video and segment; only headers of feature files are read.
+    """Check every video and segment.
 
     Args:
         files: what the data set says.
         visual, audio: where features lie; None for audio where there is none.
+        values: read all features, to find values that are not finite; otherwise the files' headers alone.
         video_paths: video file by name; None where nobody looked for them.
         progress: called with the share done, 0 to 1.
     """
     findings = Findings()
     clips = []
     for number, video in enumerate(files.videos.values()):
-        if (clip := _clip(video, visual, audio, video_paths, findings)) is not None:
+        if (clip := _clip(video, visual, audio, values, video_paths, findings)) is not None:
             clips.append(clip)
         if progress is not None:
             progress((number + 1) / len(files.videos))
@@ -114,6 +116,7 @@ def _clip(
     video: SourceVideo,
     visual: FeatureSource,
     audio: FeatureSource | None,
+    values: bool,
     video_paths: Mapping[str, str] | None,
     findings: Findings,
 ) -> Clip | None:
@@ -126,7 +129,7 @@ def _clip(
     if not visual.has(name):
         findings.add("no visual features", name, visual.path(name).name)
         return None
-    if (seen_s := _covered_s(visual, video, "visual features unfit", findings)) is None:
+    if (seen_s := _covered_s(visual, video, values, "visual features unfit", findings)) is None:
         return None
     duration_s = video.duration_s or seen_s
     if not video.duration_s:
@@ -140,7 +143,7 @@ def _clip(
         if not audio.has(name):
             findings.add("no audio features", name, audio.path(name).name)
         else:
-            heard_s = _covered_s(audio, video, "audio features unfit", findings)
+            heard_s = _covered_s(audio, video, values, "audio features unfit", findings)
     if audio is not None and heard_s is not None and abs(heard_s - seen_s) > _hop_s(audio, visual, video):
         detail = f"sound lasts {heard_s:.2f} s, picture {seen_s:.2f} s"
         findings.add("sound and picture disagree", name, detail)
@@ -160,10 +163,12 @@ def _clip(
     )
 
 
-def _covered_s(source: FeatureSource, video: SourceVideo, kind: str, findings: Findings) -> float | None:
+def _covered_s(source: FeatureSource, video: SourceVideo, values: bool, kind: str, findings: Findings) -> float | None:
     """Seconds that the features of a video cover; None, and a finding, where they are unfit."""
     try:
         steps = source.size(video.name)[1]
+        if values:
+            source.check_values(video.name)
     except FeatureError as error:
         findings.add(kind, video.name, str(error).split(": ", 1)[-1])
         return None

@@ -60,6 +60,7 @@ def plan_import(
     *,
     visual: tuple[FeatureKind, Path | str],
     audio: tuple[FeatureKind, Path | str] | None = None,
+    values: bool = True,
     videos: Path | str | None = None,
     tiou_thresholds: Sequence[float] = TIOU_THRESHOLDS,
     progress: Callable[[float], None] | None = None,
@@ -71,6 +72,7 @@ def plan_import(
         files: see `read_dataset`.
         visual: kind of the visual features, and the folder or `.h5` file where they lie.
         audio: the same of audio features.
+        values: read all features, to find values that are not finite; otherwise the files' headers alone.
         videos: folder with the videos at any depth, told by their names.
         tiou_thresholds: temporal overlaps that the data set is scored at.
         progress: called with the share done, 0 to 1.
@@ -80,7 +82,7 @@ def plan_import(
     seen = locate_features(visual[0], visual[1], names, "visual")
     heard = None if audio is None else locate_features(audio[0], audio[1], names, "audio")
     paths = None if videos is None else _videos_by_name(Path(videos))
-    checked = check_dataset(files, seen, heard, video_paths=paths, progress=progress)
+    checked = check_dataset(files, seen, heard, values=values, video_paths=paths, progress=progress)
     if not checked.clips:
         kind, (clip, detail) = checked.findings.first()
         likely = "" if kind in _NOT_OF_FEATURES else "; another folder, or another kind of features?"

@@ -65,7 +65,7 @@ def test_a_run_predicts_from_features_that_lie_elsewhere(tmp_path: Path) -> None
 
 
 def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
-    names = ["good", "gone", "wide", "mute", "short", "late", "a b", "long"]
+    names = ["good", "gone", "wide", "mute", "short", "late", "a b", "long", "nan", "loud"]
     database = {name: video([(1.0, 4.0, "Diving")]) for name in names}
     database["good"]["annotations"] += [
         {"segment": [3.0, 3.0], "label": "Diving"},
@@ -82,14 +82,18 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
     np.save(tmp_path / "visual/short.npy", np.zeros((30, 6), np.float32))
     np.save(tmp_path / "audio/late.npy", np.zeros((9, 5), np.float32))
     np.save(tmp_path / "audio/long.npy", np.zeros((9, 4), np.float32))
+    one_bad = np.zeros((steps(), 6), np.float32)
+    one_bad[-1, -1] = np.nan
+    np.save(tmp_path / "visual/nan.npy", one_bad)
+    np.save(tmp_path / "audio/loud.npy", np.full((20, 5), 1e300))
     (tmp_path / "classes.txt").write_text("Diving\nBilliards\n")
     checked = plan(tmp_path, classes=tmp_path / "classes.txt")
     assert found(checked) == {
         "unusable names": 1,
         "no visual features": 1,
-        "visual features unfit": 1,
+        "visual features unfit": 2,
         "no audio features": 1,
-        "audio features unfit": 1,
+        "audio features unfit": 2,
         "features and length disagree": 1,
         "sound and picture disagree": 2,
         "segments outside the clip": 2,
@@ -99,8 +103,8 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
     }
     assert checked.checked.findings.needs_permission
     made = make_workspace(checked, tmp_path / "ws")
-    assert made.clip_ids() == ["good", "late", "long", "mute", "short"]
-    assert [made.clip(name).has_audio for name in ("good", "mute", "long")] == [True, False, False]
+    assert made.clip_ids() == ["good", "late", "long", "loud", "mute", "short"]
+    assert [made.clip(name).has_audio for name in ("good", "mute", "long", "loud")] == [True, False, False, False]
     assert "sound lasts 8.64 s, picture 20.00 s" in made.clip("late").warnings
     assert "cover 4.40 s of 20.00 s" in made.clip("short").warnings
     good = made.truth("sport", ["good"])

@@ -10,6 +10,7 @@ import pytest
 
 from mravff_core import Workspace
 from mravff_core.cli import main
+from mravff_core.errors import FeatureError
 from mravff_core.workspace.import_detections import import_detections
 from tests.workspace.small_data_set import DATABASE, steps, video, write_all
 
@@ -119,3 +120,18 @@ def test_files_that_are_named_are_the_only_ones_read(tmp_path: Path, capsys: pyt
     assert main(command(tmp_path, "--files", "{name}_flow.npy", "--allow-missing")) == 0
     made = Workspace(tmp_path / "ws")
     assert made.clip_ids() == ["one"] and made.features("visual", "one").array.min() == 1
+
+
+def test_values_that_are_not_finite_are_found_by_all_but_a_glance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_all(tmp_path, DATABASE)
+    bad = np.zeros((steps(), 6), np.float32)
+    bad[-1, 2] = np.inf
+    np.save(tmp_path / "visual/one.npy", bad)
+    assert main(command(tmp_path)) == 2
+    assert f"one: 1 of {bad.size} values are not finite" in capsys.readouterr().out
+    assert main(command(tmp_path, "--skip-values")) == 0
+    assert "every clip is in order, as far as headers of files tell" in capsys.readouterr().out
+    with pytest.raises(FeatureError, match=r"visual/one\.npy: 1 of \d+ values are not finite"):
+        Workspace(tmp_path / "ws").features("visual", "one")
