@@ -96,7 +96,10 @@ class MaskedConv1d(nn.Conv1d):
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:  # type: ignore[override]
         """[batch, channels, time] to [batch, out_channels, time / stride]; `steps` are those of the input."""
-        return steps.every(self.stride[0]).keep_valid(super().forward(steps.keep_present(features)))
+        features = steps.keep_present(features)
+        pointwise = self.kernel_size == self.stride == (1,) and self.groups == 1
+        mixed = apply_pointwise(self, features) if pointwise else super().forward(features)
+        return steps.every(self.stride[0]).keep_valid(mixed)
 
 
 class MaskedMaxPool(nn.Module):
@@ -231,9 +234,21 @@ def products_in_row(
 
 def apply_pointwise(conv: nn.Conv1d, *features: Tensor, steps_first: bool = False) -> Tensor:
     """What a convolution of width 1 gives for features [batch, channels, time], those of several stacked."""
-    assert conv.bias is not None
     weights = conv.weight[:, :, 0].split([part.shape[1] for part in features], dim=1)
     return products(weights, features, conv.bias, steps_first=steps_first)
+
+
+class Pointwise(nn.Conv1d):
+    """A projection of each step on its own, as a product of matrices; its bias starts at 0."""
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(channels, out_channels, 1)
+        assert self.bias is not None
+        nn.init.zeros_(self.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[batch, channels, time] to [batch, out_channels, time]."""
+        return apply_pointwise(self, features)
 
 
 @dataclass(frozen=True)

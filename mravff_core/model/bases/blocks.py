@@ -10,9 +10,9 @@ from mravff_core.model.layers import (
     ChannelNorm,
     MaskedConv1d,
     MaskedMaxPool,
+    Pointwise,
     StepDropout,
     StepMask,
-    apply_pointwise,
     drop_path,
     products_in_row,
 )
@@ -61,8 +61,8 @@ class ConvAttention(nn.Module):
             conv = MaskedConv1d(channels, channels, kernel, stride=stride, groups=channels, bias=False)
             self.add_module(f"{name}_conv", conv)
             self.add_module(f"{name}_norm", ChannelNorm(channels))
-            self.add_module(name, pointwise(channels, channels))
-        self.out = pointwise(channels, channels)
+            self.add_module(name, Pointwise(channels, channels))
+        self.out = Pointwise(channels, channels)
         self.dropout = StepDropout(dropout)
         self.relative_bias: nn.Parameter | None = None
         if relative_position and self.window > 1:
@@ -83,7 +83,7 @@ class ConvAttention(nn.Module):
             projected.append(split_heads(row, self.heads))
         query, key, value = projected
         attended = attend(query, key, value, kept.valid[:, 0], window=self.window, bias=self.relative_bias)
-        return kept.keep_valid(self.dropout(apply_pointwise(self.out, join_heads(attended))))
+        return kept.keep_valid(self.dropout(self.out(join_heads(attended))))
 
 
 class TransformerBlock(nn.Module):
@@ -112,10 +112,10 @@ class TransformerBlock(nn.Module):
         self.pool = MaskedMaxPool(stride)
         self.mlp_norm = ChannelNorm(channels)
         self.mlp = nn.Sequential(
-            pointwise(channels, 4 * channels),
+            Pointwise(channels, 4 * channels),
             nn.GELU(),
             StepDropout(dropout),
-            pointwise(4 * channels, channels),
+            Pointwise(4 * channels, channels),
             StepDropout(dropout),
         )
         self.mlp_path = drop_path(channels, path_dropout)
@@ -163,11 +163,3 @@ class MaxPoolBlock(nn.Module):
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]."""
         return self.pool(features, steps)
-
-
-def pointwise(channels: int, out_channels: int) -> nn.Conv1d:
-    """A projection of each step on its own, whose bias starts at 0."""
-    conv = nn.Conv1d(channels, out_channels, 1)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.config import BaseConfig
-from mravff_core.model.bases.blocks import pointwise
 from mravff_core.model.bases.padding import sgp_windows
-from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, at_least_single, drop_path
+from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, Pointwise, StepMask, at_least_single, drop_path
 from mravff_core.model.pieces import in_pieces
 
 
@@ -113,7 +112,7 @@ class SGPBlock(nn.Module):
         self.window_gate = Depthwise(channels, window, spread)
         self.mix_path = drop_path(channels, path_dropout)
         self.group_norm = StepGroupNorm(channels, groups)
-        self.mlp = nn.Sequential(pointwise(channels, hidden), nn.GELU(), pointwise(hidden, channels))
+        self.mlp = nn.Sequential(Pointwise(channels, hidden), nn.GELU(), Pointwise(hidden, channels))
         self.mlp_path = drop_path(channels, path_dropout)
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
@@ -154,7 +153,7 @@ class AveragePool(nn.Module):
     def __init__(self, channels: int, stride: int) -> None:
         super().__init__()
         self.stride = stride
-        self.project = pointwise(channels, channels)
+        self.project = Pointwise(channels, channels)
 
     def pool(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; anything where no step exists."""
