@@ -12,10 +12,7 @@ from mravff_core.model.audio_pyramid import Factored
 from mravff_core.model.cross_attention import attend_levels
 from mravff_core.model.layers import StepMask
 from mravff_core.model.level_fusion import LevelFusion
-from mravff_core.model.pieces import in_pieces
-
-# Of all clips and of levels that attend together; beyond it, memory is slower than calls are.
-_STEPS_AT_ONCE = 2048
+from mravff_core.model.pieces import in_pieces, together
 
 
 class Level(NamedTuple):
@@ -30,15 +27,8 @@ class Level(NamedTuple):
 
 def attended(levels: Sequence[Level]) -> Iterator[Tensor | None]:
     """What each level's attention hears, None where there is none; in one go as many levels as take little memory."""
-    groups: list[list[Level]] = []
-    steps = 0
-    for level in levels:
-        steps += level.valid.numel()
-        if not groups or steps > _STEPS_AT_ONCE:
-            groups.append([])
-            steps = level.valid.numel()
-        groups[-1].append(level)
-    for group in groups:
+    for span in together([level.valid.numel() for level in levels]):
+        group = levels[span]
         answers = iter(_heard([level for level in group if level.fusion.attention is not None]))
         for level in group:
             yield None if level.fusion.attention is None else next(answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.base import Pyramid
 from mravff_core.model.bases.blocks import ConvNormRelu
+from mravff_core.model.bases.level_rows import level_rows
 from mravff_core.model.layers import MaskedConv1d, StepMask, at_least_single
 from mravff_core.model.pieces import in_pieces
 
@@ -30,15 +31,23 @@ class _Tower(nn.Module):
         self.out = MaskedConv1d(widths[-1], outputs, kernel)
         self.reach = config.head_layers * (kernel // 2)
 
-    def forward(self, level: Tensor, steps: StepMask) -> Tensor:
-        return in_pieces(self._apply_layers, [level], steps, reach=self.reach, whole=self.training)
+    def forward(self, pyramid: Pyramid) -> list[Tensor]:
+        """[batch, outputs, time] per level."""
+        answers: list[Tensor] = []
+        for row in level_rows(pyramid, room=self.out.kernel_size[0] // 2):
+            apply = partial(self._apply_layers, gaps=row.gaps)
+            answer = in_pieces(apply, [row.features], row.steps, reach=self.reach, whole=self.training)
+            answers.extend(row.levels(answer))
+        return answers
 
-    def _apply_layers(self, level: Tensor, steps: StepMask) -> Tensor:
+    def _apply_layers(self, features: Tensor, steps: StepMask, *, gaps: Tensor | None) -> Tensor:
         for layer in self.layers:
-            level = layer(level, steps)
+            features = layer(features, steps)
+            if gaps is not None:
+                features.index_fill_(-1, gaps, 0.0)
         # What is said last is not rounded, lest many scores come out equal.
-        with torch.autocast(level.device.type, enabled=False):
-            return self.out(at_least_single(level), steps)
+        with torch.autocast(features.device.type, enabled=False):
+            return self.out(at_least_single(features), steps)
 
 
 class ClassHead(nn.Module):
@@ -59,7 +68,7 @@ class ClassHead(nn.Module):
 
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """Class logits [batch, time, classes] per level."""
-        return tuple(self.tower(level, steps).transpose(1, 2) for level, steps in level_pairs(pyramid))
+        return tuple(level.transpose(1, 2) for level in self.tower(pyramid))
 
 
 class DistanceTower(nn.Module):
@@ -79,8 +88,7 @@ class DistanceTower(nn.Module):
         """[batch, time, outputs] per level."""
         scales = list(self.scales)[pyramid.first :]
         return tuple(
-            torch.relu(self.tower(level, steps) * scale).transpose(1, 2)
-            for (level, steps), scale in zip(level_pairs(pyramid), scales, strict=False)
+            torch.relu(level * scale).transpose(1, 2) for level, scale in zip(self.tower(pyramid), scales, strict=False)
         )
 
 
@@ -93,11 +101,6 @@ class BoundaryHead(DistanceTower):
     def forward(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """Offsets [batch, time, 1, 2] per level, >= 0, in strides of the own level."""
         return tuple(level[:, :, None] for level in super().forward(pyramid))
-
-
-def level_pairs(pyramid: Pyramid) -> Sequence[tuple[Tensor, StepMask]]:
-    """Levels with their masks."""
-    return list(zip(pyramid.levels, pyramid.steps, strict=True))
 
 
 def _logit(probability: float) -> float:
