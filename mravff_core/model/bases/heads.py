@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -35,12 +34,14 @@ class _Tower(nn.Module):
         """[batch, outputs, time] per level."""
         answers: list[Tensor] = []
         for row in level_rows(pyramid, room=self.out.kernel_size[0] // 2):
-            apply = partial(self._apply_layers, gaps=row.gaps)
-            answer = in_pieces(apply, [row.features], row.steps, reach=self.reach, whole=self.training)
-            answers.extend(row.levels(answer))
+            if row.gaps is None:
+                reach, whole = self.reach, self.training
+                answers.append(in_pieces(self._apply_layers, [row.features], row.steps, reach=reach, whole=whole))
+            else:
+                answers.extend(row.levels(self._apply_layers(row.features, row.steps, row.gaps)))
         return answers
 
-    def _apply_layers(self, features: Tensor, steps: StepMask, *, gaps: Tensor | None) -> Tensor:
+    def _apply_layers(self, features: Tensor, steps: StepMask, gaps: Tensor | None = None) -> Tensor:
         for layer in self.layers:
             features = layer(features, steps)
             if gaps is not None:

@@ -67,7 +67,9 @@ def _row(levels: Sequence[Tensor], steps: Sequence[StepMask], room: int) -> Leve
         present = _joined([torch.ones_like(m.valid) if m.present is None else m.present for m in steps], room)
     valid = _joined([mask.valid for mask in steps], room)
     masks = StepMask(valid, present, all_valid=all(mask.all_valid for mask in steps))
-    return LevelRow(_joined(levels, room), masks, torch.tensor(gaps, device=valid.device), tuple(spans))
+    return LevelRow(
+        _joined(levels, room), masks, torch.tensor(gaps, dtype=torch.long, device=valid.device), tuple(spans)
+    )
 
 
 def _joined(parts: Sequence[Tensor], room: int) -> Tensor:
