@@ -97,9 +97,28 @@ class MaskedConv1d(nn.Conv1d):
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:  # type: ignore[override]
         """[batch, channels, time] to [batch, out_channels, time / stride]; `steps` are those of the input."""
         features = steps.keep_present(features)
-        pointwise = self.kernel_size == self.stride == (1,) and self.groups == 1
-        mixed = apply_pointwise(self, features) if pointwise else super().forward(features)
+        dense = self.groups == self.stride[0] == 1
+        if dense and self.kernel_size[0] == 1:
+            mixed = apply_pointwise(self, features)
+        elif dense and 2 * self.out_channels <= self.in_channels and on_cpu_without_gradients(features):
+            mixed = self._tap_by_tap(features)
+        else:
+            mixed = super().forward(features)
         return steps.every(self.stride[0]).keep_valid(mixed)
+
+    def _tap_by_tap(self, features: Tensor) -> Tensor:
+        """The convolution as one product for all taps, then added up shifted: quicker where outputs are few."""
+        weight, time, reach = self.weight, features.shape[-1], self.kernel_size[0] // 2
+        parts = products([weight.permute(2, 0, 1).flatten(0, 1)], [features], None).unflatten(1, (-1, len(weight)))
+        mixed = parts[:, reach]
+        if self.bias is not None:
+            mixed += self.bias[:, None]
+        for tap in range(max(0, reach - time + 1), min(2 * reach + 1, reach + time)):
+            if tap < reach:
+                mixed[..., reach - tap :] += parts[:, tap, :, : tap - reach]
+            elif tap > reach:
+                mixed[..., : reach - tap] += parts[:, tap, :, tap - reach :]
+        return mixed
 
 
 class MaskedMaxPool(nn.Module):
@@ -140,12 +159,7 @@ class ChannelNorm(nn.GroupNorm):
     def forward(self, features: Tensor) -> Tensor:
         """Same shape, in the precision of the weights; mean 0 and variance 1 over channels before scale and shift."""
         features = at_least_single(features)
-        if (
-            len(features) == 1
-            and features.shape[1] > 1
-            and features.device.type == "cpu"
-            and not torch.is_grad_enabled()
-        ):
+        if len(features) == 1 and features.shape[1] > 1 and on_cpu_without_gradients(features):
             # A batch norm with steps for channels and channels for clips: the same in two fifths of the time.
             normed = nn.functional.batch_norm(features[0], None, None, training=True, eps=self.eps)
             return normed.mul_(self.weight[:, None]).add_(self.bias[:, None])[None].to(self.weight.dtype)
@@ -212,7 +226,7 @@ def products_in_row(
     """
     clips, outputs = len(features[0]), len(weights[0])
     before, after = room
-    if clips > 1 or torch.is_grad_enabled() or features[0].device.type != "cpu":
+    if clips > 1 or not on_cpu_without_gradients(features[0]):
         parts = [
             products([weight], [part], bias, steps_first=True)
             for weight, part, bias in zip(weights, features, biases, strict=True)
@@ -345,6 +359,11 @@ def fitted(features: Tensor, width: int) -> Tensor:
     """`features` [batch, channels, time] cut or padded with 0 to a width; no copy where nothing is added."""
     missing = width - features.shape[-1]
     return nn.functional.pad(features, (0, missing)) if missing > 0 else features[..., :width]
+
+
+def on_cpu_without_gradients(features: Tensor) -> bool:
+    """Whether what is quickest on a processor may be done in place of what gradients flow through."""
+    return features.device.type == "cpu" and not torch.is_grad_enabled()
 
 
 def at_least_single(features: Tensor) -> Tensor:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
-from mravff_core.model.layers import StepMask
+from mravff_core.model.layers import StepMask, on_cpu_without_gradients
 
 PIECE = 1536
 # Of all clips and of levels that pass together; beyond it, memory is slower than calls are.
@@ -40,7 +39,7 @@ def in_pieces(
         stride: the layer keeps every `stride`-th step; the input's length is a multiple of it.
     """
     time = features[0].shape[-1]
-    if whole or torch.is_grad_enabled() or features[0].device.type != "cpu" or time < 2 * PIECE:
+    if whole or time < 2 * PIECE or not on_cpu_without_gradients(features[0]):
         return layer(*features, steps)
     pieces = round(time / PIECE)
     size, reach = -(-time // (pieces * stride)) * stride, -(-reach // stride) * stride
