@@ -49,7 +49,7 @@ class StepGroupNorm(nn.Module):
 
     def scaled(self, features: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         """Some steps of the result, [batch, channels, time]."""
-        return ((at_least_single(features) - centre) * scale).add_(self.bias[:, None])
+        return (at_least_single(features) * scale).add_(self.bias[:, None] - centre * scale)
 
     def _group_mean(self, features: Tensor, steps: StepMask) -> Tensor:
         """Mean of each channel's group, [batch, channels, 1]."""
@@ -130,8 +130,8 @@ class SGPBlock(nn.Module):
             return steps.keep_present(self.norm(features))
 
         def mix(features: Tensor, normed: Tensor, steps: StepMask) -> Tensor:
-            near = (self.narrow(normed) + self.wide(normed)) * self.window_gate(normed)
-            mixed = self.instant(normed) * overall + near + normed
+            near = functional.conv1d(normed, *window, padding="same", groups=len(window[0]))
+            mixed = (normed * own).add_(everywhere).add_(near * self.window_gate(normed))
             return steps.keep_valid(features) + self.mix_path(mixed)
 
         def feed_forward(mixed: Tensor, steps: StepMask) -> Tensor:
@@ -141,10 +141,27 @@ class SGPBlock(nn.Module):
         # The means over all steps stand between what can be done piece by piece.
         normed = in_pieces(norm, [features], steps, reach=0, whole=self.training)
         overall = torch.relu(self.instant_gate(steps.mean(normed)))
-        reach = self.wide.kernel_size[0] // 2
+        # Step by step, the clip's mean only scales a step and adds to it, and both windows are one convolution.
+        own, everywhere = self._instant(overall)
+        window = self._both_windows()
+        reach = window[0].shape[-1] // 2
         mixed = in_pieces(mix, [features, normed], steps, reach=reach, whole=self.training)
         centre, scale = self.group_norm.centre_and_scale(mixed, steps)
         return in_pieces(feed_forward, [mixed], steps, reach=0, whole=self.training)
+
+    def _instant(self, overall: Tensor) -> tuple[Tensor, Tensor]:
+        """What a normed step is multiplied with and what is then added, [batch, channels, 1] each; itself included."""
+        assert self.instant.bias is not None
+        return 1 + overall * self.instant.weight[:, 0], overall * self.instant.bias[:, None]
+
+    def _both_windows(self) -> tuple[Tensor, Tensor]:
+        """Weight [channels, 1, wider window] and bias [channels] of the narrow and the wide convolution together."""
+        narrow, wide = self.narrow, self.wide
+        assert narrow.bias is not None
+        assert wide.bias is not None
+        reach = max(narrow.kernel_size[0], wide.kernel_size[0]) // 2
+        weights = [functional.pad(conv.weight, (reach - conv.kernel_size[0] // 2,) * 2) for conv in (narrow, wide)]
+        return weights[0] + weights[1], narrow.bias + wide.bias
 
 
 class AveragePool(nn.Module):
