@@ -54,7 +54,9 @@ def level_rows(pyramid: Pyramid, *, room: int) -> list[LevelRow]:
 
 
 def _row(levels: Sequence[Tensor], steps: Sequence[StepMask], room: int) -> LevelRow:
-    spans, gaps, end = [], [], 0
+    spans: list[slice] = []
+    gaps: list[int] = []
+    end = 0
     for level in levels:
         gaps.extend(range(end - room, end) if spans else ())
         spans.append(slice(end, end + level.shape[-1]))
@@ -67,9 +69,8 @@ def _row(levels: Sequence[Tensor], steps: Sequence[StepMask], room: int) -> Leve
         present = _joined([torch.ones_like(m.valid) if m.present is None else m.present for m in steps], room)
     valid = _joined([mask.valid for mask in steps], room)
     masks = StepMask(valid, present, all_valid=all(mask.all_valid for mask in steps))
-    return LevelRow(
-        _joined(levels, room), masks, torch.tensor(gaps, dtype=torch.long, device=valid.device), tuple(spans)
-    )
+    places = torch.tensor(gaps, dtype=torch.long, device=valid.device)
+    return LevelRow(_joined(levels, room), masks, places, tuple(spans))
 
 
 def _joined(parts: Sequence[Tensor], room: int) -> Tensor:

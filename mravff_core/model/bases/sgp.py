@@ -130,7 +130,7 @@ class SGPBlock(nn.Module):
             return steps.keep_present(self.norm(features))
 
         def mix(features: Tensor, normed: Tensor, steps: StepMask) -> Tensor:
-            near = functional.conv1d(normed, *window, padding="same", groups=len(window[0]))
+            near = functional.conv1d(normed, weight, bias, padding=reach, groups=len(weight))
             mixed = (normed * own).add_(everywhere).add_(near * self.window_gate(normed))
             return steps.keep_valid(features) + self.mix_path(mixed)
 
@@ -143,8 +143,8 @@ class SGPBlock(nn.Module):
         overall = torch.relu(self.instant_gate(steps.mean(normed)))
         # Step by step, the clip's mean only scales a step and adds to it, and both windows are one convolution.
         own, everywhere = self._instant(overall)
-        window = self._both_windows()
-        reach = window[0].shape[-1] // 2
+        weight, bias = self._both_windows()
+        reach = weight.shape[-1] // 2
         mixed = in_pieces(mix, [features, normed], steps, reach=reach, whole=self.training)
         centre, scale = self.group_norm.centre_and_scale(mixed, steps)
         return in_pieces(feed_forward, [mixed], steps, reach=0, whole=self.training)
