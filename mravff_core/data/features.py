@@ -44,23 +44,22 @@ def write_features(path: Path | str, features: Features) -> None:
         np.savez(file, features=features.array.astype(np.float32, copy=False), **_grid_arrays(features.grid))  # type: ignore[arg-type]
 
 
-def read_features(path: Path | str, *, grid: TimeGrid | None = None, channels: int | None = None) -> Features:
-    """Read a feature file in either orientation.
+def read_features(path: Path | str) -> Features:
+    """Read a file that `write_features` wrote; those of others are read as a `FeatureSource` describes them.
 
-    Args:
-        path: `.npz` or `.h5` (array `features`, `feats`, or the only one), `.npy`, `.pt` or `.pth`.
-        grid: time grid of files that do not hold their own.
-        channels: expected channels; also tells [channels, time] from [time, channels].
-            Without it the array is taken as [channels, time], as `write_features` writes it.
     Raises: FeatureError if the file is missing, unreadable, has no grid or the wrong shape,
         or holds values that are not finite.
     """
     path = Path(path)
-    array, own_grid = _load(path)
-    grid = own_grid or grid
+    array, grid = _load(path)
     if grid is None:
-        raise FeatureError(f"{path}: holds no time grid; give hop, window and frames per second")
-    array = _oriented(path, array, channels)
+        raise FeatureError(f"{path}: holds no time grid, expected one beside the array; saved by another program?")
+    if array.ndim == 3 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
+        raise FeatureError(
+            f"{path}: features are {list(array.shape)} of {array.dtype}, expected two axes of numbers, neither empty"
+        )
     return Features(checked_array(path, array), grid)
 
 
@@ -226,23 +225,6 @@ def _grid_of(path: Path, stored: np.lib.npyio.NpzFile) -> TimeGrid | None:
         return TimeGrid(**{name: float(stored[name]) for name in _GRID_FIELDS})
     except Exception as error:
         raise FeatureError(f"{path}: its time grid is damaged ({_first_line(error)})") from error
-
-
-def _oriented(path: Path, array: NDArray, channels: int | None) -> NDArray:
-    if array.ndim == 3 and array.shape[0] == 1:
-        array = array[0]
-    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "fiu":
-        raise FeatureError(
-            f"{path}: features are {list(array.shape)} of {array.dtype}, expected two axes of numbers, neither empty"
-        )
-    if channels is None or array.shape[0] == channels:
-        return array
-    if array.shape[1] == channels:
-        return array.T
-    raise FeatureError(
-        f"{path}: features are {list(array.shape)}, expected {channels} channels on either axis; "
-        "made by another encoder?"
-    )
 
 
 def _grid_arrays(grid: TimeGrid) -> dict[str, NDArray]:

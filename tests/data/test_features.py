@@ -1,4 +1,4 @@
-"""Feature files in either orientation, and a clear sentence for what is none."""
+"""Our own feature files with their grid, and a clear sentence for what is none."""
 
 from __future__ import annotations
 
@@ -7,44 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from mravff_core import TimeGrid
-from mravff_core.data.features import Features, read_features, write_features
+from mravff_core.data.features import Features, load_array, read_features, write_features
 from mravff_core.errors import FeatureError
 
 GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
 ARRAY = np.random.default_rng(0).normal(size=(3, 7)).astype(np.float32)
 
 
-def stored(folder: Path, kind: str, array: np.ndarray) -> Path:
-    path = folder / f"clip.{kind}"
-    if kind == "npy":
-        np.save(path, array)
-    elif kind == "npz":
-        np.savez(path, feats=array)
-    else:
-        torch.save(torch.from_numpy(array), path)
+def test_own_files_carry_their_grid(tmp_path: Path) -> None:
+    write_features(tmp_path / "a.npz", Features(ARRAY, GRID))
+    found = read_features(tmp_path / "a.npz")
+    np.testing.assert_array_equal(found.array, ARRAY)
+    assert found.grid.to_mapping() == GRID.to_mapping()
+
+
+def with_grid(path: Path, array: np.ndarray) -> Path:
+    np.savez(path, features=array, **GRID.to_mapping())
     return path
 
 
-@pytest.mark.parametrize("kind", ["npy", "npz", "pt"])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_both_orientations_read_alike(tmp_path: Path, kind: str, transposed: bool) -> None:
-    path = stored(tmp_path, kind, ARRAY.T.copy() if transposed else ARRAY)
-    np.testing.assert_array_equal(read_features(path, grid=GRID, channels=3).array, ARRAY)
-
-
-def test_own_files_carry_their_grid(tmp_path: Path) -> None:
-    write_features(tmp_path / "a.npz", Features(ARRAY, GRID))
-    other = TimeGrid(hop_frames=4, window_frames=8, frames_per_second=25)
-    for said in (None, other):
-        assert read_features(tmp_path / "a.npz", grid=said).grid.to_mapping() == GRID.to_mapping()
-
-
 def test_an_axis_of_one_batch_in_front_is_left_out(tmp_path: Path) -> None:
-    path = stored(tmp_path, "npy", ARRAY[None])
-    np.testing.assert_array_equal(read_features(path, grid=GRID, channels=3).array, ARRAY)
+    np.testing.assert_array_equal(read_features(with_grid(tmp_path / "a.npz", ARRAY[None])).array, ARRAY)
 
 
 class RunsCode:
@@ -66,7 +51,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path, kind: str) -> N
     else:
         np.save(path, np.array([RunsCode(trace)], dtype=object), allow_pickle=True)
     with pytest.raises(FeatureError, match=r"clip\.(pt|npy): (refused|not readable)"):
-        read_features(path, grid=GRID)
+        load_array(path)
     assert not trace.exists()
 
 
@@ -83,7 +68,7 @@ def test_files_that_are_no_features(tmp_path: Path, name: str, content: bytes | 
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(FeatureError, match=match):
-        read_features(tmp_path / name, grid=GRID)
+        read_features(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -91,15 +76,13 @@ def test_files_that_are_no_features(tmp_path: Path, name: str, content: bytes | 
     [
         (np.zeros((3, 0), np.float32), "neither empty"),
         (np.zeros((2, 3, 4), np.float32), "expected two axes"),
-        (np.zeros((4, 5), np.float32), "expected 3 channels on either axis"),
         (np.full((3, 5), np.nan, np.float32), "15 of 15 values are not finite"),
         (np.array([["a", "b"], ["c", "d"], ["e", "f"]]), "of numbers"),
     ],
 )
 def test_arrays_of_the_wrong_kind(tmp_path: Path, array: np.ndarray, match: str) -> None:
-    np.save(tmp_path / "a.npy", array)
     with pytest.raises(FeatureError, match=match):
-        read_features(tmp_path / "a.npy", grid=GRID, channels=3)
+        read_features(with_grid(tmp_path / "a.npz", array))
 
 
 def test_a_file_without_grid_needs_one(tmp_path: Path) -> None:
