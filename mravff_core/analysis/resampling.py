@@ -15,7 +15,7 @@ _LOW, _HIGH = 0.025, 0.975
 
 
 @dataclass(frozen=True)
-class Interval:
+class GroupMeans:
     """Means with 95 % intervals, all of one shape; not a number where there is nothing to average."""
 
     mean: Floats
@@ -36,7 +36,7 @@ def clip_draws(clips: int, resamples: int, seed: int = _SEED) -> Floats:
 
 def mean_by_group(
     values: Floats, groups: NDArray[np.int64], clips: NDArray[np.int64], *, size: int, resamples: int
-) -> Interval:
+) -> GroupMeans:
     """Mean of each group's rows, every row counting alike, with its interval over clips.
 
     A resample without any row of a group says nothing about that group and is left out for it; a
@@ -58,12 +58,12 @@ def mean_by_group(
     counts = _summed(known.astype(np.float64), cell, count * size).reshape(count, size * columns)
     mean = _divide(sums.sum(axis=0), counts.sum(axis=0)).reshape(size, columns)
     if not resamples or not count:
-        return Interval(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
+        return GroupMeans(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
     draws = clip_draws(count, resamples)
     low, high = quantiles(_divide(draws @ sums, draws @ counts))
     alone = (counts > 0).sum(axis=0) < 2
     low[alone] = high[alone] = np.nan
-    return Interval(mean, low.reshape(size, columns), high.reshape(size, columns))
+    return GroupMeans(mean, low.reshape(size, columns), high.reshape(size, columns))
 
 
 def quantiles(resampled: Floats) -> tuple[Floats, Floats]:

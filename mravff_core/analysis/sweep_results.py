@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from mravff_core.analysis.sweep import scores
 from mravff_core.analysis.sweep_naming import naming
 from mravff_core.analysis.sweep_table import by_seed, sweep_table
 from mravff_core.config import Recipe, from_mapping, read_yaml
-from mravff_core.evaluation.seeds import Interval, mean_interval, paired_difference
+from mravff_core.evaluation.seeds import SeedMean, mean_interval, paired_difference, plain
 from mravff_core.workspace import Workspace
 
 PREFERRED = ("mrav", "cross_attention", "concat", "sum")
@@ -91,9 +90,9 @@ def _classes(
                 "class": names[label],
                 "segments": len(segments),
                 "needs_sound": bool(segments[column].any()) if column in segments else None,
-                "reference": _plain(_mean(without)),
-                "fusion": _plain(_mean(with_sound)),
-                "difference": _plain(paired_difference(with_sound, without)),
+                "reference": plain(_mean(without)),
+                "fusion": plain(_mean(with_sound)),
+                "difference": plain(paired_difference(with_sound, without)),
             }
         )
     return sorted(rows, key=lambda row: -row["difference"]["mean"] if row["difference"] else 0.0)
@@ -106,8 +105,8 @@ def _named(named: pd.DataFrame, fusion: str, reference: str) -> dict[str, Any]:
         mine, theirs = (_share_by_seed(rows[rows["fusion"] == kind]) for kind in (fusion, reference))
         result[part] = {
             "segments": int(rows["segment_id"].nunique()),
-            "share": _plain(_mean(mine)),
-            "difference": _plain(None if fusion == reference else paired_difference(mine, theirs)),
+            "share": plain(_mean(mine)),
+            "difference": plain(None if fusion == reference else paired_difference(mine, theirs)),
         }
     return result
 
@@ -121,9 +120,5 @@ def _in_order(kinds: set[str], fusions: tuple[str, ...]) -> list[str]:
     return [kind for kind in fusions if kind in kinds] + sorted(kinds - set(fusions))
 
 
-def _mean(values: dict[int, float]) -> Interval | None:
+def _mean(values: dict[int, float]) -> SeedMean | None:
     return mean_interval(list(values.values())) if values else None
-
-
-def _plain(interval: Interval | None) -> dict[str, Any] | None:
-    return None if interval is None else dataclasses.asdict(interval)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from mravff_core.analysis.sweep import OVERALL, scores, sweep_folder
-from mravff_core.evaluation.seeds import Interval, mean_interval, paired_difference
+from mravff_core.evaluation.seeds import mean_interval, paired_difference, plain
 from mravff_core.files import write_json
 from mravff_core.workspace import Workspace
 
@@ -35,8 +34,8 @@ def sweep_table(workspace: Workspace, name: str, fusions: Sequence[str]) -> dict
             "fusion": fusion,
             "audio": audio,
             "seeds": sorted(values),
-            "average": dataclasses.asdict(mean_interval(list(values.values()))),
-            "difference": _plain(None if fusion == order[0] else paired_difference(values, reference)),
+            "average": plain(mean_interval(list(values.values()))),
+            "difference": plain(None if fusion == order[0] else paired_difference(values, reference)),
         }
         for base in _in_order(overall["base"])
         for reference in [by_seed(overall, base, order[0], "on")]
@@ -58,7 +57,3 @@ def by_seed(table: pd.DataFrame, base: str, fusion: str, audio: str) -> dict[int
 def _in_order(bases: pd.Series) -> list[str]:
     known = ["actionformer", "tridet", "temporalmaxer"]
     return sorted(set(bases), key=lambda base: (known.index(base) if base in known else len(known), base))
-
-
-def _plain(interval: Interval | None) -> dict[str, Any] | None:
-    return None if interval is None else dataclasses.asdict(interval)

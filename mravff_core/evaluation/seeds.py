@@ -6,15 +6,17 @@ the values are drawn from a normal distribution. One value has no interval.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 
 @dataclass(frozen=True)
-class Interval:
+class SeedMean:
     """A mean and where the true one lies.
 
     Attributes:
@@ -29,25 +31,30 @@ class Interval:
     count: int
 
 
-def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:
+def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> SeedMean:
     """Mean of at least one value with its interval. Raises: ValueError without values."""
     array = np.asarray(values, np.float64)
     if array.size == 0:
         raise ValueError("a mean needs at least one value")
     mean = float(array.mean())
     if array.size == 1:
-        return Interval(mean, None, None, 1)
+        return SeedMean(mean, None, None, 1)
     from scipy import stats
 
     reach = float(stats.t.ppf((1 + confidence) / 2, array.size - 1)) * float(array.std(ddof=1)) / math.sqrt(array.size)
-    return Interval(mean, mean - reach, mean + reach, array.size)
+    return SeedMean(mean, mean - reach, mean + reach, array.size)
 
 
 def paired_difference(
     values: Mapping[int, float], reference: Mapping[int, float], *, confidence: float = 0.95
-) -> Interval | None:
+) -> SeedMean | None:
     """Mean of `values - reference` over the seeds that both have; None where they share none."""
     shared = sorted(values.keys() & reference.keys())
     if not shared:
         return None
     return mean_interval([values[seed] - reference[seed] for seed in shared], confidence=confidence)
+
+
+def plain(mean: SeedMean | None) -> dict[str, Any] | None:
+    """Plain values that JSON can hold."""
+    return None if mean is None else dataclasses.asdict(mean)
