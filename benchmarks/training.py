@@ -62,7 +62,7 @@ def measure(way: str, batches: int, width: int) -> dict[str, Any]:
     recipe = Recipe(base=base, fusion=FusionConfig(), train=train)
     config = DetectorConfig("verb", tuple(f"verb {number}" for number in range(CLASSES)), base, recipe.fusion)
     run = start_run(recipe, config, None, 1, "cpu")
-    run.model.train()
+    run.detector.train()
     lengths = clip_lengths()
     clips = RandomClips(lengths)
     least = MOST_STEPS if way == "always" else 0

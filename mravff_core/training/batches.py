@@ -49,6 +49,7 @@ class Part:
         whole: how many clips the whole batch has.
         positives: points that any class is true at.
         counts: False for clips that only keep a device busy which has no share of this batch.
+        share: which share of the batch it belongs to.
     """
 
     batch: Batch
@@ -57,6 +58,7 @@ class Part:
     whole: int
     positives: int
     counts: bool
+    share: int = 0
 
 
 def epoch_plan(count: int, epoch: int, config: TrainConfig, lengths: Sequence[float] | None = None) -> list[NDArray]:
@@ -87,6 +89,7 @@ class BatchMaker:
         detector: whose points are to be labelled.
         config: crops, centre sampling, noise and size of parts.
         rank, world: which device of how many this is.
+        shares: how many a batch is cut into, at least one a device.
         pin: whether tensors are to lie where a GPU can fetch them by itself.
         least_steps: pad at least this far, which costs time and changes nothing.
     """
@@ -96,17 +99,13 @@ class BatchMaker:
     config: TrainConfig
     rank: int = 0
     world: int = 1
+    shares: int = 1
     pin: bool = False
     least_steps: int = 0
 
     def parts(self, rows: NDArray, epoch: int) -> list[Part]:
-        """This device's share of a batch, cut into parts that the model can take at once."""
-        mine = np.arange(self.rank, len(rows), self.world)
-        counts = len(mine) > 0
-        mine = mine if counts else np.zeros(1, np.int64)
-        cut = [self._cropped(int(rows[place]), epoch) for place in mine]
-        groups = _groups([clip.visual.shape[1] for clip in cut], self._steps_at_once())
-        return [self._part([cut[k] for k in group], mine[group], len(rows), counts) for group in groups]
+        """This device's shares of a batch, each cut into parts that the model can take at once."""
+        return [part for share in range(self.rank, self.shares, self.world) for part in self._share(share, rows, epoch)]
 
     def epoch(self, plan: Sequence[NDArray], epoch: int) -> Iterator[list[Part]]:
         """Parts of each batch in order, made in threads while earlier ones are in use."""
@@ -126,6 +125,17 @@ class BatchMaker:
         # Balancing the two losses against each other takes all of a batch at once.
         return self.config.steps_at_once if self.config.loss_weight > 0 else 0
 
+    def _share(self, share: int, rows: NDArray, epoch: int) -> list[Part]:
+        mine = np.arange(share, len(rows), self.shares)
+        counts = len(mine) > 0
+        if not counts:
+            if self.world == 1:
+                return []
+            mine = np.zeros(1, np.int64)
+        cut = [self._cropped(int(rows[place]), epoch) for place in mine]
+        groups = _groups([clip.visual.shape[1] for clip in cut], self._steps_at_once())
+        return [self._part([cut[k] for k in group], mine[group], len(rows), counts, share) for group in groups]
+
     def _cropped(self, row: int, epoch: int) -> TrainingClip:
         rng = np.random.default_rng([self.config.seed, epoch, row])
         clip = random_crop(
@@ -137,7 +147,7 @@ class BatchMaker:
         )
         return clip.with_noise(self.config.input_noise, rng) if self.config.input_noise else clip
 
-    def _part(self, clips: list[TrainingClip], places: NDArray, whole: int, counts: bool) -> Part:
+    def _part(self, clips: list[TrainingClip], places: NDArray, whole: int, counts: bool, share: int) -> Part:
         batch, targets = training_batch(self.detector, clips, self.config, least_steps=self.least_steps)
         lengths = torch.tensor([clip.visual.shape[1] for clip in clips])
         positions = _points(self.detector, batch, self.config).position_grid
@@ -145,7 +155,7 @@ class BatchMaker:
         positives = int((wanted & (positions < lengths[:, None])).sum())
         if self.pin:
             batch = Batch(*(None if value is None else value.pin_memory() for value in _tensors(batch)))  # type: ignore[arg-type]
-        return Part(batch, targets, torch.from_numpy(places), whole, positives, counts)
+        return Part(batch, targets, torch.from_numpy(places), whole, positives, counts, share)
 
 
 def training_batch(

@@ -22,7 +22,7 @@ from mravff_core.config import LabelSet, Recipe, TrainConfig
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
-from mravff_core.model.layers import ClipDraws, set_clip_draws
+from mravff_core.model.layers import set_clip_draws
 from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.checks import check_training
@@ -30,6 +30,7 @@ from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
 from mravff_core.training.memory import give_back_freed_memory, keep_fewer_kernels, needs_sparing
 from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups, total_epochs
+from mravff_core.training.shares import OwnDraws, Shares, how_many_shares, with_shared_weights
 from mravff_core.training.state import (
     STATE_FILE,
     RunState,
@@ -150,7 +151,8 @@ def _remaining_epochs(
     name = f"Training {folder.name}"
     with tqdm(total=total, initial=run.epoch, desc=name, unit="epoch", file=sys.stderr, disable=not main) as bar:
         while run.epoch < total:
-            losses = _epoch(run, clips, lengths, cancel)
+            with run.shares.at_work():
+                losses = _epoch(run, clips, lengths, cancel)
             bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)
             bar.update()
             if main:
@@ -175,6 +177,7 @@ def start_run(
 
     Raises: ConfigError for devices that are not there, or a `start` that does not fit.
     """
+    threads = torch.get_num_threads()  # before there are several processes, each with some of them
     strategy: Any = "auto"
     if devices > 1:
         # A batch whose clips all go without sound leaves the fusion without a gradient.
@@ -188,7 +191,6 @@ def start_run(
         reason = " ".join(str(error).split())[:160]
         raise ConfigError(f"cannot train on {devices} x {accelerator} here ({reason}); try --device cpu") from error
     fabric.launch()
-    threads = torch.get_num_threads()
     torch.manual_seed(recipe.train.seed)
     detector = build_detector(config)
     if start is not None:
@@ -200,10 +202,23 @@ def start_run(
     groups = parameter_groups(detector, recipe.train.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.learning_rate)
     model, fabric_optimizer = fabric.setup(_SummedLosses(detector, recipe.train), optimizer)
+    shares = _set_up_shares(fabric, recipe.train, detector, model, threads)
     averaged = AveragedWeights(detector, recipe.train.ema_decay)
-    return RunState(
-        fabric, recipe, detector, model, fabric_optimizer, averaged, recipe.train.initial_loss_norm, threads
-    )
+    return RunState(fabric, recipe, detector, shares, fabric_optimizer, averaged, recipe.train.initial_loss_norm)
+
+
+def _set_up_shares(
+    fabric: lightning_fabric.Fabric, settings: TrainConfig, detector: Detector, model: Any, threads: int
+) -> Shares:
+    """Shares of one process alone, or of one among several; `threads` are those of one alone."""
+    small = fabric.device.type == "cpu" and not needs_sparing(detector, fabric.device)
+    count = how_many_shares(small, settings.batch_size, fabric.world_size)
+    shares = Shares(count, max(1, threads // count) if small else torch.get_num_threads(), [detector], [model])
+    for _ in range(1, count // fabric.world_size):
+        twin = with_shared_weights(detector)
+        shares.detectors.append(twin)
+        shares.models.append(fabric.setup_module(_SummedLosses(twin, settings)))
+    return shares
 
 
 def _epoch(
@@ -212,14 +227,19 @@ def _epoch(
     """One pass over all clips; returns mean losses."""
     settings, fabric = run.recipe.train, run.fabric
     plan = epoch_plan(len(clips), run.epoch, settings, lengths)
-    # Sums round by how many threads share them, and other code of the process may have changed that.
-    torch.set_num_threads(run.threads)
     torch.manual_seed(settings.seed * 1_000_003 + run.epoch * 1009)
-    run.model.train()
-    if settings.freeze_base:
-        run.detector.base.eval()
+    for model, detector in zip(run.shares.models, run.shares.detectors, strict=True):
+        model.train()
+        if settings.freeze_base:
+            detector.base.eval()
     maker = BatchMaker(
-        clips, run.detector, settings, fabric.global_rank, fabric.world_size, pin=fabric.device.type == "cuda"
+        clips,
+        run.detector,
+        settings,
+        fabric.global_rank,
+        fabric.world_size,
+        run.shares.count,
+        pin=fabric.device.type == "cuda",
     )
     steps = optimizer_steps(len(clips), settings)
     sums = {"loss": 0.0, "classes": 0.0, "boundaries": 0.0}
@@ -244,15 +264,15 @@ def _epoch(
 
 
 def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
-    """Forward and backward of one batch, or of this device's share of it.
+    """Forward and backward of one batch, or of this process's shares of it.
 
     Args:
-        parts: of the batch or the share, as `BatchMaker.parts` gives them.
+        parts: of the batch or the shares, as `BatchMaker.parts` gives them.
         steps_per_epoch: of the optimiser; how far gates are open follows from it.
-        last: whether the optimiser's step comes next, so that devices exchange gradients.
+        last: whether the optimiser's step comes next, so that gradients of all shares are added.
     Returns: the whole batch's losses, over all devices.
     """
-    settings, fabric = run.recipe.train, run.fabric
+    settings, fabric, shares = run.recipe.train, run.fabric, run.shares
     if needs_sparing(run.detector, fabric.device):
         give_back_freed_memory()
     positives = sum(part.positives for part in parts if part.counts)
@@ -261,24 +281,36 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
     _open_gates(run, steps_per_epoch)
     drawn_from = torch.get_rng_state()
     seed = int(torch.randint(2**31, ()))
-    found: list[DetectionLoss] = []
-    for number, part in enumerate(parts):
-        torch.set_rng_state(drawn_from)  # every part draws for the whole batch and keeps its own
-        set_clip_draws(run.detector, ClipDraws(part.rows, part.whole, seed))
+
+    def forward(given: tuple[int, Part]) -> tuple[Tensor, Tensor]:
+        place, part = given
+        # Every part draws for the whole batch and keeps its own.
+        draws = OwnDraws.after(drawn_from, part.rows, part.whole, seed)
+        set_clip_draws(shares.detectors[place], draws)
         inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
-        waits = not last or number + 1 < len(parts)
-        with fabric.no_backward_sync(run.model, enabled=waits):
-            class_sum, boundary_sum = run.model(*inputs)
-            if not part.counts:
-                class_sum, boundary_sum = class_sum * 0, boundary_sum * 0
-            if fabric.world_size > 1 and settings.loss_weight <= 0:  # the two are weighed by all devices' sums
-                class_sum, boundary_sum = _over_devices(run, class_sum), _over_devices(run, boundary_sum)
-            loss = combine(LossSums(class_sum, boundary_sum, positives), run.normalizer, settings)
-            # Gradients are averaged over devices, while each holds only its part of the sum.
-            fabric.backward(loss.total * fabric.world_size / settings.accumulate_batches)
-        found.append(loss)
-    set_clip_draws(run.detector, None)
-    run.normalizer = found[-1].normalizer
+        class_sum, boundary_sum = shares.models[place](*inputs)
+        set_clip_draws(shares.detectors[place], None)
+        return (class_sum, boundary_sum) if part.counts else (class_sum * 0, boundary_sum * 0)
+
+    def backward(loss: DetectionLoss) -> None:
+        # Gradients are averaged over devices, while each holds only its part of the sum.
+        fabric.backward(loss.total * fabric.world_size / settings.accumulate_batches)
+
+    own = [[part for part in parts if part.share == share] for share in sorted({part.share for part in parts})]
+    found: list[list[DetectionLoss]] = [[] for _ in own]
+    for turn in range(max(map(len, own))):
+        given = [(place, share[turn]) for place, share in enumerate(own) if turn < len(share)]
+        waits = not last or turn + 1 < max(map(len, own))
+        with fabric.no_backward_sync(shares.models[0], enabled=waits):
+            sums = shares.together(forward, given)
+            whole = _added(run, *sums) if settings.loss_weight <= 0 else None
+            losses = [combine(LossSums(*one, positives), run.normalizer, settings, whole) for one in sums]
+            shares.together(backward, losses)
+        for (place, _), loss in zip(given, losses, strict=True):
+            found[place].append(loss)
+    if last:
+        shares.add_gradients()
+    run.normalizer = found[-1][-1].normalizer
     return _summed(run, found)
 
 
@@ -295,28 +327,30 @@ def update(run: RunState, steps_per_epoch: int) -> None:
     run.step += 1
 
 
-def _summed(run: RunState, found: Sequence[DetectionLoss]) -> DetectionLoss:
-    """Losses of a whole batch from those of its parts, over all devices."""
-    values = torch.stack([torch.stack([loss.total, loss.classes, loss.boundaries]).detach() for loss in found])
-    total = values.sum(dim=0)
-    if run.fabric.world_size > 1 and run.recipe.train.loss_weight > 0:
-        total = cast(Tensor, run.fabric.all_reduce(total, reduce_op="sum"))
+def _summed(run: RunState, found: Sequence[Sequence[DetectionLoss]]) -> DetectionLoss:
+    """Losses of a whole batch from those of the parts of each share, over all devices."""
+    values = [
+        torch.stack([torch.stack([loss.total, loss.classes, loss.boundaries]).detach() for loss in share]).sum(dim=0)
+        for share in found
+    ]
+    (total,) = _added(run, *[(value,) for value in values])
     return DetectionLoss(total[0], total[1], total[2], run.normalizer)
 
 
-def _over_devices(run: RunState, value: Tensor) -> Tensor:
-    """The sum over all devices, with the gradient of this one's part."""
-    mine = value.detach()
-    everyone = cast(Tensor, run.fabric.all_reduce(mine.clone(), reduce_op="sum"))
-    return value + (everyone - mine)
+def _added(run: RunState, *shares: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Sums over the shares of all devices, number by number, without gradients."""
+    sums = [torch.stack([one.detach() for one in ones]).sum(dim=0) for ones in zip(*shares, strict=True)]
+    if run.fabric.world_size > 1:
+        sums = [cast(Tensor, run.fabric.all_reduce(one, reduce_op="sum")) for one in sums]
+    return tuple(sums)
 
 
 def _open_gates(run: RunState, steps_per_epoch: int) -> None:
-    if run.detector.fusion is not None:
-        opening = gate_opening(run.recipe, run.step, steps_per_epoch)
-        run.detector.fusion.gate_opening = opening
-        config = run.detector.config
-        run.detector.config = replace(config, fusion=replace(config.fusion, gate_opening=opening))
+    for detector in run.shares.detectors:
+        if detector.fusion is not None:
+            opening = gate_opening(run.recipe, run.step, steps_per_epoch)
+            detector.fusion.gate_opening = opening
+            detector.config = replace(detector.config, fusion=replace(detector.config.fusion, gate_opening=opening))
 
 
 def _inputs(part: Part) -> list[Tensor | None]:

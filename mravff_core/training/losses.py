@@ -101,14 +101,19 @@ def loss_sums(output: DetectorOutput, targets: Sequence[Targets], config: TrainC
     return LossSums(losses.sum(), boundary_loss(predicted, true), int(positive.sum()))
 
 
-def combine(sums: LossSums, normalizer: float, config: TrainConfig) -> DetectionLoss:
+def combine(
+    sums: LossSums, normalizer: float, config: TrainConfig, whole: tuple[Tensor, ...] | None = None
+) -> DetectionLoss:
     """Losses from sums and the running number of positive points before this batch.
 
-    Where several devices share a batch, `sums.positives` counts those of all of them.
+    Args:
+        sums: of a batch, or of a share of one; `positives` count those of the whole batch.
+        whole: class and boundary loss of the whole batch, by which the two are balanced; None if `sums` are those.
     """
     normalizer = _MOMENTUM * normalizer + (1 - _MOMENTUM) * max(sums.positives, 1)
     classes, boundaries = sums.classes / normalizer, sums.boundaries / normalizer
     weight: Tensor | float = config.loss_weight
     if config.loss_weight <= 0:
-        weight = classes.detach() / max(float(boundaries.detach()), 0.01)
+        of_classes, of_boundaries = (one.detach() / normalizer for one in whole or (sums.classes, sums.boundaries))
+        weight = of_classes / max(float(of_boundaries), 0.01)
     return DetectionLoss(classes + weight * boundaries, classes, boundaries, normalizer)

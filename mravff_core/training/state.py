@@ -21,6 +21,7 @@ from mravff_core.errors import CheckpointError, ConfigError, MravffError, Worksp
 from mravff_core.files import write_text, written_aside
 from mravff_core.model.detector import Detector
 from mravff_core.training.ema import AveragedWeights
+from mravff_core.training.shares import Shares
 
 STATE_FILE = "state.pt"
 METRICS_FILE = "metrics.jsonl"
@@ -34,11 +35,10 @@ class RunState:
         fabric: where it runs.
         recipe: how.
         detector: what is trained.
-        model: detector and losses as the devices see them.
+        shares: who computes which shares of a batch.
         optimizer: of the trained weights.
         averaged: running mean of the weights.
         normalizer: running number of positive points.
-        threads: of the processor; sums round differently with another number.
         step: optimiser steps done.
         epoch: whole epochs done.
         history: losses of each.
@@ -47,11 +47,10 @@ class RunState:
     fabric: lightning_fabric.Fabric
     recipe: Recipe
     detector: Detector
-    model: Any
+    shares: Shares
     optimizer: torch.optim.Optimizer
     averaged: AveragedWeights
     normalizer: float
-    threads: int
     step: int = 0
     epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
@@ -110,7 +109,7 @@ def save_state(run: RunState, folder: Path) -> None:
         "averaged": run.averaged.weights,
         "optimizer": run.optimizer.state_dict(),
         "normalizer": run.normalizer,
-        "threads": run.threads,
+        "threads": run.shares.threads,  # sums round differently with another number
         "step": run.step,
         "epoch": run.epoch,
         "history": run.history,
@@ -147,7 +146,7 @@ def load_state(run: RunState, path: Path) -> None:
         run.averaged.load(state["averaged"])
         run.optimizer.load_state_dict(state["optimizer"])
         run.normalizer, run.step, run.epoch = state["normalizer"], state["step"], state["epoch"]
-        run.threads, run.history = state["threads"], state["history"]
+        run.shares.threads, run.history = state["threads"], state["history"]
     except Exception as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise CheckpointError(f"{path}: training cannot go on from here ({first_line}); start over") from error
