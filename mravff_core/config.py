@@ -274,7 +274,12 @@ def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
     names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in raw.keys() - set(names))
     if unknown:
-        raise ConfigError(f"{where}: {cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}")
+        likely = ""
+        if cls is Recipe and {"dataset", "model"} <= set(unknown):
+            likely = "; a configuration of ActionFormer's or TriDet's code? Recipes of ours lie in configs/"
+        raise ConfigError(
+            f"{where}: {cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}{likely}"
+        )
     values = {name: _coerce(hints[name], value, f"{where}.{name}") for name, value in raw.items()}
     config = cls(**values)
     _check_memory(config, where)

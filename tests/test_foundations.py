@@ -100,6 +100,11 @@ def test_configuration_survives_a_round_trip() -> None:
         ({"train": {"crop_ratio": [1.0]}}, r"found 1 values, expected 2"),
         ({"base": 3}, r"expected a mapping"),
         ({"base": {"window": 9}}, r"expected a list"),
+        (
+            {"dataset": {}, "model": {}, "opt": {}},
+            "has no field dataset, model, opt; .* Recipes of ours lie in configs/",
+        ),
+        ({"model": {}}, "has no field model; it has [a-z, ]*$"),
     ],
 )
 def test_mistakes_in_a_configuration_are_named(raw: dict, match: str) -> None:
