@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[str, bool]] = {
     "segments without length": ("segments left out", True),
     "segments that end before they start": ("segments left out", True),
     "unknown labels": ("segments left out", True),
+    "classes spelt alike": ("kept apart", False),
     "no video files": ("kept, features only", False),
 }
 _EXAMPLE_LENGTH = 90
@@ -69,7 +70,7 @@ class Findings:
             example = ": ".join(part for part in found[0] if part)
             if len(example) > _EXAMPLE_LENGTH:
                 example = example[: _EXAMPLE_LENGTH - 1] + "…"
-            clips = len({clip for clip, _ in found})
+            clips = len({clip for clip, _ in found if clip})
             rows.append({"found": kind, "number": len(found), "clips": clips, "then": effect, "for example": example})
         return rows
 
@@ -216,6 +217,8 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
         ):
             findings.add("unknown labels", name, f"{label_set} {str(value)!r}")
         keep &= ~unknown
+        for spellings in _spelt_alike(names):
+            findings.add("classes spelt alike", "", f"{label_set} {' and '.join(map(repr, spellings))}")
     length_s = np.array([clip_of[name].duration_s for name in table["clip_id"]], dtype=np.float64)
     start_s, end_s = table["start_s"].to_numpy(np.float64), table["end_s"].to_numpy(np.float64)
     table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
@@ -239,6 +242,14 @@ def _indices(values: pd.Series, names: tuple[str, ...]) -> tuple[pd.Series, np.n
     found = values.map({value: label_index(value, index_of) for value in values.dropna().unique()})
     unknown = (found.isna() & values.notna()).to_numpy()
     return found.astype("float64" if found.isna().any() else "int64"), unknown
+
+
+def _spelt_alike(names: tuple[str, ...]) -> list[list[str]]:
+    """Class names that differ in case or blanks alone."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(" ".join(name.casefold().split()), []).append(name)
+    return [spellings for spellings in alike.values() if len(spellings) > 1]
 
 
 def _picked(which: np.ndarray, names: pd.Series, *columns: np.ndarray) -> list[tuple]:

@@ -370,6 +370,16 @@ def test_names_with_a_prefix_and_other_containers_are_found(tmp_path: Path) -> N
     assert (source.files, source.time_first, encoder) == (("v_{name}.npz",), False, "i3d")
 
 
+def test_classes_that_are_spelt_alike_are_told(tmp_path: Path) -> None:
+    segments = [(0.0, 1.0, "Long jump"), (2.0, 3.0, "long  jump "), (4.0, 5.0, "Longjump"), (6.0, 7.0, "Long jump")]
+    write_all(tmp_path, {"one": video(segments)})
+    planned = plan(tmp_path)
+    (row,) = planned.checked.findings.rows()
+    assert (row["found"], row["number"], row["clips"]) == ("classes spelt alike", 1, 0)
+    assert row["for example"] == "sport 'Long jump' and 'long  jump '"
+    assert not planned.checked.findings.needs_permission and len(planned.checked.segments) == 4
+
+
 def test_numbers_of_labels_order_the_classes(tmp_path: Path) -> None:
     first = video([(1.0, 2.0, "Zumba")])
     first["annotations"][0]["label_id"] = 0
