@@ -115,10 +115,12 @@ def test_randomised_weights_give_other_attributions(explained: Attribution) -> N
     assert abs(agreement(explained.gradients.vision, other.gradients.vision) or 0) < 0.5
 
 
-def test_captums_measures_come_on_request() -> None:
+@pytest.mark.parametrize("silent", [False, True])
+def test_captums_measures_come_on_request(silent: bool) -> None:
     given = inputs(CHANNELS)
-    options = Options(steps=8, measures=True)
-    found = attribute(planted_detector("audio", 1), given, noise(given), Target(1, 6, 0), grid=GRID, options=options)
+    options, detector = Options(steps=8, measures=True), planted_detector("vision" if silent else "audio", 1)
+    shown, still = ((part[0], None if silent else part[1]) for part in (given, noise(given)))
+    found = attribute(detector, shown, still, Target(1, 6, 0), grid=GRID, options=options)
     assert found.infidelity is not None and found.infidelity >= 0
     assert found.sensitivity is not None and found.sensitivity >= 0
 

@@ -38,7 +38,9 @@ def quality(scorer: Scorer, inputs: Inputs, baseline: Inputs, *, steps: int) -> 
         for value, part, still in zip(values, given, against, strict=True)
     )
 
-    def shake(several: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    def shake(several: Tensor | tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        # Captum unpacks what is alone, as sight without sound is.
+        several = several if isinstance(several, tuple) else (several,)
         noise = tuple(scale * torch.randn_like(part) for scale, part in zip(spread, several, strict=True))
         return noise, tuple(part - by for part, by in zip(several, noise, strict=True))
 
