@@ -29,6 +29,7 @@ import torch
 from torch import nn
 
 from mravff_core.config import BaseConfig, FusionConfig, TestConfig
+from mravff_core.freed_memory import keep_freed_memory
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.decode import decode
 from mravff_core.inference.predictor import Predictor
@@ -73,6 +74,8 @@ def main() -> None:
     parser.add_argument("--case", nargs=2, metavar=("BASE", "STEPS"), help=argparse.SUPPRESS)
     parser.add_argument("--lengths", metavar="BASE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    # As the commands do.
+    keep_freed_memory()
     if arguments.case:
         print(json.dumps(measure(arguments.case[0], int(arguments.case[1]), arguments.repeats)))
         return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mravff_core import AudioCondition, TimeGrid
@@ -51,6 +53,7 @@ def test_temporal_iou_is_symmetric_bounded_and_one_with_itself(pairs: list[tuple
     np.testing.assert_allclose(np.diag(overlap)[with_length], 1)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_detection_order_never_depends_on_row_order(order: list[int]) -> None:
     segments = np.array([[0, 1], [0, 1], [2, 3], [0, 2], [5, 6], [4, 9]], dtype=float)
@@ -149,3 +152,26 @@ def test_every_shipped_recipe_is_valid() -> None:
     assert recipes
     for path in recipes:
         read_recipe(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked to keep freed memory")
+def test_a_process_that_keeps_freed_memory_gets_no_page_twice() -> None:
+    script = """
+import resource, sys
+import torch
+from mravff_core.freed_memory import keep_freed_memory
+
+if not keep_freed_memory():
+    sys.exit("the allocator is another")
+faults = []
+for _ in range(12):
+    for size in (3_000_000, 9_000_000, 5_000_000, 1_000_000):
+        torch.ones(size)
+    faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+print(faults[11] - faults[7])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if "the allocator is another" in done.stderr:
+        pytest.skip("the allocator is not glibc's")
+    # The largest alone has 8,800 pages, which would be got again every time.
+    assert int(done.stdout) < 500, done.stderr
