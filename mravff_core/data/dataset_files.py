@@ -125,7 +125,10 @@ def _activitynet(
     for path in paths:
         tables.append(read_annotations(path, label_set, backwards_too=True))
         database = read_json(path)["database"]
-        _refuse_repeated(videos, database, path)
+        of_epic = (
+            "; verbs and nouns together are read from EPIC-Kitchens' CSV files" if label_set in _EPIC_CLASSES else ""
+        )
+        _refuse_repeated(videos, database, path, of_epic)
         for name, entry in database.items():
             duration_s, rate, frames = (_number(path, name, entry, key) for key in ("duration", "fps", "frame"))
             if not rate and duration_s:
@@ -225,13 +228,13 @@ def _number(path: Path, name: str, entry: Mapping[Any, Any], key: str) -> float:
     return number
 
 
-def _refuse_repeated(known: Collection[str], named: Iterable[str], path: Path) -> None:
+def _refuse_repeated(known: Collection[str], named: Iterable[str], path: Path, likely: str = "") -> None:
     """Refuse a file that speaks of a video which another one has spoken of. Raises: AnnotationError."""
     repeated = sorted(set(known) & set(named))
     if repeated:
         raise AnnotationError(
             f"{path}: speaks of video {repeated[0]!r}, as another of the files does ({len(repeated)} such videos); "
-            "is one named twice?"
+            f"is one named twice?{likely}"
         )
 
 

@@ -370,6 +370,15 @@ def test_names_with_a_prefix_and_other_containers_are_found(tmp_path: Path) -> N
     assert (source.files, source.time_first, encoder) == (("v_{name}.npz",), False, "i3d")
 
 
+@pytest.mark.parametrize(("label_set", "told"), [("noun", True), ("sport", False)])
+def test_verbs_and_nouns_in_two_json_files_are_told_where_both_are(tmp_path: Path, label_set: str, told: bool) -> None:
+    for name in ("verb.json", "noun.json"):
+        (tmp_path / name).write_text(json.dumps({"database": DATABASE}))
+    with pytest.raises(AnnotationError, match=r"speaks of video '-two', .* \(2 such videos\)") as refused:
+        read_dataset([tmp_path / "verb.json", tmp_path / "noun.json"], label_set=label_set)
+    assert ("verbs and nouns together are read from EPIC-Kitchens' CSV files" in str(refused.value)) is told
+
+
 def test_classes_that_are_spelt_alike_are_told(tmp_path: Path) -> None:
     segments = [(0.0, 1.0, "Long jump"), (2.0, 3.0, "long  jump "), (4.0, 5.0, "Longjump"), (6.0, 7.0, "Long jump")]
     write_all(tmp_path, {"one": video(segments)})
