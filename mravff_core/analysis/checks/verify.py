@@ -5,20 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mravff_core.analysis import gates
 from mravff_core.analysis.checks import figures
-from mravff_core.analysis.checks.cases import evenly, gather
+from mravff_core.analysis.checks.cases import Case, evenly, gather
 from mravff_core.analysis.checks.held_out import held_out_kitchen
 from mravff_core.analysis.checks.intervals import Estimate
 from mravff_core.analysis.checks.planted_truth import check_all_planted
 from mravff_core.analysis.checks.randomised import likeness
 from mravff_core.analysis.checks.retrained import Retrained, add_training_clips, can_retrain, retrained, until_learnt
-from mravff_core.analysis.checks.tracks import attributions
+from mravff_core.analysis.checks.tracks import Tracks, attributions
 from mravff_core.analysis.checks.verdicts import verdicts
 from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.errors import CancelledError, WorkspaceError
@@ -34,6 +36,23 @@ SEGMENTS = 300
 OVER_TIME, ORDERED, FEW = 300, 120, 40
 
 Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Who hears how far all checks are, and who may stop them."""
+
+    report: Report
+    cancel: Callable[[], bool] | None
+
+    def part(self, start: float, end: float, words: str) -> Callable[[float], None]:
+        """Takes the share done of a part of the work that lies from `start` to `end`."""
+        return lambda share: self.report(start + (end - start) * share, words)
+
+    def stop_if_asked(self) -> None:
+        """Raises: CancelledError."""
+        if self.cancel is not None and self.cancel():
+            raise CancelledError("the checks were stopped; nothing of them was stored")
 
 
 def verify_explanations(
@@ -70,7 +89,7 @@ def verify_explanations(
     Raises: WorkspaceError for a run without fusion or without known segments; CancelledError.
     """
     began = time.perf_counter()
-    say = progress or (lambda _share, _words: None)
+    work = _Work(progress or (lambda _share, _words: None), cancel)
     run = workspace.run(run_name)
     if run.info.fusion == "none":
         raise WorkspaceError(f"run {run_name!r} never listens, so there is nothing to check about its sound")
@@ -78,31 +97,16 @@ def verify_explanations(
     label_set = detector.config.label_set
     source = workspace
     if is_demo(workspace):
-        source = held_out_kitchen(
-            workspace, segments, progress=lambda share: say(0.3 * share, "Making more clips"), cancel=cancel
-        )
+        source = held_out_kitchen(workspace, segments, progress=work.part(0.0, 0.3, "Making more clips"), cancel=cancel)
     clip_ids = source.clip_ids("validation" if is_demo(workspace) else None)
-    say(0.3, "Scoring segments")
+    work.report(0.3, "Scoring segments")
     cases = gather(source, detector, label_set, clip_ids, cancel=cancel)
     if not cases:
         raise WorkspaceError(f"{workspace.folder}: no true {label_set} segments with sound to check explanations on")
     chosen = evenly(cases, over_time)
-
-    def part(start: float, end: float, words: str) -> Callable[[float], None]:
-        return lambda share: say(start + (end - start) * share, words)
-
     kept = workspace.cache_folder / "explanation_checks" / run_name
-    tracks = attributions(
-        detector,
-        chosen,
-        kept=kept,
-        model=run.model_hash(),
-        progress=part(0.35, 0.5, "Attributing over time"),
-        cancel=cancel,
-    )
-    of_case = {id(case): own for case, own in zip(chosen, tracks, strict=True)}
-    curved, swapped = evenly(chosen, ordered), evenly(chosen, few)
-    twins = _twins((workspace, source), run, detector, retrain, device, part, cancel)
+    tracks = _tracks(work, detector, chosen, kept, run.model_hash())
+    twins = _twins((workspace, source), run, detector, retrain, device, work)
     document = {
         "run": run_name,
         "model_sha256": run.model_hash(),
@@ -111,26 +115,9 @@ def verify_explanations(
         "clips": len(clip_ids),
         "explained": cases[0].target.quantity,
         "audibility": figures.audibility(cases),
-        "localisation": figures.located(chosen, tracks),
-        "curves": figures.ordered(
-            detector,
-            curved,
-            [of_case[id(case)] for case in curved],
-            progress=part(0.8, 0.88, "Taking sound away"),
-            cancel=cancel,
-        ),
-        "randomisation": figures.alike(
-            swapped,
-            likeness(
-                detector,
-                swapped,
-                [of_case[id(case)] for case in swapped],
-                {name: one.detector for name, one in twins.items()},
-                kept=kept,
-                progress=part(0.88, 0.98, "Randomising"),
-                cancel=cancel,
-            ),
-        ),
+        "localisation": figures.located(chosen, [tracks[id(case)] for case in chosen]),
+        "curves": _curves(work, detector, evenly(chosen, ordered), tracks),
+        "randomisation": _randomisation(work, detector, evenly(chosen, few), tracks, twins, kept),
         "trainings": {name: {"fit": one.fit, "epochs": one.epochs} for name, one in twins.items()},
         "planted": [dataclasses.asdict(one) for one in check_all_planted()],
         "gate_honesty": _gate_honesty(workspace, run),
@@ -138,10 +125,10 @@ def verify_explanations(
     }
     document["verdicts"] = verdicts(document)
     document["seconds"] = round(time.perf_counter() - began, 1)
-    _stop(cancel)
+    work.stop_if_asked()
     plain = json.loads(json.dumps(document))
     write_json(run.folder / CHECKS_FILE, plain)
-    say(1.0, "Done")
+    work.report(1.0, "Done")
     return plain
 
 
@@ -154,14 +141,47 @@ def read_checks(run: Run) -> dict[str, Any] | None:
         return None
 
 
+def _tracks(work: _Work, detector: Detector, cases: Sequence[Case], kept: Path, model: str) -> dict[int, Tracks]:
+    """Attribution over time of each case, by its `id`."""
+    progress = work.part(0.35, 0.5, "Attributing over time")
+    found = attributions(detector, cases, kept=kept, model=model, progress=progress, cancel=work.cancel)
+    return {id(case): own for case, own in zip(cases, found, strict=True)}
+
+
+def _curves(work: _Work, detector: Detector, cases: Sequence[Case], tracks: Mapping[int, Tracks]) -> dict[str, Any]:
+    """Deletion and insertion."""
+    progress = work.part(0.8, 0.88, "Taking sound away")
+    return figures.ordered(detector, cases, [tracks[id(case)] for case in cases], progress=progress, cancel=work.cancel)
+
+
+def _randomisation(
+    work: _Work,
+    detector: Detector,
+    cases: Sequence[Case],
+    tracks: Mapping[int, Tracks],
+    twins: Mapping[str, Retrained],
+    kept: Path,
+) -> dict[str, Any]:
+    """Likeness to explanations of randomised and retrained detectors."""
+    found = likeness(
+        detector,
+        cases,
+        [tracks[id(case)] for case in cases],
+        {name: one.detector for name, one in twins.items()},
+        kept=kept,
+        progress=work.part(0.88, 0.98, "Randomising"),
+        cancel=work.cancel,
+    )
+    return figures.alike(cases, found)
+
+
 def _twins(
     places: tuple[Workspace, Workspace],
     run: Run,
     detector: Detector,
     retrain: bool | None,
     device: str,
-    part: Callable[[float, float, str], Callable[[float], None]],
-    cancel: Callable[[], bool] | None,
+    work: _Work,
 ) -> dict[str, Retrained]:
     """The run's detector trained on swapped labels until learnt, and as long on the true ones; none if not wanted.
 
@@ -172,14 +192,14 @@ def _twins(
     if retrain is False or (retrain is None and (place is None or not is_demo(place))):
         return {}
     place = place or places[1]
-    add_training_clips(place, run, progress=part(0.5, 0.55, "Making training clips"), cancel=cancel)
-    report = part(0.55, 0.675, "Training on swapped labels")
+    add_training_clips(place, run, progress=work.part(0.5, 0.55, "Making training clips"), cancel=work.cancel)
+    report = work.part(0.55, 0.675, "Training on swapped labels")
     report(0.0)
-    swapped = until_learnt(place, run, detector, device=device, progress=report, cancel=cancel)
-    report = part(0.675, 0.8, "Training again on true labels")
+    swapped = until_learnt(place, run, detector, device=device, progress=report, cancel=work.cancel)
+    report = work.part(0.675, 0.8, "Training again on true labels")
     report(0.0)
     yardstick = retrained(
-        place, run, detector, swap=False, longer=swapped.longer, device=device, progress=report, cancel=cancel
+        place, run, detector, swap=False, longer=swapped.longer, device=device, progress=report, cancel=work.cancel
     )
     return {"swapped_labels": swapped, "retrained": yardstick}
 
@@ -194,8 +214,3 @@ def _gate_honesty(workspace: Workspace, run: Run) -> dict[str, Any]:
     if not np.isfinite(found.value):
         return dataclasses.asdict(Estimate(None, None, None, found.classes))
     return dataclasses.asdict(Estimate(found.value, found.low, found.high, found.classes))
-
-
-def _stop(cancel: Callable[[], bool] | None) -> None:
-    if cancel is not None and cancel():
-        raise CancelledError("the checks were stopped; nothing of them was stored")
