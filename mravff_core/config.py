@@ -377,18 +377,27 @@ def _coerce(hint: Any, value: Any, where: str) -> Any:
             raise ConfigError(f"{where}: found {_describe(value)}, expected one of {', '.join(map(str, arguments))}")
         return value
     if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where}: found {_describe(value)}, expected a list")
-        if arguments[-1] is Ellipsis:
-            return tuple(_coerce(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-        if len(value) != len(arguments):
-            raise ConfigError(f"{where}: found {len(value)} values, expected {len(arguments)}")
-        pairs = enumerate(zip(arguments, value, strict=True))
-        return tuple(_coerce(argument, item, f"{where}[{i}]") for i, (argument, item) in pairs)
+        return _coerce_items(arguments, value, where)
     if origin is dict:
         return _coerce(dict, value, where)
     if dataclasses.is_dataclass(hint):
         return from_mapping(typing.cast(type, hint), value, where)
+    return _coerce_plain(hint, value, where)
+
+
+def _coerce_items(hints: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    """A tuple of as many values as hints, or of any number where the second hint is `...`."""
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{where}: found {_describe(value)}, expected a list")
+    if hints[-1] is Ellipsis:
+        hints = hints[:1] * len(value)
+    if len(value) != len(hints):
+        raise ConfigError(f"{where}: found {len(value)} values, expected {len(hints)}")
+    return tuple(_coerce(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
+
+
+def _coerce_plain(hint: Any, value: Any, where: str) -> Any:
+    """A number, a truth value, text or anything."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if hint is float and (is_whole or (isinstance(value, str) and _EXPONENT.fullmatch(value))):
         with suppress(OverflowError):

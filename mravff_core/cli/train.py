@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from mravff_core.cli import common
 
@@ -46,18 +47,7 @@ def run(args: argparse.Namespace) -> None:
 
     if args.from_config and not args.start:
         raise ConfigError("--from-config goes with --from: it describes the checkpoint named there")
-    changes: dict = {"train": {}, "fusion": {}}
-    for section, field in (("train", "seed"), ("train", "epochs"), ("fusion", "kind")):
-        value = args.fusion if field == "kind" else getattr(args, field)
-        if value is not None:
-            changes[section][field] = value
-    if args.freeze_base:
-        changes["train"]["freeze_base"] = True
-    if args.start:
-        changes["start"] = {"checkpoint": args.start, "config": args.from_config}
-    if args.run_name:
-        changes["name"] = args.run_name
-    recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), changes), args.recipe)
+    recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), _changes(args)), args.recipe)
     workspace = common.open_workspace(args)
     if is_demo(workspace):
         with common.progress_bar("Making demo clips") as progress:
@@ -83,3 +73,18 @@ def run(args: argparse.Namespace) -> None:
     else:
         average, overlaps = 100 * document["average"], ", ".join(document["per_threshold"])
         print(f"{run_name}: mAP {average:.2f} on {document['clips']} clips, averaged over tIoU {overlaps}")
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    """What options say instead of the recipe's file."""
+    train = {"seed": args.seed, "epochs": args.epochs, "freeze_base": args.freeze_base or None}
+    sections: dict[str, dict[str, Any]] = {"train": train, "fusion": {"kind": args.fusion}}
+    changes: dict[str, Any] = {
+        section: {field: value for field, value in fields.items() if value is not None}
+        for section, fields in sections.items()
+    }
+    if args.start:
+        changes["start"] = {"checkpoint": args.start, "config": args.from_config}
+    if args.run_name:
+        changes["name"] = args.run_name
+    return changes

@@ -93,15 +93,8 @@ def predict(
         heard_clip(workspace, clip_id, condition)
     detector = detector or load_detector(run.folder, device=device)
     sets = feature_sets_of(detector)
-    hashes = _fresh_hashes(run, condition)
-    stored = run.predicted_clips(condition)
-    todo, done = [], {}
-    for clip_id in wanted:
-        found = _input_hashes(workspace, clip_id, sets, condition)
-        if clip_id in stored and hashes.get(clip_id, found) == found:
-            done[clip_id] = found
-        else:
-            todo.append(clip_id)
+    done = _done_already(workspace, run, wanted, sets, condition)
+    todo = [clip_id for clip_id in wanted if clip_id not in done]
     predictor = Predictor(detector)
     device_used = detector_device(detector)
     at_once = _clips_at_once(device_used)
@@ -128,6 +121,16 @@ def predict(
     table = run.detections(condition, wanted)
     count = 0 if table is None else len(table)
     return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
+
+
+def _done_already(
+    workspace: Workspace, run: Run, clip_ids: Sequence[str], sets: Sequence[str], condition: AudioCondition
+) -> dict[str, dict[str, str]]:
+    """What the features hash to of those clips that have predictions made from them, by the same weights."""
+    hashes = _fresh_hashes(run, condition)
+    stored = run.predicted_clips(condition)
+    found = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in clip_ids}
+    return {clip_id: own for clip_id, own in found.items() if clip_id in stored and hashes.get(clip_id, own) == own}
 
 
 def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> PredictSummary:
