@@ -1,0 +1,56 @@
+"""What the options of `train` say stands instead of what the recipe's file says, and nothing else does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mravff_core import Workspace
+from mravff_core.cli import main
+from mravff_core.config import FusionConfig, Recipe, StartConfig, TrainConfig, read_recipe
+from mravff_core.errors import ConfigError
+
+TEXT = "name: own\nfusion: {kind: concat, heads: 2}\ntrain: {seed: 3, epochs: 7, freeze_base: true}\n"
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+    """Recipes that training was asked for; it refuses them all."""
+    seen: list[Recipe] = []
+
+    def refuse(_: Workspace, recipe: Recipe, **__: Any) -> str:
+        seen.append(recipe)
+        raise ConfigError("seen enough")
+
+    monkeypatch.setattr("mravff_core.training.from_workspace.train_in_workspace", refuse)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        ([], {}),
+        (["--seed", "0", "--epochs", "0"], {"train": TrainConfig(seed=0, epochs=0, freeze_base=True)}),
+        (["--fusion", "none"], {"fusion": FusionConfig(kind="none", heads=2)}),
+        (["--run", "other"], {"name": "other"}),
+        (["--from", "x.pt", "--from-config", "x.yaml"], {"start": StartConfig("x.pt", "x.yaml")}),
+    ],
+)
+def test_options_of_train_stand_instead_of_the_recipe(
+    tmp_path: Path, given: list[Recipe], words: list[str], changed: dict[str, Any]
+) -> None:
+    Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": ["cut"]})
+    (tmp_path / "recipe.yaml").write_text(TEXT)
+    assert main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), *words]) == 2
+    assert given == [replace(read_recipe(tmp_path / "recipe.yaml"), **changed)]
+
+
+def test_a_base_is_frozen_on_request(tmp_path: Path, given: list[Recipe]) -> None:
+    (tmp_path / "recipe.yaml").write_text("train: {freeze_base: false}")
+    Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": ["cut"]})
+    for more in ([], ["--freeze-base"]):
+        assert main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), *more]) == 2
+    assert [recipe.train.freeze_base for recipe in given] == [False, True]
