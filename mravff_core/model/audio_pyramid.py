@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mravff_core.model.derived import Derived
-from mravff_core.model.layers import ChannelNorm, MaskedConv1d, products
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d
+from mravff_core.model.products import products
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, attention_weights, join_heads, rooms, split_heads
 from mravff_core.model.audio_pyramid import Factored
+from mravff_core.model.chance import StepDropout
 from mravff_core.model.derived import Derived
-from mravff_core.model.layers import StepDropout, apply_pointwise, products, products_in_row
+from mravff_core.model.products import apply_pointwise, products, products_in_row
 
 
 class CrossAttention(nn.Module):

@@ -17,7 +17,8 @@ from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.attended_levels import Level, attended
 from mravff_core.model.audio_pyramid import AudioPyramid, Factored
-from mravff_core.model.layers import ClipDraws, draw_by_clip, fitted
+from mravff_core.model.chance import ClipDraws, draw_by_clip
+from mravff_core.model.layers import fitted
 from mravff_core.model.level_fusion import (
     FusionKind,
     GateKind,

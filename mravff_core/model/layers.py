@@ -1,13 +1,13 @@
-"""Building blocks that know which steps are real: masks, convolution, norm, drop path."""
+"""Building blocks that know which steps are real: masks, convolution, maximum, norm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+
+from mravff_core.model.products import apply_pointwise, on_cpu_without_gradients, products
 
 
 @dataclass(frozen=True)
@@ -175,202 +175,12 @@ class ChannelNorm(nn.GroupNorm):
         return nn.functional.layer_norm(features, weight.shape, weight, bias, self.eps).to(self.weight.dtype)
 
 
-def products(
-    weights: Sequence[Tensor],
-    features: Sequence[Tensor],
-    bias: Tensor | None,
-    *,
-    steps_first: bool = False,
-) -> Tensor:
-    """The sum of `bias` and each weight times its features, at every step.
-
-    What convolutions give, as the products of matrices that they are: on a CPU up to half as fast
-    again as convolutions of width 1, which first lay features out anew.
-
-    Args:
-        weights: [outputs, channels] each.
-        features: [batch, channels, time] each.
-        bias: [outputs], or None.
-        steps_first: how the result lies in memory, and its axes.
-    Returns: [batch, outputs, time], or with `steps_first` [batch, time, outputs].
-    """
-    # One clip without its batch is a tenth faster.
-    single = len(features[0]) == 1
-    out: Tensor | None = None
-    for weight, part in zip(weights, features, strict=True):
-        weight, part = (weight, part[0]) if single else (weight.expand(len(part), -1, -1), part)
-        left, right = (part.mT, weight.mT) if steps_first else (weight, part)
-        if out is not None:
-            left, right = left.to(out.dtype), right.to(out.dtype)
-            out = out.addmm_(left, right) if single else out.baddbmm_(left, right)
-        else:
-            out = left @ right
-    assert out is not None
-    if bias is not None:
-        # Afterwards, since products that start from a bias first copy it to every step.
-        out = out.add_(bias if steps_first else bias[:, None])
-    return out[None] if single else out
-
-
-def products_in_row(
-    weights: Sequence[Tensor], features: Sequence[Tensor], biases: Sequence[Tensor | None], *, room: tuple[int, int]
-) -> Tensor:
-    """Each weight times its own features plus its bias, one sequence after another.
-
-    Args:
-        weights: [outputs, channels] each.
-        features: [batch, channels, time] each, times of their own.
-        biases: [outputs] each, or None.
-        room: steps of 0 before the first and after the last.
-    Returns: [batch, room and all times, outputs].
-    """
-    clips, outputs = len(features[0]), len(weights[0])
-    before, after = room
-    if clips > 1 or not on_cpu_without_gradients(features[0]):
-        parts = [
-            products([weight], [part], bias, steps_first=True)
-            for weight, part, bias in zip(weights, features, biases, strict=True)
-        ]
-        ends = [parts[0].new_zeros(clips, steps, outputs) for steps in room]
-        return torch.cat([ends[0], *parts, ends[1]], dim=1) if len(parts) > 1 or any(room) else parts[0]
-    # Products that write where they belong need no copy.
-    row = features[0].new_empty(before + sum(part.shape[-1] for part in features) + after, outputs)
-    row[:before].zero_()
-    row[len(row) - after :].zero_()
-    for weight, part, bias in zip(weights, features, biases, strict=True):
-        own = row[before : before + part.shape[-1]]
-        torch.mm(part[0].mT, weight.mT, out=own)
-        if bias is not None:
-            own.add_(bias)
-        before += len(own)
-    return row[None]
-
-
-def apply_pointwise(conv: nn.Conv1d, *features: Tensor, steps_first: bool = False) -> Tensor:
-    """What a convolution of width 1 gives for features [batch, channels, time], those of several stacked."""
-    weights = conv.weight[:, :, 0].split([part.shape[1] for part in features], dim=1)
-    return products(weights, features, conv.bias, steps_first=steps_first)
-
-
-class Pointwise(nn.Conv1d):
-    """A projection of each step on its own, as a product of matrices; its bias starts at 0."""
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__(channels, out_channels, 1)
-        assert self.bias is not None
-        nn.init.zeros_(self.bias)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[batch, channels, time] to [batch, out_channels, time]."""
-        return apply_pointwise(self, features)
-
-
-@dataclass(frozen=True)
-class ClipDraws:
-    """Chance by clip while training, the same whether a batch passes whole, in parts or on several devices.
-
-    Attributes:
-        rows: [clips here] place of each in the whole batch.
-        whole: clips of the whole batch.
-        seed: of what is drawn step by step, where drawing for the whole batch would be much.
-        place: of the module that draws.
-    """
-
-    rows: Tensor
-    whole: int
-    seed: int = 0
-    place: int = 0
-
-    def uniform(self) -> Tensor:
-        """[clips here] numbers in [0, 1): those of the whole batch are drawn, on the CPU, and its own kept."""
-        return torch.rand(self.whole)[self.rows]
-
-    def by_step(self, call: int, like: Tensor) -> Tensor:
-        """Numbers in [0, 1), [clips here, channels, time]; a clip's are the same however far it is padded, on the CPU.
-
-        Args:
-            call: how often the module has drawn for these clips before.
-            like: of that shape, on the device that is wanted.
-        """
-        clips = []
-        for row in self.rows.tolist():
-            key = np.random.SeedSequence([self.seed, self.place, call, row]).generate_state(1, np.uint32)
-            generator = torch.Generator(like.device).manual_seed(int(key[0]))
-            clips.append(torch.rand(like.shape[2], like.shape[1], generator=generator, device=like.device))
-        return torch.stack(clips).transpose(1, 2)
-
-
-def set_clip_draws(model: nn.Module, draws: ClipDraws | None) -> None:
-    """Tell every module that leaves clips out by chance which clips come next; None for a batch of its own."""
-    for place, module in enumerate(model.modules()):
-        if hasattr(module, "clip_draws"):
-            module.clip_draws = None if draws is None else replace(draws, place=place)  # type: ignore[assignment]
-        if isinstance(module, StepDropout):
-            module.calls = 0
-
-
-def draw_by_clip(draws: ClipDraws | None, clips: int, device: torch.device) -> Tensor:
-    """[clips] numbers in [0, 1) on a device."""
-    return torch.rand(clips, device=device) if draws is None else draws.uniform().to(device)
-
-
-class ScaledDropPath(nn.Module):
-    """Residual branch with a learnt scale per channel, dropped for whole clips while training.
-
-    Args:
-        rate: chance that a clip goes without the branch; survivors are scaled up to match.
-    Reference: Touvron et al., Going deeper with image transformers, ICCV 2021 (the scale).
-    """
-
-    def __init__(self, channels: int, rate: float, initial_scale: float = 1e-4) -> None:
-        super().__init__()
-        self.rate = rate
-        self.scale = nn.Parameter(torch.full((channels,), initial_scale))
-        self.clip_draws: ClipDraws | None = None
-
-    def forward(self, branch: Tensor) -> Tensor:
-        """Same shape, [batch, channels, time]."""
-        scaled = branch * self.scale[:, None]
-        if not self.training or self.rate == 0:
-            return scaled
-        keep = 1 - self.rate
-        survives = draw_by_clip(self.clip_draws, len(branch), branch.device) < keep
-        return scaled * survives[:, None, None] / keep
-
-
-class StepDropout(nn.Dropout):
-    """Dropout of [batch, channels, time] that falls on a clip alike whatever clips it is batched with."""
-
-    def __init__(self, rate: float) -> None:
-        super().__init__(rate)
-        self.clip_draws: ClipDraws | None = None
-        self.calls = 0
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Same shape; what is kept is scaled up to match."""
-        if self.clip_draws is None or not self.training or self.p == 0:
-            return super().forward(features)
-        survives = self.clip_draws.by_step(self.calls, features) >= self.p
-        self.calls += 1
-        return features * survives.to(features.dtype) / (1 - self.p)
-
-
 def fitted(features: Tensor, width: int) -> Tensor:
     """`features` [batch, channels, time] cut or padded with 0 to a width; no copy where nothing is added."""
     missing = width - features.shape[-1]
     return nn.functional.pad(features, (0, missing)) if missing > 0 else features[..., :width]
 
 
-def on_cpu_without_gradients(features: Tensor) -> bool:
-    """Whether what is quickest on a processor may be done in place of what gradients flow through."""
-    return features.device.type == "cpu" and not torch.is_grad_enabled()
-
-
 def at_least_single(features: Tensor) -> Tensor:
     """`features`, in single precision where they come in half."""
     return features.float() if features.dtype in (torch.float16, torch.bfloat16) else features
-
-
-def drop_path(channels: int, rate: float) -> nn.Module:
-    """A `ScaledDropPath`, or nothing at all where the rate is 0."""
-    return ScaledDropPath(channels, rate) if rate > 0 else nn.Identity()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mravff_core.model.audio_pyramid import Factored
 from mravff_core.model.cross_attention import CrossAttention
-from mravff_core.model.layers import apply_pointwise
+from mravff_core.model.products import apply_pointwise
 
 FusionKind = Literal["sum", "concat", "cross_attention", "mrav"]
 GateKind = Literal["scalar", "channel", "softmax"]

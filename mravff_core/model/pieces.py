@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from mravff_core.model.layers import StepMask, on_cpu_without_gradients
+from mravff_core.model.layers import StepMask
+from mravff_core.model.products import on_cpu_without_gradients
 
 PIECE = 1536
 # Of all clips and of levels that pass together; beyond it, memory is slower than calls are.

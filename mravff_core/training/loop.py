@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from mravff_core.config import LabelSet, Recipe, TrainConfig
 from mravff_core.errors import CancelledError, ConfigError
+from mravff_core.model.chance import set_clip_draws
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
-from mravff_core.model.layers import set_clip_draws
 from mravff_core.model.outputs import Batch, DetectorOutput
 from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.checks import check_training

@@ -7,7 +7,8 @@ import math
 from torch import nn
 
 from mravff_core.config import TrainConfig
-from mravff_core.model.layers import ChannelNorm, ScaledDropPath
+from mravff_core.model.chance import ScaledDropPath
+from mravff_core.model.layers import ChannelNorm
 
 _START = 1e-8
 

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from mravff_core.model.chance import ClipDraws
 from mravff_core.model.detector import Detector
-from mravff_core.model.layers import ClipDraws
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from mravff_core.config import BaseConfig
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.model.chance import ClipDraws, StepDropout, set_clip_draws
 from mravff_core.model.detector import DetectorConfig, build_detector
-from mravff_core.model.layers import ClipDraws, StepDropout, set_clip_draws
 from mravff_core.model.level_fusion import Gate, LevelFusion
 from mravff_core.model.outputs import Batch, DetectorOutput
 from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, small_detector

@@ -10,8 +10,8 @@ import pytest
 
 from mravff_core import load_detector
 from mravff_core.config import TrainConfig
+from mravff_core.model.chance import ScaledDropPath
 from mravff_core.model.detector import Detector
-from mravff_core.model.layers import ScaledDropPath
 from mravff_core.model.official import rename
 from mravff_core.model.official_config import convert_training
 from mravff_core.training.batches import training_batch

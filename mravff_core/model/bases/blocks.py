@@ -6,17 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from mravff_core.model.attention import attend, join_heads, rooms, split_heads
-from mravff_core.model.layers import (
-    ChannelNorm,
-    MaskedConv1d,
-    MaskedMaxPool,
-    Pointwise,
-    StepDropout,
-    StepMask,
-    drop_path,
-    products_in_row,
-)
+from mravff_core.model.chance import StepDropout, drop_path
+from mravff_core.model.layers import ChannelNorm, MaskedConv1d, MaskedMaxPool, StepMask
 from mravff_core.model.pieces import in_pieces
+from mravff_core.model.products import Pointwise, products_in_row
 
 
 class ConvNormRelu(nn.Module):

@@ -12,8 +12,10 @@ from torch.nn import functional
 
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.padding import sgp_windows
-from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, Pointwise, StepMask, at_least_single, drop_path
+from mravff_core.model.chance import drop_path
+from mravff_core.model.layers import ChannelNorm, MaskedMaxPool, StepMask, at_least_single
 from mravff_core.model.pieces import in_pieces
+from mravff_core.model.products import Pointwise
 
 
 class StepGroupNorm(nn.Module):
