@@ -24,6 +24,7 @@ from mravff_core.model.official import read_official
 
 CONFIG_NAME = "config.yaml"
 WEIGHTS_NAME = "model.safetensors"
+_OFFICIAL_SUFFIXES = (".pth.tar", ".pth", ".pt")
 _SHOWN = 4
 
 
@@ -44,12 +45,16 @@ def load_detector(
     path = Path(path)
     target = choose_device(device)
     if path.is_dir():
+        _refuse_folder_of_official_files(path)
         if config is not None:
             raise ConfigError(f"{path}: a folder of ours has its own {CONFIG_NAME}; leave out config")
         detector_config, weights = _read_folder(path)
     elif path.is_file():
         if config is None:
-            raise ConfigError(f"{path}: an official checkpoint needs its YAML configuration; pass config")
+            raise ConfigError(
+                f"{path}: an official checkpoint needs its YAML configuration; name it too: "
+                "config in Python, --config or --from-config on the command line"
+            )
         detector_config, weights = read_official(path, config)
     else:
         raise CheckpointError(f"{path}: no such file or folder; expected a detector folder or an official checkpoint")
@@ -96,6 +101,18 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         reason = str(error).splitlines()[0][:120]
         raise ConfigError(f"device {str(device)!r} cannot be used here ({reason}); try auto or cpu") from error
     return chosen
+
+
+def _refuse_folder_of_official_files(folder: Path) -> None:
+    if (folder / CONFIG_NAME).exists():
+        return
+    official = sorted(file.name for kind in _OFFICIAL_SUFFIXES for file in folder.glob(f"*{kind}"))
+    if official:
+        shown = ", ".join(official[-_SHOWN:])
+        raise CheckpointError(
+            f"{folder}: a folder of official checkpoints ({shown}); expected one of the files, "
+            f"such as {folder / official[-1]}"
+        )
 
 
 def _read_folder(folder: Path) -> tuple[DetectorConfig, dict[str, Tensor]]:

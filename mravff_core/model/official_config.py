@@ -18,6 +18,8 @@ from mravff_core.model.bases.padding import chunk_multiple, encoder_strides, win
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.model.official_families import Family, family_of
 
+# Beyond any vocabulary, and below what a list of names would fill memory with.
+_MOST_CLASSES = 1_000_000
 _DERIVED_MODEL_KEYS = {"input_dim", "num_classes", "max_seq_len", "train_cfg", "test_cfg"}
 
 
@@ -34,8 +36,8 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
     full = _with_defaults(raw, family, where)
     data, model = full["dataset"], full["model"]
     classes = data["num_classes"]
-    if not _is_count(classes) or classes < 1:
-        raise ConfigError(f"{where}: dataset.num_classes is {classes!r}, expected a number above 0")
+    if not _is_count(classes) or not 1 <= classes <= _MOST_CLASSES:
+        raise ConfigError(f"{where}: dataset.num_classes is {classes!r}, expected 1 to {_MOST_CLASSES:,}")
     base = from_mapping(BaseConfig, _base_settings(full, family, where), where)
     check_base(base, classes)
     _check_lengths(base, model["regression_range"], where)

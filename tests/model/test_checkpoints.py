@@ -133,6 +133,20 @@ def test_a_folder_of_ours_takes_no_other_configuration(tmp_path: Path) -> None:
         load_detector(tmp_path / "run", config={})
 
 
+@pytest.mark.parametrize("config", [None, {}])
+def test_a_folder_of_official_files_is_told_to_name_one(config: dict | None, tmp_path: Path) -> None:
+    for name in ("epoch_029.pth.tar", "epoch_034.pth.tar"):
+        (tmp_path / name).touch()
+    with pytest.raises(CheckpointError, match=r"official checkpoints .*such as .*epoch_034\.pth\.tar"):
+        load_detector(tmp_path, config=config)
+
+
+def test_an_official_file_asks_for_its_configuration_by_both_names(tmp_path: Path) -> None:
+    (tmp_path / "epoch_034.pth.tar").touch()
+    with pytest.raises(ConfigError, match="--config or --from-config"):
+        load_detector(tmp_path / "epoch_034.pth.tar")
+
+
 def test_devices() -> None:
     assert choose_device("cpu") == torch.device("cpu")
     assert choose_device("auto").type in ("cuda", "mps", "cpu")
