@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -213,13 +214,20 @@ def _set_up_shares(
     fabric: lightning_fabric.Fabric, settings: TrainConfig, detector: Detector, model: Any, threads: int
 ) -> Shares:
     """Shares of one process alone, or of one among several; `threads` are those of one alone."""
-    small = fabric.device.type == "cpu" and not needs_sparing(detector, fabric.device)
-    count = how_many_shares(small, settings.batch_size, fabric.world_size)
-    shares = Shares(count, max(1, threads // count) if small else torch.get_num_threads(), [detector], [model])
-    for _ in range(1, count // fabric.world_size):
-        twin = with_shared_weights(detector)
-        shares.detectors.append(twin)
-        shares.models.append(fabric.setup_module(_SummedLosses(twin, settings)))
+    on_cpu = fabric.device.type == "cpu"
+    at_once = on_cpu and not needs_sparing(detector, fabric.device)
+    count = how_many_shares(on_cpu, settings.batch_size, fabric.world_size)
+    if not on_cpu:
+        threads = torch.get_num_threads()
+    elif at_once:
+        threads = max(1, threads // count)
+    shares = Shares(count, threads, [detector], [model], at_once)
+    # Two gradients that are added once need no detector each: their order does not matter.
+    if at_once or settings.batch_size > count or settings.accumulate_batches > 1:
+        for _ in range(1, count // fabric.world_size):
+            twin = with_shared_weights(detector)
+            shares.detectors.append(twin)
+            shares.models.append(fabric.setup_module(_SummedLosses(twin, settings)))
     return shares
 
 
@@ -285,7 +293,7 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
     seed = int(torch.randint(2**31, ()))
 
     def forward(given: tuple[int, Part]) -> tuple[Tensor, Tensor]:
-        place, part = given
+        place, part = given[0] % len(shares.models), given[1]
         # Every part draws for the whole batch and keeps its own.
         draws = OwnDraws.after(drawn_from, part.rows, part.whole, seed)
         set_clip_draws(shares.detectors[place], draws)
@@ -300,10 +308,11 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
 
     own = [[part for part in parts if part.share == share] for share in sorted({part.share for part in parts})]
     found: list[list[DetectionLoss]] = [[] for _ in own]
-    for turn in range(max(map(len, own))):
-        given = [(place, share[turn]) for place, share in enumerate(own) if turn < len(share)]
-        waits = not last or turn + 1 < max(map(len, own))
-        with fabric.no_backward_sync(shares.models[0], enabled=waits):
+    turns = [[(place, part) for place, part in enumerate(turn) if part] for turn in zip_longest(*own)]
+    if not shares.at_once and settings.loss_weight > 0:  # one after another
+        turns = [[(place, part)] for place, share in enumerate(own) for part in share]
+    for number, given in enumerate(turns):
+        with fabric.no_backward_sync(shares.models[0], enabled=not last or number + 1 < len(turns)):
             sums = shares.together(forward, given)
             whole = _added(run, *sums) if settings.loss_weight <= 0 else None
             losses = [combine(LossSums(*one, positives), run.normalizer, settings, whole) for one in sums]

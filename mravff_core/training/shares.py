@@ -1,9 +1,10 @@
-"""Shares of a batch, which small detectors on the CPU compute side by side.
+"""Shares of a batch on the CPU, the same however many processes there are.
 
 How a sum rounds depends on its order, and training makes much of the least difference: one value
 that falls on the other side of 0 is enough. So one process cuts a batch into the very shares that
 two would take, computes each with as many threads as they would, and adds their gradients last,
-as they do; the numbers are then the same to the last bit, and no slower to get.
+as they do; the numbers are then the same to the last bit. Small detectors' shares are computed at
+once, which is no slower than a whole batch; large ones' one after another, to need no more memory.
 """
 
 from __future__ import annotations
@@ -35,18 +36,22 @@ class Shares:
     Attributes:
         count: shares that each batch is cut into, over all processes.
         threads: of the processor, for each share.
-        detectors: one for each share that this process computes at once, the trained one first;
-            they have the same weights and gradients of their own.
+        detectors: one for each share of this process, or one for all, the trained one first; they
+            have the same weights and gradients of their own.
         models: each with its losses, as the devices see it.
+        at_once: whether the shares of this process are computed side by side.
     """
 
     count: int
     threads: int
     detectors: list[Detector]
     models: list[Any]
+    at_once: bool
 
     def together(self, function: Callable[[Given], Made], given: Sequence[Given]) -> list[Made]:
-        """What a function makes of each, all at once."""
+        """What a function makes of each, side by side if the shares are."""
+        if not self.at_once:
+            return [function(one) for one in given]
         others = [self._threads.submit(function, one) for one in given[1:]]
         try:
             first = function(given[0])
@@ -78,9 +83,9 @@ class Shares:
         return ThreadPoolExecutor(len(self.models) - 1, "shares", torch.set_num_threads, (self.threads,))
 
 
-def how_many_shares(small: bool, batch_size: int, world: int) -> int:
-    """Shares that each batch is cut into, the same for one process and two where the detector is small."""
-    return max(world, min(_SHARES, batch_size)) if small else world
+def how_many_shares(on_cpu: bool, batch_size: int, world: int) -> int:
+    """Shares that each batch is cut into, the same for one process and two on the CPU."""
+    return max(world, min(_SHARES, batch_size)) if on_cpu else world
 
 
 def with_shared_weights(detector: Detector) -> Detector:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from mravff_core.config import Recipe
+from mravff_core.training import memory
 from mravff_core.training.loop import train
 from mravff_core.training.shares import how_many_shares
 from tests.training.test_batches import losses, uneven_clips
@@ -22,7 +23,7 @@ from tests.training.test_loop import LABELS, clips, recipe, same
 TRIALS = {
     "actionformer": {"batch_size": 4, "input_noise": 0.1, "steps_at_once": 60, "learning_rate": 0.02},
     "tridet": {"batch_size": 2, "accumulate_batches": 2, "loss_weight": 0.0, "learning_rate": 0.02},
-    "temporalmaxer": {"batch_size": 4, "accumulate_batches": 2, "learning_rate": 0.02},
+    "temporalmaxer": {"batch_size": 2, "learning_rate": 0.02},
 }
 
 
@@ -34,9 +35,13 @@ def trial(kind: str) -> Recipe:
 
 
 @pytest.mark.parametrize("kind", TRIALS)
-def test_two_processes_give_the_very_numbers_of_one(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("large", [False, True])
+def test_two_processes_give_the_very_numbers_of_one(
+    kind: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mravff_core.training.memory._LARGE", 0 if large else 5_000_000)
     train(trial(kind), uneven_clips(), LABELS, tmp_path / "one", accelerator="cpu")
-    command = [sys.executable, "-m", "tests.training.test_shares", str(tmp_path / "two"), kind]
+    command = [sys.executable, "-m", "tests.training.test_shares", str(tmp_path / "two"), kind, str(int(large))]
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     done = subprocess.run(
         command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False, env=environment
@@ -47,7 +52,7 @@ def test_two_processes_give_the_very_numbers_of_one(kind: str, tmp_path: Path) -
     assert same(tmp_path / "one", tmp_path / "two")
 
 
-def test_only_small_detectors_are_shared_out_within_a_process() -> None:
+def test_batches_are_shared_out_within_a_process_on_the_cpu_alone() -> None:
     assert [how_many_shares(True, 4, world) for world in (1, 2, 4)] == [2, 2, 4]
     assert [how_many_shares(False, 4, world) for world in (1, 2, 4)] == [1, 2, 4]
     assert how_many_shares(True, 1, 1) == 1
@@ -74,4 +79,6 @@ def test_threads_are_dealt_out_to_shares_and_given_back(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
+    if int(sys.argv[3]):
+        memory._LARGE = 0
     train(trial(sys.argv[2]), uneven_clips(), LABELS, sys.argv[1], devices=2, accelerator="cpu")
