@@ -66,7 +66,8 @@ def measure(way: str, batches: int, width: int) -> dict[str, Any]:
     lengths = clip_lengths()
     clips = RandomClips(lengths)
     least = MOST_STEPS if way == "always" else 0
-    maker = BatchMaker(clips, run.detector, recipe.train, least_steps=least)
+    shares = 1 if way == "always" else run.shares.count
+    maker = BatchMaker(clips, run.detector, recipe.train, shares=shares, least_steps=least)
     plan = epoch_plan(len(clips), 0, recipe.train)
     seconds, losses = [], []
     for parts in maker.epoch(representative(plan, lengths, batches), 0):
