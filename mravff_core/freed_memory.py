@@ -8,6 +8,8 @@ import sys
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _MOST_BYTES = 1 << 30
+# Beyond this, older ones (of Ubuntu 20.04, say) refuse the threshold from which memory is mapped.
+_MOST_MAPPED_BYTES = 1 << 25
 
 
 def keep_freed_memory() -> bool:
@@ -24,5 +26,7 @@ def keep_freed_memory() -> bool:
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is None:
         return False
-    taken = [set_option(option, ctypes.c_int(_MOST_BYTES)) for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD)]
-    return all(taken)
+    # First, since the other alone would fix this one at its start of 128 kB, and lose more than is won.
+    if not any(set_option(_MMAP_THRESHOLD, ctypes.c_int(size)) for size in (_MOST_BYTES, _MOST_MAPPED_BYTES)):
+        return False
+    return bool(set_option(_TRIM_THRESHOLD, ctypes.c_int(_MOST_BYTES)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from mravff_core import AudioCondition, TimeGrid
 from mravff_core.config import Recipe, from_mapping, read_recipe, read_yaml, to_mapping
 from mravff_core.errors import ConfigError
+from mravff_core.freed_memory import keep_freed_memory
 from mravff_core.segments import detection_table, temporal_iou
 
 times = st.floats(0, 1e4, allow_nan=False)
@@ -175,3 +178,20 @@ print(faults[11] - faults[7])
         pytest.skip("the allocator is not glibc's")
     # The largest alone has 8,800 pages, which would be got again every time.
     assert int(done.stdout) < 500, done.stderr
+
+
+@pytest.mark.parametrize(("most", "asked"), [(1 << 30, [-3, -1]), (1 << 25, [-3, -3, -1]), (0, [-3, -3])])
+def test_memory_is_kept_as_far_as_an_allocator_goes_or_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, most: int, asked: list[int]
+) -> None:
+    """Older ones refuse to map from more than 32 MiB on; what is set besides would then make them slower."""
+    calls: list[int] = []
+
+    def mallopt(option: int, value: ctypes.c_int) -> int:
+        calls.append(option)
+        return int(option != -3 or value.value <= most)
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(ctypes, "CDLL", lambda _name: SimpleNamespace(mallopt=mallopt))
+    assert keep_freed_memory() == (most > 0)
+    assert calls == asked
