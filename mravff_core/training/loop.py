@@ -227,7 +227,8 @@ def _set_up_shares(
         for _ in range(1, count // fabric.world_size):
             twin = with_shared_weights(detector)
             shares.detectors.append(twin)
-            shares.models.append(fabric.setup_module(_SummedLosses(twin, settings)))
+            # Not set up, since of Fabric's modules one at a time may go backward in a process.
+            shares.models.append(_SummedLosses(twin, settings))
     return shares
 
 
@@ -298,13 +299,18 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
         draws = OwnDraws.after(drawn_from, part.rows, part.whole, seed)
         set_clip_draws(shares.detectors[place], draws)
         inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
-        class_sum, boundary_sum = shares.models[place](*inputs)
+        with fabric.autocast():
+            class_sum, boundary_sum = shares.models[place](*inputs)
         set_clip_draws(shares.detectors[place], None)
         return (class_sum, boundary_sum) if part.counts else (class_sum * 0, boundary_sum * 0)
 
-    def backward(loss: DetectionLoss) -> None:
+    def backward(given: tuple[int, DetectionLoss]) -> None:
         # Gradients are averaged over devices, while each holds only its part of the sum.
-        fabric.backward(loss.total * fabric.world_size / settings.accumulate_batches)
+        loss = given[1].total * fabric.world_size / settings.accumulate_batches
+        if given[0] % len(shares.models) == 0:
+            fabric.backward(loss)
+        else:
+            loss.backward()
 
     own = [[part for part in parts if part.share == share] for share in sorted({part.share for part in parts})]
     found: list[list[DetectionLoss]] = [[] for _ in own]
@@ -316,7 +322,7 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
             sums = shares.together(forward, given)
             whole = _added(run, *sums) if settings.loss_weight <= 0 else None
             losses = [combine(LossSums(*one, positives), run.normalizer, settings, whole) for one in sums]
-            shares.together(backward, losses)
+            shares.together(backward, [(place, loss) for (place, _), loss in zip(given, losses, strict=True)])
         for (place, _), loss in zip(given, losses, strict=True):
             found[place].append(loss)
     if last:

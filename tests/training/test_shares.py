@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import lightning_fabric
 import numpy as np
 import pytest
 import torch
@@ -56,6 +59,27 @@ def test_batches_are_shared_out_within_a_process_on_the_cpu_alone() -> None:
     assert [how_many_shares(True, 4, world) for world in (1, 2, 4)] == [2, 2, 4]
     assert [how_many_shares(False, 4, world) for world in (1, 2, 4)] == [1, 2, 4]
     assert how_many_shares(True, 1, 1) == 1
+
+
+def test_a_share_may_start_backward_when_the_other_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, of_fabric, of_torch = threading.Event(), lightning_fabric.Fabric.backward, torch.Tensor.backward
+    late: list[bool] = []
+
+    def first(fabric: lightning_fabric.Fabric, *given: Any, **more: Any) -> None:
+        of_fabric(fabric, *given, **more)
+        ended.set()
+
+    def last(loss: torch.Tensor, *given: Any, **more: Any) -> None:
+        if threading.current_thread().name.startswith("shares"):
+            late.append(ended.wait(30))
+            ended.clear()
+        of_torch(loss, *given, **more)
+
+    monkeypatch.setattr(lightning_fabric.Fabric, "backward", first)
+    monkeypatch.setattr(torch.Tensor, "backward", last)
+    train(recipe(epochs=1, precision="bfloat16"), clips(), LABELS, tmp_path / "run", accelerator="cpu")
+    assert late
+    assert all(late)
 
 
 def test_threads_are_dealt_out_to_shares_and_given_back(tmp_path: Path) -> None:
