@@ -1,4 +1,4 @@
-"""What becomes of memory that is freed."""
+"""What becomes of memory that is freed: kept for what comes next, or given back to the system."""
 
 from __future__ import annotations
 
@@ -30,3 +30,13 @@ def keep_freed_memory() -> bool:
     if not any(set_option(_MMAP_THRESHOLD, ctypes.c_int(size)) for size in (_MOST_BYTES, _MOST_MAPPED_BYTES)):
         return False
     return bool(set_option(_TRIM_THRESHOLD, ctypes.c_int(_MOST_BYTES)))
+
+
+def give_back_freed_memory() -> None:
+    """Hand free pages back to the system, where the allocator knows how (glibc).
+
+    It keeps them in pieces of the sizes that one batch needed, and the next needs others.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from mravff_core.config import LabelSet, Recipe, TrainConfig
 from mravff_core.errors import CancelledError, ConfigError
+from mravff_core.freed_memory import give_back_freed_memory
 from mravff_core.model.chance import set_clip_draws
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
@@ -29,7 +30,7 @@ from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
 from mravff_core.training.checks import check_training
 from mravff_core.training.ema import AveragedWeights
 from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
-from mravff_core.training.memory import give_back_freed_memory, keep_fewer_kernels, needs_sparing
+from mravff_core.training.memory import keep_fewer_kernels, needs_sparing
 from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups, total_epochs
 from mravff_core.training.shares import OwnDraws, Shares, how_many_shares, with_shared_weights
 from mravff_core.training.state import (

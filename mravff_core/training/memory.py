@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
 import torch
@@ -22,13 +21,3 @@ def needs_sparing(model: nn.Module, device: torch.device) -> bool:
 def keep_fewer_kernels() -> None:
     """Have oneDNN forget kernels of lengths long gone; without effect once it has run."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)
-
-
-def give_back_freed_memory() -> None:
-    """Hand free pages back to the system, where the allocator knows how (glibc).
-
-    It keeps them in pieces of the sizes that one batch needed, and the next needs others.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)

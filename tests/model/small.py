@@ -8,6 +8,7 @@ import torch
 
 from mravff_core.config import BaseConfig, FusionConfig
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.outputs import DetectorOutput
 
 VISUAL_CHANNELS, AUDIO_CHANNELS = 6, 5
 BASE = {"input_channels": VISUAL_CHANNELS, "levels": 4, "max_steps": 64}
@@ -34,3 +35,15 @@ def small_detector(base: dict[str, Any] | None = None, seed: int = 0, **fusion: 
     detector = build_detector(config).eval()
     randomise(detector, seed)
     return detector
+
+
+def assert_alike(found: DetectorOutput, expected: DetectorOutput) -> None:
+    """The same answers at every real step, but for rounding."""
+    for one, other, real in zip(
+        found.class_logits + found.boundary_offsets,
+        expected.class_logits + expected.boundary_offsets,
+        expected.level_masks * 2,
+        strict=True,
+    ):
+        steps = real[:, 0]
+        torch.testing.assert_close(one[steps], other[steps], atol=2e-5, rtol=1e-4)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mravff_core.model.bases.level_rows import level_rows
-from mravff_core.model.outputs import Batch, DetectorOutput
-from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, small_detector
+from mravff_core.model.outputs import Batch
+from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, assert_alike, small_detector
 
 BASES: dict[str, dict[str, Any]] = {
     "actionformer": {"kind": "actionformer", "neck": "fpn"},
@@ -37,7 +37,7 @@ def test_levels_in_a_row_answer_as_alone(base: str, official: bool) -> None:
     with torch.no_grad():
         together = detector(batch)
     assert len(calls) == 1
-    _assert_alike(together, alone)
+    assert_alike(together, alone)
 
 
 def test_a_long_level_has_a_row_of_its_own() -> None:
@@ -52,14 +52,3 @@ def test_a_long_level_has_a_row_of_its_own() -> None:
     assert rows[1].gaps is not None
     assert not rows[1].features[..., rows[1].gaps].any()
     assert rows[1].features.shape[-1] == sum(level.shape[-1] for level in pyramid.levels[1:]) + len(rows[1].gaps)
-
-
-def _assert_alike(found: DetectorOutput, expected: DetectorOutput) -> None:
-    for one, other, real in zip(
-        found.class_logits + found.boundary_offsets,
-        expected.class_logits + expected.boundary_offsets,
-        expected.level_masks * 2,
-        strict=True,
-    ):
-        steps = real[:, 0]
-        torch.testing.assert_close(one[steps], other[steps], atol=2e-5, rtol=1e-4)

@@ -18,10 +18,11 @@ from mravff_core.cli import main
 from mravff_core.config import Recipe, TrainConfig, to_mapping
 from mravff_core.errors import FeatureError
 from mravff_core.evaluation import mean_average_precision
+from mravff_core.freed_memory import give_back_freed_memory
 from mravff_core.training.batches import BatchMaker, epoch_plan
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
-from mravff_core.training.memory import give_back_freed_memory, needs_sparing
+from mravff_core.training.memory import needs_sparing
 from mravff_core.training.state import RunState
 from mravff_core.training.workspace_clips import WorkspaceClips
 from tests.small_workspace import small_detector, small_workspace
