@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ from mravff_core.errors import FeatureError
 from mravff_core.files import written_aside
 from mravff_core.time_grid import TimeGrid
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Read = TypeVar("Read")
 
 _GRID_FIELDS = ("hop_frames", "window_frames", "frames_per_second", "offset_frames")
 _NAMED = ("features", "feats")
 HDF5_SUFFIXES = (".h5", ".hdf5")
-READABLE_SUFFIXES = (".npz", ".npy", ".pt", ".pth", *HDF5_SUFFIXES)
+TORCH_SUFFIXES = (".pt", ".pth")
+READABLE_SUFFIXES = (".npz", ".npy", *TORCH_SUFFIXES, *HDF5_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,10 @@ def _shape_and_type(path: Path, key: str) -> tuple[tuple[int, ...], np.dtype]:
     with _refused_readably(path):
         if path.is_file() and path.suffix in HDF5_SUFFIXES:
             return _of_hdf5(path, key, lambda array: (tuple(array.shape), array.dtype))
+        if path.is_file() and path.suffix in TORCH_SUFFIXES:
+            # Mapped, values stay on the disk; what PyTorch wrote before 1.6 is no archive and cannot be mapped.
+            tensor = _tensor_of(path, mmap=zipfile.is_zipfile(path))
+            return tuple(tensor.shape), _as_numpy(tensor.new_empty(0)).dtype
     array = load_array(path, key)
     return array.shape, array.dtype
 
@@ -122,8 +130,8 @@ def _load(path: Path, key: str = "") -> tuple[NDArray, TimeGrid | None]:
             f"{path}: suffix {path.suffix!r} is not a feature file; expected {' '.join(READABLE_SUFFIXES)}{pickled}"
         )
     with _refused_readably(path):
-        if path.suffix in (".pt", ".pth"):
-            return _tensor_of(path), None
+        if path.suffix in TORCH_SUFFIXES:
+            return _as_numpy(_tensor_of(path)), None
         if path.suffix in HDF5_SUFFIXES:
             return _of_hdf5(path, key, lambda array: array[()]), None
         stored = np.load(path, allow_pickle=False)
@@ -150,15 +158,19 @@ def _refused_readably(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _tensor_of(path: Path) -> NDArray:
+def _tensor_of(path: Path, *, mmap: bool = False) -> Tensor:
     # Loading PyTorch takes seconds, and few features come as its files.
     import torch
 
-    value = torch.load(path, map_location="cpu", weights_only=True)
+    value = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     if not isinstance(value, torch.Tensor):
         raise FeatureError(f"{path}: holds a {type(value).__name__}, expected one tensor")
+    return value
+
+
+def _as_numpy(tensor: Tensor) -> NDArray:
     # NumPy has no bfloat16.
-    return (value.float() if value.is_floating_point() else value).detach().numpy()
+    return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
 
 
 def _of_hdf5(path: Path, key: str, take: Callable[[Any], Read]) -> Read:

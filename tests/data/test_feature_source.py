@@ -47,6 +47,16 @@ def test_containers_and_orientations_agree(tmp_path: Path, suffix: str, time_fir
     assert found.grid.to_seconds(1.0) == pytest.approx((16 + 16) / 30)
 
 
+@pytest.mark.parametrize("archive", [True, False])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.int16])
+def test_tensors_of_any_numbers_and_age_are_read(tmp_path: Path, archive: bool, kind: torch.dtype) -> None:
+    path = tmp_path / "v.pt"
+    torch.save(torch.from_numpy(ARRAY).to(kind), path, _use_new_zipfile_serialization=archive)
+    source = replace(SOURCE, location=str(tmp_path), files=("{name}.pt",))
+    assert array_shape(path) == ARRAY.shape
+    np.testing.assert_array_equal(source.read("v", 4.0, 0.0).array, ARRAY)
+
+
 @pytest.mark.parametrize("time_first", [True, False])
 def test_what_is_declared_settles_square_arrays(tmp_path: Path, time_first: bool) -> None:
     square = np.arange(9, dtype=np.float32).reshape(3, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mravff_core import Workspace
 from mravff_core.cli import main
@@ -21,7 +23,7 @@ from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import build_detector
 from mravff_core.workspace.import_dataset import make_workspace, plan_import
 from tests.model.small import small_detector
-from tests.workspace.small_data_set import DATABASE, RATE, SECONDS, found, plan, steps, video, write_all
+from tests.workspace.small_data_set import DATABASE, RATE, SECONDS, VISUAL, found, plan, steps, video, write_all
 
 
 def test_a_clean_data_set_becomes_a_workspace(tmp_path: Path) -> None:
@@ -219,6 +221,27 @@ def test_features_cut_short_are_found_before_they_are_read(tmp_path: Path) -> No
     checked = plan(tmp_path)
     assert found(checked) == {"visual features unfit": 1}
     assert "truncated?" in str(checked.checked.findings.rows()[0]["for example"])
+
+
+@pytest.mark.parametrize(("values", "reads"), [(True, 1), (False, 0)])
+def test_the_values_of_tensor_files_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: bool, reads: int
+) -> None:
+    write_all(tmp_path, DATABASE)
+    for path in (tmp_path / "visual").iterdir():
+        torch.save(torch.from_numpy(np.load(path)), path.with_suffix(".pt"))
+        path.unlink()
+    whole: Counter[str] = Counter()
+    load = torch.load
+
+    def counted(path: Path, *, mmap: bool = False, **more: Any) -> Any:
+        whole[path.stem] += not mmap
+        return load(path, mmap=mmap, **more)
+
+    monkeypatch.setattr(torch, "load", counted)
+    files = read_dataset([tmp_path / "a.json"], label_set="sport")
+    assert found(plan_import("T", files, visual=(VISUAL, tmp_path / "visual"), values=values)) == {}
+    assert whole == dict.fromkeys(DATABASE, reads)
 
 
 def test_class_names_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
