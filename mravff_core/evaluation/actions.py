@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mravff_core.errors import AnnotationError, ConfigError
 from mravff_core.evaluation.overlap import tiou
-from mravff_core.evaluation.tables import FOUND_COLUMNS, checked_detections
+from mravff_core.evaluation.tables import FOUND_COLUMNS, checked_detections, clip_index
 from mravff_core.segments import action_labels
 
 Floats = NDArray[np.float64]
@@ -71,6 +71,7 @@ def merge_actions(
     if not 0 < min_tiou <= 1 or max_segments < 1:
         raise ConfigError(f"min_tiou is {min_tiou} and max_segments {max_segments}; expected 0 to 1, and 1 or more")
     tables = [checked_detections(table) for table in (verbs, nouns)]
+    clip_index(*tables)  # clips numbered here and named there would share nothing
     _check_nouns(tables[1]["label"].to_numpy(), noun_classes)
     of_verbs, of_nouns = (table.groupby("clip_id", sort=True).indices for table in tables)
     merged = []

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.evaluation.tables import checked_table
 
 CHARACTERISTICS = ("length", "coverage", "instances", "audible", "gate")
 _SIZES = ("XS", "S", "M", "L", "XL")
@@ -111,26 +112,39 @@ def characterize(
         sound_events: `clip_id`, `start_s`, `end_s` of what can be heard, for audibility; segments in
             clips without any event count as unknown.
     Returns: one column a characteristic, rows as in `truth`; NaN where a segment's is unknown.
-    Raises: AnnotationError if `durations_s` lacks a clip.
+    Raises: AnnotationError if `durations_s` lacks a clip or has one that does not last, or a column holds no numbers.
     """
     length = truth["end_s"].to_numpy(np.float64) - truth["start_s"].to_numpy(np.float64)
     values: dict[str, Floats] = {"length": length}
     if "coverage" in truth:
-        values["coverage"] = truth["coverage"].to_numpy(np.float64)
+        values["coverage"] = _numbers(truth["coverage"])
     elif durations_s is not None:
         lacking = sorted(set(truth["clip_id"].unique()) - set(durations_s))
         if lacking:
             raise AnnotationError(f"clip {lacking[0]!r} has true segments but no duration ({len(lacking)} such clips)")
-        values["coverage"] = np.minimum(length / truth["clip_id"].map(dict(durations_s)).to_numpy(np.float64), 1.0)
+        lasts_s = _numbers(truth["clip_id"].map(dict(durations_s)).rename("duration"))
+        if not (lasts_s > 0).all():
+            row = int(np.argmin(lasts_s > 0))
+            raise AnnotationError(
+                f"clip {truth['clip_id'].iloc[row]!r} has a duration of {lasts_s[row]} s, expected more than 0"
+            )
+        values["coverage"] = np.minimum(length / lasts_s, 1.0)
     counted = truth.groupby("clip_id")["start_s"].transform("size")
-    values["instances"] = truth.get("instances", counted).to_numpy(np.float64)
+    values["instances"] = _numbers(truth.get("instances", counted))
     if "audibility" in truth:
-        values["audible"] = truth["audibility"].to_numpy(np.float64)
+        values["audible"] = _numbers(truth["audibility"])
     elif sound_events is not None:
         values["audible"] = heard_share(truth, sound_events)
     if "gate" in truth:
-        values["gate"] = truth["gate"].to_numpy(np.float64)
+        values["gate"] = _numbers(truth["gate"])
     return pd.DataFrame(values, index=truth.index)
+
+
+def _numbers(column: pd.Series) -> Floats:
+    try:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise AnnotationError(f"true segments: {column.name} holds no numbers: {error}") from None
 
 
 def buckets_for(values: pd.DataFrame, own: Mapping[str, Buckets]) -> dict[str, Buckets]:
@@ -165,6 +179,7 @@ def quantiles(values: Floats, names: Sequence[str]) -> Buckets:
 def heard_share(truth: pd.DataFrame, sound_events: pd.DataFrame) -> Floats:
     """[segments] share of each segment during which some sound event lasts, NaN in clips without events."""
     shares = np.full(len(truth), np.nan)
+    sound_events = checked_table("sound events", sound_events, ("clip_id", "start_s", "end_s"))
     events = sound_events.groupby("clip_id", sort=False).indices
     bounds = sound_events[["start_s", "end_s"]].to_numpy(np.float64)
     segments = truth[["start_s", "end_s"]].to_numpy(np.float64)

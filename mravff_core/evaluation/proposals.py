@@ -31,7 +31,8 @@ def label_proposals(
         proposals_per_clip: best proposals kept of each clip.
     Returns: `clip_id`, `start_s`, `end_s`, `label`, `score`; clip by clip, best first, equal scores by start, end and
         label.
-    Raises: AnnotationError for a malformed table or a clip without class scores, ConfigError for impossible settings.
+    Raises: AnnotationError for a malformed table, a clip without class scores or unfit ones; ConfigError for impossible
+        settings.
     """
     if classes_per_clip < 1 or proposals_per_clip < 1:
         raise ConfigError(
@@ -48,7 +49,7 @@ def label_proposals(
         raise AnnotationError(f"{len(missing)} of {len(clip_ids)} clips have no class scores, such as {missing[0]!r}")
     if best.empty:
         return table[list(FOUND_COLUMNS)]
-    scores = np.stack([np.asarray(class_scores[clip_id], dtype=np.float64) for clip_id in clip_ids])
+    scores = _stacked({clip_id: np.asarray(class_scores[clip_id], dtype=np.float64) for clip_id in clip_ids})
     labels = np.argsort(-scores, axis=1, kind="stable")[:, :classes_per_clip]
     scores = np.take_along_axis(scores, labels, axis=1)
     found = best.loc[best.index.repeat(labels.shape[1]), ["clip_id", "start_s", "end_s"]]
@@ -56,3 +57,14 @@ def label_proposals(
     found["score"] = np.sqrt(scores[clip] * best["score"].to_numpy()[:, None]).ravel()
     order = ["clip_id", "score", "start_s", "end_s", "label"]
     return found.sort_values(order, ascending=[True, False, True, True, True], ignore_index=True)
+
+
+def _stacked(scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """[clips, classes] class scores. Raises: AnnotationError."""
+    classes = len(next(iter(scores.values())).ravel())
+    for clip_id, own in scores.items():
+        if own.shape != (classes,) or not classes:
+            raise AnnotationError(f"clip {clip_id!r} has class scores of shape {own.shape}, expected as many for each")
+        if not (np.isfinite(own) & (own >= 0)).all():
+            raise AnnotationError(f"clip {clip_id!r} has a class score of {own.min():g}, expected 0 or more")
+    return np.stack(list(scores.values()))

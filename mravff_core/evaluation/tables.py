@@ -20,6 +20,7 @@ Protocol = Literal["epic", "activitynet", "actionformer"]
 TRUTH_COLUMNS = ("clip_id", "start_s", "end_s", "label")
 FOUND_COLUMNS = (*TRUTH_COLUMNS, "score")
 _DUPLICATE_S = 1e-3
+_LARGEST = 2**53  # beyond, float64 skips whole numbers
 
 Integers = NDArray[np.int64]
 
@@ -75,10 +76,14 @@ def checked_protocol(protocol: str) -> str:
 
 
 def checked_thresholds(tiou_thresholds: Sequence[float]) -> NDArray[np.float64]:
-    """Thresholds as an array. Raises: ConfigError if there is none or one outside (0, 1]."""
-    thresholds = np.asarray(list(tiou_thresholds), dtype=np.float64)
-    if not thresholds.size or not ((thresholds > 0) & (thresholds <= 1)).all():
-        raise ConfigError(f"thresholds {list(tiou_thresholds)} must lie in 0 to 1, 0 excluded")
+    """Thresholds as an array. Raises: ConfigError if they are no list, or there is none or one outside (0, 1]."""
+    try:
+        listed = list(tiou_thresholds)
+        thresholds = np.asarray(listed, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"thresholds are {tiou_thresholds!r}, expected a list of numbers such as [0.5]") from None
+    if thresholds.ndim != 1 or not thresholds.size or not ((thresholds > 0) & (thresholds <= 1)).all():
+        raise ConfigError(f"thresholds {listed} must lie in 0 to 1, 0 excluded")
     return thresholds
 
 
@@ -161,32 +166,48 @@ def _best_first(found_class: Integers, score: NDArray[np.float64], clip: Integer
 
 def checked_truth(ground_truth: pd.DataFrame) -> pd.DataFrame:
     """True segments' own columns, numbered from 0. Raises: AnnotationError."""
-    return _checked("true segments", ground_truth, TRUTH_COLUMNS)
+    return checked_table("true segments", ground_truth, TRUTH_COLUMNS)
 
 
 def checked_detections(detections: pd.DataFrame) -> pd.DataFrame:
     """Detections' own columns, numbered from 0. Raises: AnnotationError."""
-    return _checked("detections", detections, FOUND_COLUMNS)
+    return checked_table("detections", detections, FOUND_COLUMNS)
 
 
-def _checked(what: str, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def checked_table(what: str, table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a table, the first of clip ids and the others of numbers, its rows numbered from 0.
+
+    Raises: AnnotationError if it is no table of pandas, or a column is missing, there twice or of other things.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise AnnotationError(
+            f"{what}: found {type(table).__module__}.{type(table).__qualname__}, expected a pandas.DataFrame with "
+            f"columns {', '.join(columns)}"
+        )
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise AnnotationError(
             f"{what}: lack column {', '.join(missing)}; they have {', '.join(map(str, table.columns))}"
         )
     table = table.loc[:, list(columns)].reset_index(drop=True)
+    if table.shape[1] > len(columns):
+        raise AnnotationError(f"{what}: found columns {', '.join(table.columns)}, expected each once")
     if table["clip_id"].isna().any():
         raise AnnotationError(f"{what}: clip_id of row {int(table['clip_id'].isna().argmax())} is missing")
     for name in columns[1:]:
+        if table[name].dtype.kind in "mMc":
+            # Time stamps would be read as nanoseconds.
+            raise AnnotationError(f"{what}: {name} is of type {table[name].dtype}, expected numbers")
         numbers = pd.to_numeric(table[name], errors="coerce").astype(np.float64)
-        right = np.isfinite(numbers) & ((numbers == np.round(numbers)) | (name != "label"))
+        right = np.isfinite(numbers) & (
+            (numbers == np.round(numbers)) & (numbers.abs() <= _LARGEST) | (name != "label")
+        )
         if not right.all():
             row = int(np.flatnonzero(~right)[0])
             kind = "a whole number" if name == "label" else "a number"
             raise AnnotationError(f"{what}: {name} of row {row} is {table[name].iloc[row]}, expected {kind}")
         table[name] = numbers
-    return table.astype({"label": np.int64})
+    return table.astype({name: np.int64 for name in columns if name == "label"})
 
 
 def _class_of(found: Integers, labels: Integers, *, collide: bool) -> Integers:

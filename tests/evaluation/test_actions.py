@@ -79,3 +79,5 @@ def test_impossible_settings_are_named() -> None:
         merge_actions(one, one, NOUNS, min_tiou=0)
     with pytest.raises(AnnotationError, match="noun 7 is no class"):
         merge_actions(one, one.assign(label=7), NOUNS)
+    with pytest.raises(AnnotationError, match="clip_id is of types int64, str"):
+        merge_actions(one, one.assign(clip_id=1), NOUNS)

@@ -6,16 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mravff_core.errors import AnnotationError, ConfigError
-from mravff_core.evaluation import mean_average_precision
+from mravff_core.evaluation import bootstrap, mean_average_precision, recall_at_k
 from mravff_core.segments import temporal_iou
 
 TIOU = [0.1, 0.2, 0.3, 0.4, 0.5]
@@ -204,6 +207,37 @@ def test_bad_input_is_named() -> None:
         mean_average_precision(truth, truth.assign(score=1.0), [0.0])
     with pytest.raises(ConfigError, match="protocol 'voc' is not known"):
         mean_average_precision(truth, truth.assign(score=1.0), TIOU, protocol="voc")
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame.to_numpy, pd.DataFrame.to_dict, pa.table, lambda table: None])
+def test_what_is_no_table_of_pandas_is_named(kind: Callable[[pd.DataFrame], Any]) -> None:
+    found = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [1.0], "label": [0], "score": [0.5]})
+    for measure in (mean_average_precision, recall_at_k, bootstrap):
+        with pytest.raises(
+            AnnotationError, match=r"true segments: found .*, expected a pandas\.DataFrame with columns"
+        ):
+            measure(kind(found), found, TIOU)
+        with pytest.raises(AnnotationError, match=r"detections: found .*, expected a pandas\.DataFrame with columns"):
+            measure(found, kind(found), TIOU)
+
+
+def test_columns_that_would_be_misread_are_refused() -> None:
+    found = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [1.0], "label": [0], "score": [0.5]})
+    for wrong, why in (
+        (found.assign(end_s=pd.to_timedelta([1.0], unit="s")), "end_s is of type timedelta64"),
+        (found.assign(score=0.5 + 0j), "score is of type complex128"),
+        (found.assign(label=1e300), "label of row 0 is 1e.300, expected a whole number"),
+        (pd.concat([found, found[["score"]]], axis=1), "found columns .*score, score, expected each once"),
+    ):
+        with pytest.raises(AnnotationError, match=f"detections: {why}"):
+            mean_average_precision(found, wrong, TIOU)
+
+
+@pytest.mark.parametrize("nonsense", [0.5, "0.5", None, ["a"], np.array(0.5), np.array([[0.1, 0.2]])])
+def test_thresholds_that_are_no_list_of_numbers_are_named(nonsense: Any) -> None:
+    found = pd.DataFrame({"clip_id": ["a"], "start_s": [0.0], "end_s": [1.0], "label": [0], "score": [0.5]})
+    with pytest.raises(ConfigError, match="thresholds "):
+        mean_average_precision(found, found, nonsense)
 
 
 def test_threads_may_score_at_once_where_numba_cannot() -> None:

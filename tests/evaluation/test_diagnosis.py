@@ -217,3 +217,10 @@ def test_bad_settings_are_named() -> None:
         diagnose(truth, found).detections(0.7)
     with pytest.raises(AnnotationError, match="clip 'a' has true segments but no duration"):
         diagnose(truth, found, durations_s={"b": 3.0})
+    for nothing in (0.0, -1.0, float("nan")):
+        with pytest.raises(AnnotationError, match=f"clip 'a' has a duration of {nothing} s"):
+            diagnose(truth, found, durations_s={"a": nothing})
+    with pytest.raises(AnnotationError, match="coverage holds no numbers"):
+        diagnose(truth.assign(coverage="XS"), found)
+    with pytest.raises(AnnotationError, match="sound events: lack column end_s"):
+        diagnose(truth.drop(columns="audibility"), found, sound_events=truth[["clip_id", "start_s"]])

@@ -72,3 +72,6 @@ def test_what_cannot_be_multiplied_is_refused() -> None:
     for wrong in ({"classes_per_clip": 0}, {"proposals_per_clip": 0}):
         with pytest.raises(ConfigError, match="expected 1 or more"):
             label_proposals(rows, arrays({"a": [1.0], "b": [1.0]}), **wrong)
+    for unfit in ([float("nan"), 1.0], [-1.0, 1.0], [1.0], []):
+        with pytest.raises(AnnotationError, match="clip 'b' has "):
+            label_proposals(rows, arrays({"a": [1.0, 0.5], "b": unfit}))
