@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -128,7 +127,6 @@ def render_split(
     plans = [plan_clip(seed, split, index) for index in range(clips)]
     paths = [folder / f"{plan.clip_id}.mp4" for plan in plans]
     todo = [index for index in range(clips) if not is_rendered(plans[index], paths[index])]
-    remove_leftovers(folder, [plan.clip_id for plan in plans])
     total = sum(plan.frame_count for plan in plans)
     kept = total - sum(plans[index].frame_count for index in todo)
     # Long clips first, so that no worker is left with one at the end.
@@ -142,14 +140,6 @@ def render_split(
     if progress is not None:
         progress(1.0)
     return paths
-
-
-def remove_leftovers(folder: Path, clip_ids: list[str], *, older_s: float = 60.0) -> None:
-    """Delete unfinished files of workers that were killed outright; a living one writes often."""
-    for clip_id in clip_ids:
-        for part in folder.glob(f".{clip_id}.*.part.mp4"):
-            if time.time() - part.stat().st_mtime > older_s:
-                part.unlink(missing_ok=True)
 
 
 def _stamp(plan: ClipPlan) -> str:

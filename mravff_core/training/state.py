@@ -97,8 +97,6 @@ def settle_recipe(recipe: Recipe, folder: Path, resume: bool) -> None:
     if not resume:
         for name in ("model.safetensors", "config.yaml", f"training/{STATE_FILE}", f"training/{METRICS_FILE}"):
             (folder / name).unlink(missing_ok=True)
-    for unfinished in [*folder.glob(".*.part.*"), *(folder / "training").glob(".*.part.*")]:  # of a killed process
-        unfinished.unlink(missing_ok=True)
     write_text(path, yaml.safe_dump(to_mapping(recipe), sort_keys=False, allow_unicode=True))
 
 

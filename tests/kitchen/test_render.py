@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import pytest
 
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.kitchen.plan import ClipPlan
-from mravff_core.kitchen.render import is_rendered, remove_leftovers, render_clip, render_split
+from mravff_core.kitchen.render import is_rendered, render_clip, render_split
 from mravff_core.kitchen.scenes import Scene
 from mravff_core.kitchen.script import plan_clip
 
@@ -88,15 +87,6 @@ def test_a_stopped_split_leaves_nothing_unfinished(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_old_leftovers_are_removed_and_fresh_ones_kept(tmp_path: Path) -> None:
-    old, fresh = tmp_path / ".clip.abc.part.mp4", tmp_path / ".clip.def.part.mp4"
-    old.touch()
-    fresh.touch()
-    os.utime(old, (time.time() - 600,) * 2)
-    remove_leftovers(tmp_path, ["clip"])
-    assert list(tmp_path.iterdir()) == [fresh]
-
-
 def test_unknown_splits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="split 'holiday'"):
         render_split(tmp_path, "holiday", clips=1)
@@ -113,9 +103,18 @@ def test_a_killed_rendering_leaves_no_half_file_and_goes_on(tmp_path: Path) -> N
     assert list(tmp_path.glob("kitchen_*.mp4")) == []
     await_(lambda: list(tmp_path.iterdir()) == [])  # the worker notices that it is alone
 
+    command = [sys.executable, "-m", "mravff_core.kitchen.render", str(tmp_path), "validation", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as worker:
+        assert worker.stdin is not None
+        worker.stdin.write(b"0\n")
+        worker.stdin.flush()
+        await_(lambda: any(path.stat().st_size > 0 for path in tmp_path.glob(".*.part.mp4")))
+        worker.kill()
+
     shares: list[float] = []
     (path,) = render_split(tmp_path, "validation", clips=1, progress=shares.append)
     assert is_rendered(plan_clip(0, "validation", 0), path)
+    assert list(tmp_path.iterdir()) == [path]
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) > 5
     written = path.stat().st_mtime_ns
     render_split(tmp_path, "validation", clips=1)

@@ -180,6 +180,10 @@ def test_two_trainings_of_one_run_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", ["config.yaml", "model.safetensors", None])
 def test_a_run_killed_while_it_is_stored_is_stored_again(tmp_path: Path, missing: str | None) -> None:
     """Weights, configuration and metrics are written one after another; the state goes last."""
+    (tmp_path / "run/training").mkdir(parents=True)
+    for aside in (".model.x.part.safetensors", "training/.state.x.part.pt"):
+        (tmp_path / "run" / aside).write_bytes(b"half a")
+        (tmp_path / "run" / f"{aside}.lock").touch()
     asked = iter(range(1000))
     with pytest.raises(CancelledError):
         train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu", cancel=lambda: next(asked) == 5)
@@ -190,8 +194,6 @@ def test_a_run_killed_while_it_is_stored_is_stored_again(tmp_path: Path, missing
     (tmp_path / "run/training/metrics.jsonl").write_text("")
     if missing is not None:
         (tmp_path / "run" / missing).unlink()
-    for cut_short in (".model.x.part.safetensors", "training/.state.x.part.pt"):
-        (tmp_path / "run" / cut_short).write_bytes(b"half a")
     train(recipe(epochs=1), clips(), LABELS, tmp_path / "run", accelerator="cpu")
     again = weights(tmp_path / "run")
     assert all(torch.equal(again[name], wanted[name]) for name in wanted)
