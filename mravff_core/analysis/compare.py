@@ -18,6 +18,7 @@ from mravff_core.errors import WorkspaceError
 from mravff_core.inference.run_predict import predict, unpredicted_clips
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.scored_clips import scored_clips
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Compared:
         label_set: whose classes; both sides know it.
         labels: names of its classes.
         classes: labels that events are counted by; of actions those with true segments.
-        clip_ids: clips with true segments that both sides have detections for, in order.
-        missing_a, missing_b: clips with true segments that a side has no detections for yet.
+        clip_ids: clips that count and that both sides have detections for, in order.
+        missing_a, missing_b: clips that count and that a side has no detections for yet.
     """
 
     a: Side
@@ -81,7 +82,7 @@ def compare(
     Args:
         a, b: `RUN[@CONDITION]`; differences are b minus a.
         label_set: None for the first that both runs know.
-        clip_ids: None for all clips with true segments.
+        clip_ids: as of `scored_clips`.
         settings: thresholds of the events.
         resamples: of the bootstrap over clips.
         device: where missing predictions are made.
@@ -125,14 +126,8 @@ def sides_of(
         raise WorkspaceError(
             f"{found}; only runs with one label set can be compared{f' on {label_set}' if label_set else ''}"
         )
-    truth = workspace.truth(common[0], clip_ids)
-    with_truth = sorted(truth["clip_id"].unique())
-    if not with_truth:
-        raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {common[0]} segments to compare against; "
-            "import some with 'python -m mravff_core import --annotations FILE'"
-        )
-    missing = [unpredicted_clips(workspace, side.run, side.audio, with_truth) for side in (a, b)]
+    counted = scored_clips(workspace, common[0], clip_ids)
+    missing = [unpredicted_clips(workspace, side.run, side.audio, counted) for side in (a, b)]
     lacking = set(missing[0]) | set(missing[1])
     return Compared(
         a,
@@ -140,7 +135,7 @@ def sides_of(
         common[0],
         tuple(workspace.class_names(common[0])),
         tuple(workspace.classes(common[0])),
-        tuple(clip_id for clip_id in with_truth if clip_id not in lacking),
+        tuple(clip_id for clip_id in counted if clip_id not in lacking),
         tuple(missing[0]),
         tuple(missing[1]),
     )

@@ -14,6 +14,7 @@ from mravff_core.analysis.side import Side, detections_of
 from mravff_core.errors import WorkspaceError
 from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.scored_clips import scored_clips
 
 EDGES = ("start", "end")
 # Kinds whose boundaries can be compared with those of the true segment they are about.
@@ -27,7 +28,7 @@ class ErrorAnalysis:
     Attributes:
         side: run and what it heard.
         label_set, labels: whose classes.
-        clip_ids: clips that count: predicted, and with true segments.
+        clip_ids: clips that count.
         diagnosis: counts, costs, misses and sensitivity.
     """
 
@@ -116,35 +117,29 @@ def analyse_errors(
     data_set: str | None = None,
     tiou_thresholds: Sequence[float] | None = None,
 ) -> ErrorAnalysis:
-    """Diagnose a side's stored detections against the true segments of the clips that it was run on.
+    """Diagnose a side's stored detections against the true segments of those clips that it was run on.
 
     Characteristics are length, coverage and instances, audibility where the true one or sound events
     are known, and the mean gate inside true segments where the run has gates.
 
     Args:
         label_set: the run's first if empty.
-        clip_ids: only these; None for all.
+        clip_ids: as of `scored_clips`.
         data_set, tiou_thresholds: as of `diagnose`.
     Raises: WorkspaceError if nothing is stored or no clip has true segments; ConfigError as `diagnose`.
     """
     side = Side.parse(side)
     run = workspace.run(side.run)
     label_set = run.label_set(label_set)
-    truth = workspace.truth(label_set)
-    which = "clip" if clip_ids is None else "chosen clip"
-    true_clips = set(truth["clip_id"]) & set(workspace.clip_ids() if clip_ids is None else clip_ids)
-    clip_ids = sorted(true_clips & run.predicted_clips(side.audio))
-    if not true_clips:
+    counted = scored_clips(workspace, label_set, clip_ids)
+    clip_ids = sorted(set(counted) & run.predicted_clips(side.audio))
+    truth = workspace.truth(label_set, clip_ids).reset_index(drop=True)
+    if truth.empty:
+        with_truth = workspace.truth(label_set, counted)["clip_id"].nunique()
         raise WorkspaceError(
-            f"{workspace.folder}: no {which} has true {label_set} segments to tell errors by; "
-            "import them with 'python -m mravff_core import --annotations FILE'"
-        )
-    if not clip_ids:
-        raise WorkspaceError(
-            f"{workspace.folder}: {side} has no detections in the {len(true_clips)} clips with true {label_set} "
+            f"{workspace.folder}: {side} has no detections in the {with_truth} clips with true {label_set} "
             "segments; predict first"
         )
-    truth = truth[truth["clip_id"].isin(clip_ids)].reset_index(drop=True)
     found = detections_of(workspace, side, label_set, clip_ids).reset_index(drop=True)
     durations = workspace.clips.set_index("clip_id")["duration_s"]
     diagnosis = diagnose(

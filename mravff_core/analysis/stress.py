@@ -15,11 +15,12 @@ from mravff_core.analysis.gate_means import gate_interval
 from mravff_core.analysis.side import Side, detections_of
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.audio_condition import AudioCondition
-from mravff_core.errors import CancelledError, ConfigError, WorkspaceError
+from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.evaluation import bootstrap
 from mravff_core.inference.run_predict import predict, unpredicted_clips
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.scored_clips import scored_clips
 
 SHIFTS_S = (-5.0, -3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 5.0)
 NOISES_DB = (20.0, 10.0, 0.0, -10.0)
@@ -74,7 +75,7 @@ def stress(
     Args:
         runs: names; their label sets may differ.
         conditions: what they hear; `on`, which all is measured against, is always among them.
-        clip_ids: None for all clips with true segments.
+        clip_ids: as of `scored_clips`.
         label_set: whose classes, which all runs know; each run's first if empty.
         resamples: of the bootstrap over clips; 0 for no intervals.
         device: where missing predictions are made.
@@ -90,7 +91,6 @@ def stress(
                 f"{workspace.run(run).folder}: holds imported detections and no detector, so it cannot be asked what "
                 "it would find with another sound; stress runs that were trained here or imported as checkpoints"
             )
-        scored_clips(workspace, run, clip_ids, label_set)
     missing = lacking(workspace, runs, conditions, clip_ids, label_set)
     compute(workspace, missing, device=device, progress=progress, cancel=cancel)
     return stress_table(
@@ -172,7 +172,7 @@ def lacking(
     """
     missing: dict[tuple[str, AudioCondition], Lacking] = {}
     for name in runs:
-        clips = scored_clips(workspace, name, clip_ids, label_set)
+        clips = _scored_clips(workspace, name, clip_ids, label_set)
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)
             todo = unpredicted_clips(workspace, name, asked, clips)
@@ -223,26 +223,13 @@ def heard(workspace: Workspace, run: str, condition: AudioCondition) -> AudioCon
     return ON if workspace.run(run).info.fusion == "none" else condition
 
 
-def scored_clips(
-    workspace: Workspace, run: str, clip_ids: Sequence[str] | None = None, label_set: str = ""
-) -> list[str]:
-    """Clips with true segments of a run's label set, its first if it is empty.
-
-    Raises: WorkspaceError if there are none, no such run, or the run has no such labels.
-    """
-    label_set = workspace.run(run).label_set(label_set)
-    clips = sorted(workspace.truth(label_set, clip_ids)["clip_id"].unique())
-    if not clips:
-        raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {label_set} segments to score against; "
-            "import some with 'python -m mravff_core import --annotations FILE'"
-        )
-    return clips
-
-
 def with_on(conditions: Sequence[AudioCondition | str]) -> list[AudioCondition]:
     """Parsed, each once, `on` first. Raises: ConfigError for one that is not known."""
     return list(dict.fromkeys([ON, *(AudioCondition.parse(condition) for condition in conditions)]))
+
+
+def _scored_clips(workspace: Workspace, run: str, clip_ids: Sequence[str] | None, label_set: str) -> list[str]:
+    return scored_clips(workspace, workspace.run(run).label_set(label_set), clip_ids)
 
 
 def _askable(workspace: Workspace, run: str, conditions: Sequence[AudioCondition | str]) -> list[AudioCondition]:
@@ -260,7 +247,7 @@ def _predicted(
     """Rows that can be computed: those predicted whole, of runs predicted whole with sound as recorded."""
     pieces = []
     for name in runs:
-        clips = scored_clips(workspace, name, clip_ids, label_set)
+        clips = _scored_clips(workspace, name, clip_ids, label_set)
         there: dict[AudioCondition, bool] = {}
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)

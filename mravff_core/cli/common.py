@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,6 +147,21 @@ def scored_clips(args: argparse.Namespace, workspace: Workspace) -> list[str] | 
     if len(splits) > 1:
         print(f"note: clips of {' and '.join(splits)} count together; --split NAME chooses one", file=sys.stderr)
     return None
+
+
+def note_empty_clips(workspace: Workspace, label_sets: Iterable[str], clip_ids: Sequence[str] | None) -> None:
+    """Say on standard error how many chosen clips have no true segments, where what is found counts as wrong.
+
+    Args:
+        clip_ids: of `scored_clips`.
+    """
+    if clip_ids is None:
+        return
+    for label_set in sorted(set(label_sets)):
+        empty = len(set(clip_ids) - set(workspace.truth(label_set, clip_ids)["clip_id"]))
+        if empty:
+            words = f"{empty} of the clips have no true {label_set} segment; what is found there counts as wrong"
+            print(f"note: {words}", file=sys.stderr)
 
 
 def numbers(text: str, option: str) -> list[float]:

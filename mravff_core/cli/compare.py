@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
             device=args.device,
             progress=progress,
         )
+    common.note_empty_clips(workspace, [found.compared.label_set], clip_ids)
     events = named_events(found.events, found.compared.labels)
     tables = {"class": _classes(found), "clip": found.per_clip, "event": events}
     if args.csv:

@@ -42,13 +42,14 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.audio_condition import AudioCondition
     from mravff_core.files import write_json
     from mravff_core.inference.run_predict import predict
+    from mravff_core.workspace.scored_clips import scored_clips
 
     workspace = common.open_workspace(args)
     found = workspace.run(args.run_name)
     audio = AudioCondition.parse(args.audio)
     chosen = common.scored_clips(args, workspace)
     if found.has_detector:
-        clip_ids = sorted(set(workspace.truth(args.labels or found.info.label_set, chosen)["clip_id"]))
+        clip_ids = scored_clips(workspace, found.label_set(args.labels), chosen)
         with common.progress_bar("Detecting") as progress:
             predict(workspace, found.name, condition=audio, clip_ids=clip_ids, device=args.device, progress=progress)
     analysis = analyse_errors(
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> None:
         data_set=args.data_set,
         tiou_thresholds=common.numbers(args.tiou, "--tiou") if args.tiou else None,
     )
+    common.note_empty_clips(workspace, [analysis.label_set], chosen)
     document = _document(analysis)
     name = "diagnosis.json" if analysis.label_set == found.label_sets[0] else f"diagnosis.{analysis.label_set}.json"
     if chosen is None:

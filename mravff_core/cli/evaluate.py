@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from typing import Any
 
 from mravff_core.cli import common
@@ -76,9 +75,7 @@ def run(args: argparse.Namespace) -> None:
                     progress=progress,
                 )
             )
-    if empty := max((doc["clips_without_segments"] for doc in documents), default=0):
-        words = "what is found there counts as wrong"
-        print(f"note: {empty} of the clips have no true segment of this label set; {words}", file=sys.stderr)
+    common.note_empty_clips(workspace, [document["label_set"] for document in documents], clip_ids)
     if args.csv:
         common.write_csv(args, pd.DataFrame([row for doc in documents for row in _class_rows(doc)]))
     if args.json:

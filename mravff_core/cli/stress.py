@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
             device=args.device,
             progress=lambda share, _stage: progress(share),
         )
+    common.note_empty_clips(workspace, table["label_set"], clip_ids)
     if args.csv:
         common.write_csv(args, table)
     if args.json:

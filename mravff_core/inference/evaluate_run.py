@@ -25,6 +25,7 @@ from mravff_core.files import write_json
 from mravff_core.inference.run_predict import predict
 from mravff_core.segments import ACTION
 from mravff_core.workspace import Workspace
+from mravff_core.workspace.scored_clips import scored_clips
 
 _COLUMNS = ["clip_id", "start_s", "end_s", "label", "score"]
 
@@ -86,8 +87,7 @@ def evaluate_run(
     `metrics.action.<noun run>.json` for the actions of two runs.
 
     Args:
-        clip_ids: that count, be it with nothing true in them: all that is found there is wrong then, as
-            published evaluations of a split have it. None for those with true segments.
+        clip_ids: as of `scored_clips`.
         tiou_thresholds: in (0, 1]; None for the workspace's own.
         label_set, noun_run: as of `Scored`.
         resamples: draws of clips for 95 % intervals; 0 for none.
@@ -109,17 +109,11 @@ def evaluate_run(
             f"{scored} finds {labels}, {against} finds {against.labels(workspace)}: nothing to compare"
         )
     truth = workspace.truth(labels, clip_ids)
-    true_clips = set(truth["clip_id"])
-    scored_clips = sorted(true_clips if clip_ids is None else set(clip_ids))
-    if not true_clips:
-        raise WorkspaceError(
-            f"{workspace.folder}: none of the chosen clips has true {labels} segments to score against; "
-            "import some with 'python -m mravff_core import --annotations FILE'"
-        )
+    clips = scored_clips(workspace, labels, clip_ids)
     for side in filter(None, (scored, against)):
         for name in filter(None, (side.run, side.noun_run)):
-            predict(workspace, name, condition=side.audio, clip_ids=scored_clips, device=device, progress=progress)
-    found = scored.detections(workspace, scored_clips)
+            predict(workspace, name, condition=side.audio, clip_ids=clips, device=device, progress=progress)
+    found = scored.detections(workspace, clips)
     result = mean_average_precision(truth, found, tiou_thresholds, protocol=protocol)
     recall = recall_at_k(truth, found, tiou_thresholds, protocol=protocol).per_threshold
     names = workspace.class_names(labels, result.per_class.index.tolist())
@@ -129,8 +123,8 @@ def evaluate_run(
         "audio": str(scored.audio),
         "label_set": labels,
         "protocol": protocol,
-        "clips": len(scored_clips),
-        "clips_without_segments": len(scored_clips) - len(true_clips),
+        "clips": len(clips),
+        "clips_without_segments": len(clips) - truth["clip_id"].nunique(),
         "segments": len(truth),
         "average": result.average,
         "per_threshold": dict(zip(thresholds, result.per_threshold.tolist(), strict=True)),
@@ -141,7 +135,7 @@ def evaluate_run(
         drawn = bootstrap(truth, found, tiou_thresholds, protocol=protocol, resamples=resamples)
         document["intervals"] = {"resamples": resamples, **_intervals(drawn, thresholds, names)}
     if against is not None:
-        other = against.detections(workspace, scored_clips)
+        other = against.detections(workspace, clips)
         paired = paired_bootstrap(truth, found, other, tiou_thresholds, protocol=protocol, resamples=resamples or 1000)
         document["difference"] = {
             "against": str(against),

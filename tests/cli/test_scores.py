@@ -112,7 +112,7 @@ def test_what_is_found_where_nothing_is_true_is_wrong_in_a_named_split(
     shown = capsys.readouterr()
     (document,) = json.loads(shown.out)
     assert (document["average"], document["clips"], document["clips_without_segments"]) == (1.0, 2, 0)
-    assert "no true segment" not in shown.err
+    assert "no true verb segment" not in shown.err
     assert main([*words, "--split", "validation"]) == 0
     shown = capsys.readouterr()
     (document,) = json.loads(shown.out)
@@ -120,7 +120,37 @@ def test_what_is_found_where_nothing_is_true_is_wrong_in_a_named_split(
     expected = mean_average_precision(workspace.truth("verb"), found, TIOU).average
     assert document["average"] == pytest.approx(expected) and expected < 1
     assert (document["clips"], document["clips_without_segments"]) == (3, 1)
-    assert "1 of the clips have no true segment of this label set" in shown.err
+    assert "1 of the clips have no true verb segment; what is found there counts as wrong" in shown.err
+
+
+def test_all_who_score_count_the_same_clips_of_a_named_split(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(workspace.folder, tmp_path / "ws")
+    copy = Workspace(tmp_path / "ws")
+    copy.set_annotations(copy.annotations[copy.annotations["clip_id"] != "clip_2"])
+    for split, clips in (([], 2), (["--split", "validation"], 3)):
+        scores = {}
+        for command in (
+            ("evaluate", "--run", "verb_mrav"),
+            ("diagnose", "--run", "verb_mrav"),
+            ("compare", "--a", "verb_visual", "--b", "verb_mrav", "--resamples", "0"),
+            ("stress", "--runs", "verb_mrav", "--conditions", "on", "--resamples", "0"),
+        ):
+            words = [*command, *split, "--device", "cpu", "--json", "--workspace", str(copy.folder)]
+            assert main(words) == 0
+            shown = capsys.readouterr()
+            scores[command[0]] = json.loads(shown.out)
+            assert ("1 of the clips have no true verb segment" in shown.err) is bool(split)
+        average = scores["evaluate"][0]["average"]
+        assert scores["compare"]["overall"]["b"] == pytest.approx(average)
+        assert scores["stress"][0]["map"] == pytest.approx(average)
+        counted = [scores["evaluate"][0], scores["diagnose"], scores["compare"], scores["stress"][0]]
+        assert [document["clips"] for document in counted] == [clips] * 4
+    analysis = analyse_errors(copy, "verb_mrav", clip_ids=copy.clip_ids("validation"))
+    assert scores["diagnose"]["gains"]["0.5"] == pytest.approx(analysis.gains(0.5).to_dict())
+    kinds = analysis.detections(0.5).set_index("clip_id")["kind"]
+    assert len(kinds["clip_2"]) and set(kinds["clip_2"]) == {"background"}
 
 
 def test_actions_need_both_runs_and_name_both_classes(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
