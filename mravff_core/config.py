@@ -70,11 +70,19 @@ class BaseConfig:
     recipes for THUMOS14 and EPIC-Kitchens have it, their products never get a gradient."""
     pooling: Literal["max", "average"] = "max"
     """SGP: how levels are halved."""
+    pool_width: int | None = None
+    """Max-pooling: steps that each maximum is taken over, odd; None for `scale_factor`, or one
+    more if that is even."""
     max_steps: int = 2304
     """Longest training sequence in steps; absolute position encoding is laid out for it."""
     neck: Literal["identity", "fpn"] = "identity"
     neck_channels: int = 512
     neck_norm: bool = True
+    neck_norm_shared: bool = False
+    """Identity neck: one norm serves all levels, rather than each level having its own."""
+    neck_norm_groups: int | None = None
+    """Identity neck: channel groups of a norm over all steps of a clip's level, without weights;
+    None for a norm of every step by itself."""
     neck_first_level: int = 0
     head_channels: int = 512
     head_kernel: int = 3

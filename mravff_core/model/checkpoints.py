@@ -34,7 +34,7 @@ def load_detector(
     """Load a detector, ready for inference.
 
     Args:
-        path: a run or checkpoint folder of ours, or an official ActionFormer or TriDet file
+        path: a run or checkpoint folder of ours, or an official ActionFormer, TriDet or TemporalMaxer file
             (`.pth.tar`, `.pt`; averaged weights are preferred where it holds both).
         config: for an official file, its YAML file or the mapping read from it; keys that are
             missing keep the official defaults. Not used for a folder of ours.

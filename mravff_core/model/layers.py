@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +49,16 @@ class StepMask:
         present = None if self.present is None else self.present[..., ::stride]
         return StepMask(self.valid[..., ::stride], present, all_valid=self.all_valid)
 
+    def continued_to(self, extents: Tensor) -> StepMask:
+        """The same, the last step standing for all further ones up to `extents` [batch] steps too."""
+        beyond = (extents - self.valid.shape[-1]).clamp(min=0)
+        if not bool(beyond.any()):
+            return self
+        assert self.repeats is None, "the last step stands for several already"
+        repeats = (torch.ones_like(self.valid) if self.present is None else self.present).float()
+        repeats[..., -1] += beyond[:, None]
+        return replace(self, repeats=repeats)
+
     def between(self, first: int, last: int) -> StepMask:
         """Masks of steps `first` to `last`, the last excluded."""
         present, repeats = (
@@ -75,8 +85,9 @@ class StepMask:
         if weights is None:
             return features.mean(dim=-1, keepdim=True)
         with torch.autocast(features.device.type, enabled=False):
-            share = weights.float() / weights.sum(dim=-1, keepdim=True)
-            return (features.float() @ share.transpose(1, 2)).to(features.dtype)
+            precise = at_least_single(features)
+            share = weights.to(precise.dtype) / weights.sum(dim=-1, keepdim=True)
+            return (precise @ share.transpose(1, 2)).to(features.dtype)
 
 
 class MaskedConv1d(nn.Conv1d):
@@ -122,14 +133,16 @@ class MaskedConv1d(nn.Conv1d):
 
 
 class MaskedMaxPool(nn.Module):
-    """Centred maximum over `stride` steps, or `stride + 1` if that is even, keeping every `stride`-th.
+    """Centred maximum, keeping every `stride`-th step; the output is 0 at steps that are not valid.
 
-    The output is 0 at steps that are not valid.
+    Args:
+        width: steps that each maximum is taken over, odd; None for `stride`, or one more if that is even.
     """
 
-    def __init__(self, stride: int) -> None:
+    def __init__(self, stride: int, width: int | None = None) -> None:
         super().__init__()
         self.stride = stride
+        self.width = stride // 2 * 2 + 1 if width is None else width
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]; `steps` are those of the input."""
@@ -137,13 +150,12 @@ class MaskedMaxPool(nn.Module):
 
     def pool(self, features: Tensor, steps: StepMask) -> Tensor:
         """The same, but padding steps that exist keep their maximum; anything where none exists."""
-        if self.stride == 1:
+        if self.width == self.stride == 1:
             return features
         if steps.present is not None:
             # Finite, so that a window without any existing step can still be set to 0.
             features = features.masked_fill(~steps.present, torch.finfo(features.dtype).min)
-        width = self.stride // 2 * 2 + 1
-        return nn.functional.max_pool1d(features, width, stride=self.stride, padding=width // 2)
+        return nn.functional.max_pool1d(features, self.width, stride=self.stride, padding=self.width // 2)
 
 
 class ChannelNorm(nn.GroupNorm):

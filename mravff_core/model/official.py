@@ -1,4 +1,4 @@
-"""Files of the published ActionFormer and TriDet code: state dictionaries under our names."""
+"""Files of the published ActionFormer, TriDet and TemporalMaxer code: state dictionaries under our names."""
 
 from __future__ import annotations
 
@@ -92,8 +92,10 @@ def read_official(path: Path, config: Path | str | Mapping[str, Any]) -> tuple[D
     where = "official configuration" if isinstance(config, Mapping) else str(config)
     raw = dict(config) if isinstance(config, Mapping) else read_yaml(config)
     detector_config = convert_config(raw, where)
-    weights = read_weights(path)
-    return detector_config, {f"base.{rename(name)}": _plain_shape(name, weights[name]).float() for name in weights}
+    weights = {f"base.{rename(name)}": _plain_shape(name, value).float() for name, value in read_weights(path).items()}
+    if detector_config.base.neck_norm_shared:
+        weights = _with_one_neck_norm(weights, path)
+    return detector_config, weights
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -141,6 +143,24 @@ def rename(name: str) -> str:
         if count:
             return ours
     return name
+
+
+def _with_one_neck_norm(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Weights without the repetitions of a norm that its code holds once and names for every level.
+
+    Raises: CheckpointError if they are no repetitions.
+    """
+    kept = {}
+    for name, value in weights.items():
+        first = weights.get(re.sub(r"^base\.neck\.norms\.\d+\.", "base.neck.norms.0.", name), value)
+        if first is value:
+            kept[name] = value
+        elif not torch.equal(first, value):
+            raise CheckpointError(
+                f"{path}: the neck's norms differ from level to level at {name}, expected one for all; "
+                "does the configuration belong to another checkpoint?"
+            )
+    return kept
 
 
 def _is_plain(value: Tensor) -> bool:

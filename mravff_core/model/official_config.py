@@ -1,4 +1,4 @@
-"""YAML configurations of the published ActionFormer and TriDet code, in our terms.
+"""YAML configurations of the published ActionFormer, TriDet and TemporalMaxer code, in our terms.
 
 Input width, classes and length stand under `dataset` and override what `model` says; heads
 share the neck's width.
@@ -58,9 +58,8 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
     family = family_of(raw, where)
     full = _with_defaults(raw, family, where)
     data, model, train, optimiser = (full[section] for section in ("dataset", "model", "train_cfg", "opt"))
-    # The published code weighs by overlap only what the Trident head predicts.
-    power = model.get("iou_weight_power", 0.0) if model.get("use_trident_head") else 0.0
     settings = {
+        **family.own_training(model, train),
         "seed": full["init_rand_seed"],
         "epochs": optimiser["epochs"],
         "warmup_epochs": optimiser["warmup_epochs"] if optimiser["warmup"] else 0,
@@ -73,13 +72,9 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
         "final_learning_rate": optimiser.get("eta_min", 1e-8),
         "clip_gradient_norm": train["clip_grad_l2norm"],
         "regression_range": model["regression_range"],
-        "centre_sampling": train["center_sample"],
-        "centre_radius": train["center_sample_radius"],
         "loss_weight": train["loss_weight"],
         "initial_loss_norm": train["init_loss_norm"],
         "label_smoothing": train["label_smoothing"],
-        "iou_weight_power": power,
-        "input_noise": model["input_noise"],
         "crop_ratio": data["crop_ratio"],
         "truncated_share": data["trunc_thresh"],
     }
@@ -89,7 +84,7 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
 def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[str, Any]:
     """Fields of `BaseConfig`; their types are not checked yet."""
     data, model, train = full["dataset"], full["model"], full["train_cfg"]
-    embed_layers, stem_layers, branch_layers = _list_of_three(model["backbone_arch"], where)
+    counts = _counts(model["backbone_arch"], family.counts, where)
     input_groups, embed_groups = _as_groups(data["input_dim"]), _as_groups(model["embd_dim"])
     if family.kind == "tridet" and (input_groups or embed_groups):
         raise ConfigError(f"{where}: dataset.input_dim and model.embd_dim must be numbers for TriDet")
@@ -101,8 +96,9 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
     backbone = str(model["backbone_type"])
     if backbone not in family.encoders:
         raise ConfigError(f"{where}: model.backbone_type is {backbone!r}, expected one of {', '.join(family.encoders)}")
-    levels = branch_layers + 1
+    levels = counts.pop("halvings") + 1
     return {
+        **counts,
         **{ours: model[official] for official, ours in family.fields.items()},
         **family.own_settings(model, levels, where),
         "kind": family.kind,
@@ -111,13 +107,11 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
         "input_groups": input_groups,
         "embed_channels": _total(model["embd_dim"], where, "model.embd_dim"),
         "embed_groups": embed_groups,
-        "embed_layers": embed_layers,
-        "stem_layers": stem_layers,
         "levels": levels,
-        "absolute_position": model["use_abs_pe"] if backbone != "conv" else False,
+        "absolute_position": model.get("use_abs_pe", False) if backbone != "conv" else False,
         "max_steps": data["max_seq_len"],
-        "dropout": train["dropout"],
-        "drop_path": train["droppath"],
+        "dropout": train.get("dropout", 0.0),
+        "drop_path": train.get("droppath", 0.0),
         "class_prior": train["cls_prior_prob"],
         "empty_classes": train["head_empty_cls"],
         "official_padding": True,
@@ -132,7 +126,7 @@ def _with_defaults(raw: Mapping[str, Any], family: Family, where: str) -> dict[s
             raise ConfigError(f"{where}: {section} is {full[section]!r}, expected a mapping of settings")
     for section, more in (
         ("model", _DERIVED_MODEL_KEYS | family.optional),
-        ("train_cfg", set()),
+        ("train_cfg", family.optional_train),
         ("test_cfg", set()),
     ):
         unknown = sorted(map(str, full[section].keys() - defaults[section].keys() - more))
@@ -214,10 +208,12 @@ def _check_lengths(base: BaseConfig, regression_range: Any, where: str) -> None:
             )
 
 
-def _list_of_three(value: Any, where: str) -> list[int]:
-    if not isinstance(value, (list, tuple)) or len(value) != 3 or not all(_is_count(item) for item in value):
-        raise ConfigError(f"{where}: model.backbone_arch is {value!r}, expected three counts of layers")
-    return list(value)
+def _counts(value: Any, names: tuple[str, ...], where: str) -> dict[str, int]:
+    """What a backbone's list counts, by our names."""
+    if not isinstance(value, (list, tuple)) or len(value) != len(names) or not all(_is_count(item) for item in value):
+        number = {2: "two", 3: "three"}[len(names)]
+        raise ConfigError(f"{where}: model.backbone_arch is {value!r}, expected {number} counts of layers")
+    return dict(zip(names, value, strict=True))
 
 
 def _as_groups(value: Any) -> list[Any]:

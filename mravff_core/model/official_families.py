@@ -1,8 +1,11 @@
 """What the published detectors' YAML files may say, and the defaults of what they leave out.
 
-Facts about that code (happyharrycn/actionformer_release, 61ea7eb; dingfengshi/TriDet, 764b816):
-a file lists only differences from defaults; TriDet's names no network and leaves no default for
-`sgp_mlp_dim`; its stem always has window 1; a convolutional encoder has no position encoding.
+Facts about that code (happyharrycn/actionformer_release, 61ea7eb; dingfengshi/TriDet, 764b816;
+TuanTNG/TemporalMaxer, c0f16bf): a file lists only differences from defaults; TriDet's names no
+network and leaves no default for `sgp_mlp_dim`; its stem always has window 1; a convolutional
+encoder has no position encoding. TemporalMaxer's neck goes by `fpn_norm`, whatever `fpn_with_ln`
+says, and makes one norm for all levels; its maxima are taken over 3 steps, whatever `scale_factor`
+says; its points are assigned as `model.assigner` says, whatever `train_cfg` says.
 """
 
 from __future__ import annotations
@@ -42,17 +45,18 @@ _MODEL: dict[str, Any] = {
     "head_num_layers": 3,
     "head_with_ln": True,
     "max_buffer_len_factor": 6.0,
-    "use_abs_pe": False,
 }
 _TRAIN: dict[str, Any] = {
     "init_loss_norm": 2000,
     "clip_grad_l2norm": -1,
-    "center_sample": "radius",
-    "center_sample_radius": 1.5,
     "loss_weight": 1.0,
     "label_smoothing": 0.0,
     "cls_prior_prob": 0.01,
     "head_empty_cls": [],
+}
+_CENTRES_AND_CHANCE: dict[str, Any] = {
+    "center_sample": "radius",
+    "center_sample_radius": 1.5,
     "dropout": 0.0,
     "droppath": 0.1,
 }
@@ -84,7 +88,6 @@ _COMMON_FIELDS = {
     "embd_with_ln": "embed_norm",
     "fpn_type": "neck",
     "fpn_dim": "neck_channels",
-    "fpn_with_ln": "neck_norm",
     "head_dim": "head_channels",
     "head_kernel_size": "head_kernel",
     "head_num_layers": "head_layers",
@@ -102,11 +105,13 @@ class Family:
         model_name: as its YAML files may give it.
         title: for people.
         encoders: our encoder for each of its backbones.
-        model: its defaults of model settings.
-        optional: model settings that it knows without a default.
+        counts: our name for each number in its `backbone_arch`; the last is of halvings.
+        model, train: its defaults of model and training settings.
+        optional, optional_train: settings of either that it knows without a default.
         fields: our name for each model setting that is taken as it is.
         own_settings: further fields of `BaseConfig` from the model settings, the number of
             levels and the file's name.
+        own_training: further fields of `TrainConfig` from model and training settings.
         vote_weight: see `TestConfig`.
     """
 
@@ -114,11 +119,20 @@ class Family:
     model_name: str
     title: str
     encoders: Mapping[str, str]
+    counts: tuple[str, ...]
     model: Settings
+    train: Settings
     optional: frozenset[str]
+    optional_train: frozenset[str]
     fields: Mapping[str, str]
     own_settings: Callable[[Settings, int, str], dict[str, Any]]
+    own_training: Callable[[Settings, Settings], dict[str, Any]]
     vote_weight: str
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Its model settings."""
+        return self.optional | self.model.keys()
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -130,7 +144,7 @@ class Family:
             "dataset": _DATASET,
             "loader": {"batch_size": 8},
             "model": dict(self.model),
-            "train_cfg": _TRAIN,
+            "train_cfg": dict(self.train),
             "test_cfg": _TEST,
             "opt": _OPTIMISER,
         }
@@ -142,15 +156,23 @@ def family_of(raw: Settings, where: str) -> Family:
     Raises: ConfigError for the name of another network.
     """
     model = raw.get("model")
-    of_tridet = isinstance(model, Mapping) and bool(model.keys() & (_TRIDET_ONLY - ACTIONFORMER.model.keys()))
-    fitting = TRIDET if of_tridet else ACTIONFORMER
-    name = raw.get("model_name", fitting.model_name)
-    for family in (ACTIONFORMER, TRIDET):
+    name = raw.get("model_name", _likely(model if isinstance(model, Mapping) else {}).model_name)
+    for family in FAMILIES:
         if name == family.model_name:
             return family
-    raise ConfigError(
-        f"{where}: model_name is {name!r}, expected {ACTIONFORMER.model_name} (ActionFormer) or {TRIDET.model_name}"
-    )
+    *names, last = (f"{family.model_name} ({family.title})" for family in FAMILIES)
+    raise ConfigError(f"{where}: model_name is {name!r}, expected {', '.join(names)} or {last}")
+
+
+def _likely(model: Settings) -> Family:
+    """The code base that knows model settings which no other does; ActionFormer's if none is like that."""
+    for family in reversed(FAMILIES):
+        others = [other for other in FAMILIES if other is not family]
+        only = family.known.difference(*(other.known for other in others))
+        backbones = set(family.encoders).difference(*(other.encoders for other in others))
+        if model.keys() & only or model.get("backbone_type") in backbones:
+            return family
+    return ACTIONFORMER
 
 
 def per_level(value: Any, levels: int, name: str, where: str) -> list[Any]:
@@ -162,7 +184,18 @@ def per_level(value: Any, levels: int, name: str, where: str) -> list[Any]:
 
 
 def _actionformer_settings(model: Settings, levels: int, where: str) -> dict[str, Any]:
-    return {"window": per_level(model["n_mha_win_size"], levels, "n_mha_win_size", where)}
+    return {
+        "window": per_level(model["n_mha_win_size"], levels, "n_mha_win_size", where),
+        "neck_norm": model["fpn_with_ln"],
+    }
+
+
+def _actionformer_training(model: Settings, train: Settings) -> dict[str, Any]:
+    return {
+        "centre_sampling": train["center_sample"],
+        "centre_radius": train["center_sample_radius"],
+        "input_noise": model["input_noise"],
+    }
 
 
 def _tridet_settings(model: Settings, levels: int, where: str) -> dict[str, Any]:
@@ -172,6 +205,7 @@ def _tridet_settings(model: Settings, levels: int, where: str) -> dict[str, Any]
     settings = {
         "sgp_window": per_level(model["n_sgp_win_size"], levels, "n_sgp_win_size", where),
         "pooling": pooling[str(model["downsample_type"])],
+        "neck_norm": model["fpn_with_ln"],
     }
     if model["backbone_type"] == "SGP":
         if "sgp_mlp_dim" not in model:
@@ -180,6 +214,38 @@ def _tridet_settings(model: Settings, levels: int, where: str) -> dict[str, Any]
     return settings
 
 
+def _tridet_training(model: Settings, train: Settings) -> dict[str, Any]:
+    # Only what the Trident head predicts is weighed by overlap.
+    power = model["iou_weight_power"] if model["use_trident_head"] else 0.0
+    return {**_actionformer_training(model, train), "iou_weight_power": power}
+
+
+def _temporalmaxer_settings(model: Settings, levels: int, where: str) -> dict[str, Any]:
+    if model["fpn_type"] != "identity":
+        raise ConfigError(f"{where}: model.fpn_type is {model['fpn_type']!r}, expected identity for TemporalMaxer")
+    norm, assigner = model["fpn_norm"], model["assigner"]
+    if norm not in ("groupnorm", "layernorm", None):
+        raise ConfigError(f"{where}: model.fpn_norm is {norm!r}, expected groupnorm, layernorm or none at all (~)")
+    if not isinstance(assigner, Mapping) or assigner.keys() - _ASSIGNER.keys():
+        raise ConfigError(
+            f"{where}: model.assigner is {assigner!r}, expected a mapping with no more than {', '.join(_ASSIGNER)}"
+        )
+    return {
+        "neck_norm": norm is not None,
+        "neck_norm_shared": norm == "layernorm",
+        "neck_norm_groups": model["num_group"] if norm == "groupnorm" else None,
+        "pool_width": 3,
+        "stem_layers": 0,
+        # Long clips are padded to whole steps of the coarsest level, no window asks for more.
+        "window": [-1],
+    }
+
+
+def _temporalmaxer_training(model: Settings, train: Settings) -> dict[str, Any]:
+    return {"centre_sampling": "radius", "centre_radius": model["assigner"]["center_radius"]}
+
+
+_THREE_COUNTS = ("embed_layers", "stem_layers", "halvings")
 _ACTIONFORMER_FIELDS = {
     "n_head": "heads",
     "use_rel_pe": "relative_position",
@@ -190,18 +256,23 @@ ACTIONFORMER = Family(
     model_name="LocPointTransformer",
     title="ActionFormer",
     encoders={"convTransformer": "transformer", "conv": "conv"},
+    counts=_THREE_COUNTS,
     model={
         **_MODEL,
         "backbone_type": "convTransformer",
         "n_head": 4,
         "n_mha_win_size": -1,
         "fpn_start_level": 0,
+        "use_abs_pe": False,
         "use_rel_pe": False,
         "input_noise": 0.0,
     },
+    train={**_TRAIN, **_CENTRES_AND_CHANCE},
     optional=frozenset(),
+    optional_train=frozenset(),
     fields={**_COMMON_FIELDS, **_ACTIONFORMER_FIELDS},
     own_settings=_actionformer_settings,
+    own_training=_actionformer_training,
     vote_weight="score_iou",
 )
 _TRIDET_FIELDS = {
@@ -216,9 +287,11 @@ TRIDET = Family(
     model_name="TriDet",
     title="TriDet",
     encoders={"SGP": "sgp", "conv": "conv"},
+    counts=_THREE_COUNTS,
     model={
         **_MODEL,
         "backbone_type": "SGP",
+        "use_abs_pe": False,
         "n_sgp_win_size": -1,
         "boudary_kernel_size": 3,
         "use_trident_head": True,
@@ -229,9 +302,36 @@ TRIDET = Family(
         "iou_weight_power": 1.0,
         "input_noise": 0,
     },
+    train={**_TRAIN, **_CENTRES_AND_CHANCE},
     optional=frozenset({"sgp_mlp_dim"}),
+    optional_train=frozenset(),
     fields={**_COMMON_FIELDS, **_TRIDET_FIELDS},
     own_settings=_tridet_settings,
+    own_training=_tridet_training,
     vote_weight="score",
 )
-_TRIDET_ONLY = TRIDET.model.keys() | TRIDET.optional
+_ASSIGNER = {"center_radius": 2.5, "iou_weight": 3.0, "cls_weight": 1.0, "keep_percent": 0.65, "confuse_weight": 0.1}
+TEMPORALMAXER = Family(
+    kind="temporalmaxer",
+    model_name="TemporalMaxerArchitecture",
+    title="TemporalMaxer",
+    encoders={"convPooler": "maxpool"},
+    counts=("embed_layers", "halvings"),
+    model={
+        **_MODEL,
+        "backbone_type": "convPooler",
+        "backbone_arch": [2, 5],
+        "fpn_start_level": 0,
+        "fpn_norm": "groupnorm",
+        "num_group": 4,
+        "assigner": _ASSIGNER,
+    },
+    train=_TRAIN,
+    optional=frozenset(),
+    optional_train=frozenset(_CENTRES_AND_CHANCE),
+    fields={**_COMMON_FIELDS, "fpn_start_level": "neck_first_level"},
+    own_settings=_temporalmaxer_settings,
+    own_training=_temporalmaxer_training,
+    vote_weight="score_iou",
+)
+FAMILIES = (ACTIONFORMER, TEMPORALMAXER, TRIDET)

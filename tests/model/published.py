@@ -6,6 +6,7 @@ published code does, and attends with a dense matrix. Slow and short on purpose.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def small_config(**changes: Any) -> dict[str, Any]:
 
 def changed(small: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """A configuration with changes to `model`, or to `dataset` for its keys, or whole sections."""
-    config = {section: dict(values) for section, values in small.items()}
+    config = copy.deepcopy(small)
     for key, value in changes.items():
         if key in ("train_cfg", "test_cfg"):
             config.setdefault(key, {}).update(value)
@@ -73,8 +74,11 @@ def written(folder: Path, weights: Weights) -> Path:
     return path
 
 
-def assert_as_published(detector: Detector, published: Published, clips: Sequence[Tensor]) -> None:
+def assert_as_published(
+    detector: Detector, published: Published, clips: Sequence[Tensor], *, tolerance: float = 1e-4
+) -> None:
     """Whether a batch of clips, [channels, time] each, gives what the published network gives each of them."""
+    within = {"atol": tolerance, "rtol": tolerance}
     lengths = torch.tensor([clip.shape[1] for clip in clips])
     steps, valid = int(lengths.max()), None
     if len(clips) > 1:  # padded further than the longest; what lies beyond a clip's end must not matter
@@ -86,8 +90,8 @@ def assert_as_published(detector: Detector, published: Published, clips: Sequenc
     for number, clip in enumerate(clips):
         for level, (logits, offsets) in enumerate(published(clip)):
             real = output.level_masks[level][number, 0]
-            torch.testing.assert_close(output.class_logits[level][number][real], logits, atol=1e-4, rtol=1e-4)
-            torch.testing.assert_close(output.boundary_offsets[level][number][real], offsets, atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(output.class_logits[level][number][real], logits, **within)
+            torch.testing.assert_close(output.boundary_offsets[level][number][real], offsets, **within)
 
 
 class Published:

@@ -17,6 +17,7 @@ BASES: dict[str, dict[str, Any]] = {
     "kernel of one": {"kind": "actionformer", "head_kernel": 1},
     "tridet": {"kind": "tridet", "sgp_groups": 4},
     "temporalmaxer": {"kind": "temporalmaxer"},
+    "temporalmaxer, group norm": {"kind": "temporalmaxer", "neck_norm_groups": 4},
 }
 
 

@@ -16,6 +16,7 @@ BASES: dict[str, dict[str, Any]] = {
     "global attention": {"kind": "actionformer", "window": (5, -1, 5, -1), "absolute_position": True},
     "tridet": {"kind": "tridet", "sgp_groups": 4},
     "temporalmaxer": {"kind": "temporalmaxer"},
+    "temporalmaxer, group norm": {"kind": "temporalmaxer", "neck_norm_groups": 4},
 }
 
 

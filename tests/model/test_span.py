@@ -23,12 +23,19 @@ BASES: dict[str, dict[str, Any]] = {
     "convolutions, pyramid neck": {"kind": "actionformer", "encoder": "conv", "neck": "fpn", "neck_first_level": 1},
     "temporalmaxer": {"kind": "temporalmaxer"},
     "temporalmaxer, wide kernels": {"kind": "temporalmaxer", "embed_kernel": 5, "head_kernel": 5, "head_layers": 2},
+    "temporalmaxer, wide maxima, one norm": {"kind": "temporalmaxer", "pool_width": 7, "neck_norm_shared": True},
+    "temporalmaxer, group norm": {"kind": "temporalmaxer", "neck_norm_groups": 2},
     "tridet's head on maxima": {"kind": "tridet", "encoder": "maxpool", "bins": 4},
     "tridet": {"kind": "tridet"},
     "actionformer, full attention above": {"kind": "actionformer", "window": (3, 3, -1, -1)},
     "actionformer, absolute positions": {"kind": "actionformer", "window": (3,), "absolute_position": True},
 }
-WHOLE = ("tridet", "actionformer, absolute positions", "actionformer, published padding")
+WHOLE = (
+    "tridet",
+    "actionformer, absolute positions",
+    "actionformer, published padding",
+    "temporalmaxer, group norm",
+)
 FUSIONS: dict[str, dict[str, Any]] = {
     "none": {"kind": "none"},
     "mrav": {"kind": "mrav", "window": 5},
@@ -74,7 +81,7 @@ def features(time: int = TIME) -> Batch:
 
 
 def rounding(base: str) -> float:
-    """TriDet's means and expected boundaries are computed in single precision whatever comes in."""
+    """TriDet's expected boundaries are computed in single precision whatever comes in."""
     return 1e-5 if "tridet" in base else 1e-9
 
 

@@ -147,11 +147,11 @@ class ConvBlock(nn.Module):
 class MaxPoolBlock(nn.Module):
     """Nothing but the maximum; 0 at steps that are not valid."""
 
-    def __init__(self, stride: int) -> None:
+    def __init__(self, stride: int, width: int | None = None) -> None:
         super().__init__()
         self.stride = stride
-        self.reach = stride // 2
-        self.pool = MaskedMaxPool(stride)
+        self.pool = MaskedMaxPool(stride, width)
+        self.reach = self.pool.width // 2
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, channels, time / stride]."""

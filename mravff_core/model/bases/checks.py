@@ -77,6 +77,13 @@ def _pyramid(config: BaseConfig) -> Iterator[str]:
             f"neck_channels ({config.neck_channels}) must equal embed_channels ({config.embed_channels}) "
             "for the identity neck"
         )
+    if config.neck_norm_groups is not None and (
+        config.neck_norm_groups < 1 or config.neck_channels % config.neck_norm_groups
+    ):
+        yield f"neck_norm_groups ({config.neck_norm_groups}) must divide neck_channels ({config.neck_channels})"
+    one_norm = config.neck_norm_shared or config.neck_norm_groups is not None
+    if one_norm and not (config.neck == "identity" and config.neck_norm):
+        yield "neck_norm_shared and neck_norm_groups need an identity neck with a norm"
 
 
 def _attention(config: BaseConfig) -> Iterator[str]:
@@ -99,8 +106,15 @@ def _sgp(config: BaseConfig) -> Iterator[str]:
         yield "sgp_channels and sgp_groups must be above 0, sgp_ratio and sgp_spread not below it"
     elif config.embed_channels % config.sgp_groups:
         yield f"embed_channels ({config.embed_channels}) must be a multiple of sgp_groups ({config.sgp_groups})"
+    if config.neck_norm_groups is not None and config.official_padding:
+        yield "neck_norm_groups needs padding of equal steps, which official_padding does not give behind SGP layers"
     if config.pooling == "max" and config.scale_factor > 1 and config.scale_factor % 2:
         yield f"scale_factor ({config.scale_factor}) must be 1 or even where the maximum skips steps"
 
 
-_BLOCKS = {"transformer": _attention, "sgp": _sgp}
+def _maxpool(config: BaseConfig) -> Iterator[str]:
+    if config.pool_width is not None and (config.pool_width < 1 or config.pool_width % 2 == 0):
+        yield f"pool_width ({config.pool_width}) must be odd and at least 1"
+
+
+_BLOCKS = {"transformer": _attention, "sgp": _sgp, "maxpool": _maxpool}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mravff_core.model.bases.group_norm import StepGroupNorm
 from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepMask
 from mravff_core.model.pieces import in_pieces
 
@@ -21,13 +23,17 @@ def _alone(norm: nn.Module) -> Callable[[Tensor, StepMask], Tensor]:
 
 
 class IdentityNeck(nn.Module):
-    """Each level on its own, normed if asked."""
+    """Each level on its own, normed if asked.
+
+    Args:
+        shared: one norm serves all levels.
+    """
 
     reach = 0
 
-    def __init__(self, channels: int, levels: int, *, norm: bool) -> None:
+    def __init__(self, channels: int, levels: int, *, norm: bool, shared: bool = False) -> None:
         super().__init__()
-        self.norms = _norms(channels, levels, norm)
+        self.norms = _norms(channels, 1 if shared else levels, norm)
 
     def source(self, level: int) -> int:
         """The coarsest level that a level is made from."""
@@ -37,8 +43,26 @@ class IdentityNeck(nn.Module):
         """Same shapes, [batch, channels, time] per level; the coarsest may be left out."""
         return tuple(
             in_pieces(_alone(norm), [level], here, reach=0, whole=self.training)
-            for norm, level, here in zip(self.norms, levels, steps, strict=False)
+            for norm, level, here in zip(itertools.cycle(self.norms), levels, steps, strict=False)
         )
+
+
+class GroupNormNeck(nn.Module):
+    """Each level on its own, groups of its channels normed over all steps that exist."""
+
+    reach = None  # for mean and spread
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.norm = StepGroupNorm(channels, groups, learnt=False)
+
+    def source(self, level: int) -> int:
+        """The coarsest level that a level is made from."""
+        return level
+
+    def forward(self, levels: Sequence[Tensor], steps: Sequence[StepMask]) -> tuple[Tensor, ...]:
+        """Same shapes, [batch, channels, time] per level; the coarsest may be left out."""
+        return tuple(self.norm(level, here).to(level.dtype) for level, here in zip(levels, steps, strict=True))
 
 
 class TopDownNeck(nn.Module):

@@ -43,6 +43,7 @@ class PaddingRule:
                 config.head_kernel // 2,
                 config.boundary_kernel // 2,
                 config.scale_factor // 2,
+                (config.pool_width or 1) // 2,
                 1,
             ),
             official=config.official_padding,

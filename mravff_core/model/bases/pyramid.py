@@ -19,7 +19,7 @@ from mravff_core.model.bases.base import Base, Pyramid
 from mravff_core.model.bases.blocks import ConvBlock, ConvNormRelu, MaxPoolBlock, TransformerBlock
 from mravff_core.model.bases.checks import check_base
 from mravff_core.model.bases.heads import BoundaryHead, ClassHead
-from mravff_core.model.bases.necks import IdentityNeck, TopDownNeck
+from mravff_core.model.bases.necks import GroupNormNeck, IdentityNeck, TopDownNeck
 from mravff_core.model.bases.padding import PaddingRule, encoder_strides, windows
 from mravff_core.model.bases.sgp import sgp_block
 from mravff_core.model.bases.trident import TridentHead
@@ -90,7 +90,7 @@ class PyramidBase(Base):
     def reach(self, level: int) -> int | None:
         """See `Base.reach`."""
         # Published padding follows from the length of the whole clip.
-        if self.config.absolute_position or self.config.official_padding:
+        if self.config.absolute_position or self.config.official_padding or self.neck.reach is None:
             return None
         coarsest = self.source(level)
         blocks = (*self.stem, *self.branch[: self.config.neck_first_level + coarsest])
@@ -119,7 +119,8 @@ class PyramidBase(Base):
         if not bool(valid.all()):
             visual = visual.masked_fill(~valid, 0.0)
         encoded, steps = self._encode(visual, lengths, total, count)
-        return Pyramid(self.neck(encoded[first:], steps[first:]), tuple(steps[first:]))
+        seen = self._to_their_extent(steps, lengths) if isinstance(self.neck, GroupNormNeck) else steps
+        return Pyramid(self.neck(encoded[first:], seen[first:]), tuple(steps[first:]))
 
     def classify(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """See `Base.classify`."""
@@ -128,6 +129,11 @@ class PyramidBase(Base):
     def locate(self, pyramid: Pyramid) -> tuple[Tensor, ...]:
         """See `Base.locate`."""
         return self.boundary_head(pyramid)
+
+    def _to_their_extent(self, steps: list[StepMask], lengths: list[int]) -> list[StepMask]:
+        """Masks that count published padding which is not computed: its steps are all alike at a level."""
+        extents = torch.tensor([self.padding.extent(length) for length in lengths], device=steps[0].valid.device)
+        return [mask.continued_to(extents // stride) for mask, stride in zip(steps, self.padding.strides, strict=False)]
 
     def _check_halving(self, steps: int) -> None:
         """Refuse a length that published weights have no result for. Raises: FeatureError."""
@@ -204,7 +210,7 @@ def position_encoding(steps: int, channels: int) -> Tensor:
 def _block(config: BaseConfig, level: int, stride: int) -> nn.Module:
     """The block that makes a level."""
     if config.blocks == "maxpool":
-        return MaxPoolBlock(stride)
+        return MaxPoolBlock(stride, config.pool_width)
     if config.blocks == "conv":
         return ConvBlock(config.embed_channels, stride=stride)
     if config.blocks == "sgp":
@@ -220,9 +226,11 @@ def _block(config: BaseConfig, level: int, stride: int) -> nn.Module:
     )
 
 
-def _neck(config: BaseConfig, levels: int) -> IdentityNeck | TopDownNeck:
+def _neck(config: BaseConfig, levels: int) -> IdentityNeck | GroupNormNeck | TopDownNeck:
+    if config.neck_norm_groups is not None:
+        return GroupNormNeck(config.neck_channels, config.neck_norm_groups)
     if config.neck == "identity":
-        return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm)
+        return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm, shared=config.neck_norm_shared)
     return TopDownNeck(
         config.embed_channels,
         config.neck_channels,
