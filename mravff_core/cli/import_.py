@@ -33,7 +33,10 @@ def register(commands: common.Commands) -> None:
 
 def _register_checkpoint(kinds: common.Commands) -> None:
     parser = common.add_command(
-        kinds, "checkpoint", run_checkpoint, "take an official ActionFormer or TriDet checkpoint, or a run, as a run"
+        kinds,
+        "checkpoint",
+        run_checkpoint,
+        "take an official ActionFormer, TriDet or TemporalMaxer checkpoint, or a run, as a run",
     )
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
     parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")

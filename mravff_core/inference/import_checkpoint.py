@@ -54,7 +54,7 @@ def import_checkpoint(
 
     Args:
         workspace: whose features it is to read.
-        path: official ActionFormer or TriDet file, or folder of a detector of ours.
+        path: official ActionFormer, TriDet or TemporalMaxer file, or folder of a detector of ours.
         run_name: of the run that is made.
         config: YAML file of an official checkpoint.
         label_set: what its classes are, in the workspace's order; None for the one with as many. A single

@@ -7,6 +7,7 @@ import pprint
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from mravff_core.data.features import Features
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.workspace import Clip
 from tests.model.published import Published, small_config, written
+from tests.model.published_temporalmaxer import PublishedTemporalMaxer, small_temporalmaxer_config
 from tests.small_workspace import small_detector, small_workspace
 
 GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
@@ -38,21 +40,38 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture
 def official(tmp_path: Path) -> list[str]:
     """A checkpoint as ActionFormer's code saves one, with its YAML file."""
-    config = small_config()
+    return saved(tmp_path, Published, small_config())
+
+
+def saved(tmp_path: Path, network: type[Published], config: dict[str, Any]) -> list[str]:
     (tmp_path / "epic.yaml").write_text(yaml.safe_dump(config))
-    weights = Published(config).weights
+    weights = network(config).weights
     weights["reg_head.offset_head.conv.bias"] += 3  # chance would leave segments without length
     return [str(written(tmp_path, weights)), "--config", str(tmp_path / "epic.yaml")]
 
 
+@pytest.mark.parametrize(
+    ("base", "network", "config"),
+    [
+        ("actionformer", Published, small_config()),
+        ("temporalmaxer", PublishedTemporalMaxer, small_temporalmaxer_config()),
+        ("temporalmaxer", PublishedTemporalMaxer, small_temporalmaxer_config(fpn_norm="layernorm")),
+    ],
+)
 def test_an_official_checkpoint_detects_as_it_does_by_itself(
-    workspace: Workspace, official: list[str], capsys: pytest.CaptureFixture[str]
+    workspace: Workspace,
+    tmp_path: Path,
+    base: str,
+    network: type[Published],
+    config: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    official = saved(tmp_path, network, config)
     here = ["--workspace", str(workspace.folder), "--json"]
     assert main(["import", "checkpoint", *official, "--run", "theirs", "--visual", "slowfast", *here]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "run": "theirs",
-        "base": "actionformer",
+        "base": base,
         "fusion": "none",
         "label_sets": ["verb"],
         "features": {"visual": "slowfast"},

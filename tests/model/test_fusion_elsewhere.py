@@ -18,6 +18,7 @@ from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import Gate
 from mravff_core.model.outputs import FusionTrace
 from tests.model.published import Published, small_config
+from tests.model.published_temporalmaxer import PublishedTemporalMaxer, small_temporalmaxer_config
 from tests.model.published_tridet import PublishedTriDet, small_tridet_config
 from tests.model.small import randomise
 
@@ -26,6 +27,8 @@ NETWORKS: dict[str, tuple[type[Published], dict[str, Any]]] = {
     "actionformer": (Published, small_config()),
     "actionformer_fpn": (Published, small_config(fpn_type="fpn", fpn_dim=24)),
     "tridet": (PublishedTriDet, small_tridet_config()),
+    "temporalmaxer": (PublishedTemporalMaxer, small_temporalmaxer_config()),
+    "temporalmaxer_one_norm": (PublishedTemporalMaxer, small_temporalmaxer_config(fpn_norm="layernorm")),
 }
 
 
@@ -53,7 +56,7 @@ def assert_same(found: list[tuple[Tensor, Tensor]], expected: list[tuple[Tensor,
 
 
 def fusion_of(config: dict[str, Any]) -> MRAVFusion:
-    levels = config["model"]["backbone_arch"][2] + 1
+    levels = config["model"]["backbone_arch"][-1] + 1
     fusion = MRAVFusion(config["model"]["fpn_dim"], AUDIO_CHANNELS, levels).eval()
     randomise(fusion)
     return fusion
