@@ -160,8 +160,8 @@ def family_of(raw: Settings, where: str) -> Family:
     for family in FAMILIES:
         if name == family.model_name:
             return family
-    *names, last = (f"{family.model_name} ({family.title})" for family in FAMILIES)
-    raise ConfigError(f"{where}: model_name is {name!r}, expected {', '.join(names)} or {last}")
+    *names, last = (f"{family.model_name} for {family.title}" for family in FAMILIES)
+    raise ConfigError(f"{where}: model_name is {name!r}, expected {', '.join(names)}, or {last}")
 
 
 def _likely(model: Settings) -> Family:

@@ -307,7 +307,9 @@ def test_a_grid_of_features_is_made_of_numbers(tmp_path: Path, key: str, value: 
 
 def test_a_configuration_of_another_network_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, Published(small_config()).weights)
-    with pytest.raises(ConfigError, match=r"model_name is 'DyFADet', expected LocPointTransformer .* or TriDet"):
+    with pytest.raises(
+        ConfigError, match=r"model_name is 'DyFADet', expected LocPointTransformer .* or TriDet for TriDet"
+    ):
         load_detector(path, config={**small_config(), "model_name": "DyFADet"})
     with pytest.raises(ConfigError, match="unknown settings n_head, n_mha_win_size; is this a configuration of TriDet"):
         load_detector(path, config={**small_config(), "model_name": "TriDet"})
