@@ -33,6 +33,7 @@ from mravff_core.workspace.tables import read_table, write_table
 
 OVERALL = "(all)"
 """Class name of the rows that hold the mean over classes."""
+MOST_SEEDS = 1000
 SCORE_COLUMNS = ("run", "model", "base", "fusion", "seed", "audio", "class", "average_precision")
 
 
@@ -70,19 +71,21 @@ def members_of(
             what the others are compared with.
         bases: kinds; none for the recipe's own.
         name: of the sweep; None for the recipe's.
-    Raises: ConfigError for unknown kinds, no seeds or a name that is not usable as a file name.
+    Raises: ConfigError for unknown kinds, no seeds or very many, or a name that is not usable as a file name.
     """
     name = recipe.name if name is None else name
     if not is_clip_id(name):
         raise ConfigError(f"sweep name {name!r} is not usable; expected letters, digits and ._- only")
     if seeds < 1 or not fusions:
         raise ConfigError(f"a sweep needs at least one seed and one fusion; found {seeds} and {len(fusions)}")
+    if seeds > MOST_SEEDS:
+        raise ConfigError(f"a sweep takes up to {MOST_SEEDS} seeds, found {seeds}; is that the seed itself?")
     first = recipe.train.seed
     return [
         Member(name, _variant(recipe, name, base, fusion, seed), base, fusion, seed)
         for seed in range(first, first + seeds)
-        for base in bases or (recipe.base.kind,)
-        for fusion in fusions
+        for base in dict.fromkeys(bases or (recipe.base.kind,))
+        for fusion in dict.fromkeys(fusions)
     ]
 
 
@@ -101,10 +104,13 @@ def sweep(
         progress: called with the share done, 0 to 1.
         cancel: asked between trainings and within them; True stops.
     Returns: members left out because another process is at work on them now.
-    Raises: ConfigError if a run of a member's name was made with another recipe; CancelledError;
-        what training and evaluation raise.
+    Raises: ConfigError if a run of a member's name was made, or is to be made, with another recipe;
+        CancelledError; what training and evaluation raise.
     """
+    wanted: dict[str, Member] = {}
     for member in members:
+        if wanted.setdefault(member.run, member).recipe != member.recipe:
+            raise ConfigError(f"two recipes make a run {member.run!r}; give one of them another name")
         _check_recipe(workspace, member)
     busy = []
     for number, member in enumerate(members):
@@ -192,7 +198,7 @@ def _finish(workspace: Workspace, member: Member, device: str, cancel: Callable[
     train_in_workspace(workspace, member.recipe, accelerator=device, cancel=cancel)
     clip_ids = workspace.clip_ids(member.recipe.data.test_split)
     rows = []
-    for audio in ("on",) if member.fusion == "none" else ("on", "off"):
+    for audio in ("on",) if member.recipe.fusion.kind == "none" else ("on", "off"):
         document = evaluate_run(workspace, member.run, condition=audio, clip_ids=clip_ids, device=device)
         known = (member.run, run.model_hash(), member.base, member.fusion, member.seed, audio)
         by_class = {OVERALL: document["average"], **document["per_class"]}

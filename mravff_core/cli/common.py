@@ -172,6 +172,11 @@ def numbers(text: str, option: str) -> list[float]:
         raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them") from None
 
 
+def listed(text: str | None) -> list[str]:
+    """Names with commas between them, each once; blanks around them do not count."""
+    return [name for name in dict.fromkeys(part.strip() for part in (text or "").split(",")) if name]
+
+
 def open_workspace(args: argparse.Namespace) -> Workspace:
     """The workspace that the arguments name. Raises: WorkspaceError, ConfigError."""
     from mravff_core.workspace import Workspace

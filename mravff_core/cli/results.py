@@ -33,10 +33,10 @@ def run(args: argparse.Namespace) -> None:
     workspace = common.open_workspace(args)
     found = [path.parent.name for path in workspace.folder.glob("sweeps/*/scores")]
     found.sort(key=lambda name: (not name.startswith("verb"), name))
-    names = args.sweeps.split(",") if args.sweeps else found
+    names = common.listed(args.sweeps) or found
     if not names:
         raise WorkspaceError(f"{workspace.folder}: has no sweep; make one with 'python -m mravff_core sweep RECIPE'")
-    results = [sweep_results(workspace, name, tuple(args.fusion.split(","))) for name in names]
+    results = [sweep_results(workspace, name, tuple(common.listed(args.fusion))) for name in names]
     out = Path(args.out)
     write_text(out, results_page(workspace.settings, results, "python -m mravff_core results"))
     if args.json:

@@ -35,14 +35,14 @@ def run(args: argparse.Namespace) -> None:
 
     workspace = common.open_workspace(args)
     clip_ids = common.scored_clips(args, workspace)
-    names = args.runs.split(",") if args.runs else [info.run for info in workspace.runs() if info.has_detector]
+    names = common.listed(args.runs) or [info.run for info in workspace.runs() if info.has_detector]
     if not names:
         raise ConfigError(f"{workspace.folder}: has no detector to stress; make one with train")
     with common.progress_bar("Stressing") as progress:
         table = stress(
             workspace,
             names,
-            conditions=args.conditions.split(",") if args.conditions else CONDITIONS,
+            conditions=common.listed(args.conditions) or CONDITIONS,
             clip_ids=clip_ids,
             label_set=args.labels,
             resamples=args.resamples,

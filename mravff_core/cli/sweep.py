@@ -42,8 +42,9 @@ def run(args: argparse.Namespace) -> None:
 
     if args.name and len(args.recipes) > 1:
         raise ConfigError("--name goes with one recipe; several are named by their files")
-    fusions = args.fusion.split(",")
-    bases = args.base.split(",") if args.base else []
+    if args.jobs < 1:
+        raise ConfigError(f"--jobs is {args.jobs}, expected 1 or more")
+    fusions, bases = common.listed(args.fusion), common.listed(args.base)
     workspace = common.open_workspace(args)
     recipes = [read_recipe(path) for path in args.recipes]
     every = [members_of(recipe, seeds=args.seeds, fusions=fusions, bases=bases, name=args.name) for recipe in recipes]

@@ -14,6 +14,7 @@ from mravff_core import Workspace
 from mravff_core.analysis.sweep import OVERALL, is_done, members_of, scores, sweep
 from mravff_core.analysis.sweep_table import sweep_table
 from mravff_core.cli import main
+from mravff_core.cli.common import listed
 from mravff_core.config import BaseConfig, DataConfig, FusionConfig, Recipe, TestConfig, TrainConfig, to_mapping
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.evaluation.seeds import mean_interval, paired_difference
@@ -110,6 +111,31 @@ def test_a_run_of_another_recipe_is_not_counted(workspace: Workspace) -> None:
         members_of(RECIPE, seeds=1, fusions=["magic"])
     with pytest.raises(ConfigError, match="no finished run of a sweep 'absent'; its sweeps are: tiny"):
         sweep_table(workspace, "absent", ["none"])
+
+
+def test_what_is_named_twice_is_swept_once() -> None:
+    members = members_of(RECIPE, seeds=1, fusions=["mrav", "none", "mrav"], bases=["tridet", "tridet"])
+    assert [member.run for member in members] == ["tiny_tridet_mrav_s0", "tiny_tridet_none_s0"]
+    assert listed(" none , mrav,,none") == ["none", "mrav"]
+    assert listed(None) == []
+
+
+def test_numbers_and_names_that_cannot_be_meant_are_refused(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match="up to 1000 seeds, found 20231126"):
+        members_of(RECIPE, seeds=20231126, fusions=["none"])
+    fresh = replace(RECIPE, name="fresh")
+    longer = replace(fresh, train=replace(fresh.train, epochs=2))
+    both = [member for recipe in (fresh, longer) for member in members_of(recipe, seeds=1, fusions=["none"])]
+    with pytest.raises(ConfigError, match="two recipes make a run 'fresh_actionformer_none_s0'"):
+        sweep(workspace, both, device="cpu")
+    assert not (workspace.runs_folder / "fresh_actionformer_none_s0").exists()
+
+
+def test_fewer_than_one_training_at_once_is_refused(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    path = workspace.folder / "tiny.yaml"
+    path.write_text(json.dumps(to_mapping(RECIPE)))
+    assert main(["sweep", str(path), "--workspace", str(workspace.folder), "--jobs", "0"]) == 2
+    assert "--jobs is 0, expected 1 or more" in capsys.readouterr().err
 
 
 def test_intervals_are_students() -> None:
