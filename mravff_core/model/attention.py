@@ -6,6 +6,7 @@ bool, True where a key may be attended to.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -110,26 +111,26 @@ def _added_to_scores(
     Returns: [batch * chunks, 1 or heads, chunk, chunk + window - 1] and, bool, [batch * chunks, 1, chunk, 1];
         None for the latter where all have.
     """
-    time, chunk = key_mask.shape[-1], _chunk(window)
-    offset = torch.arange(chunk + window - 1, device=query.device) - torch.arange(chunk, device=query.device)[:, None]
-    allowed = _near(key_mask, window) & ((offset >= 0) & (offset < window))
-    if lengths is not None and len(lengths) > 1:
-        ends = torch.tensor(lengths, device=query.device).cumsum(0)
-        sequence = torch.bucketize(torch.arange(time, device=query.device), ends, right=True)[None]
-        of_queries = _chunks(sequence[:, None, :, None], window, time, rooms(time, window)[0])
-        allowed &= (_near(sequence, window) == of_queries).repeat(len(key_mask), 1, 1, 1)
+    (clips, time), chunk, device = key_mask.shape, _chunk(window), query.device
+    before, after = rooms(time, window)[1]
+    offset = torch.arange(chunk + window - 1, device=device) - torch.arange(chunk, device=device)[:, None]
+    # Of every step the sequence that it belongs to; the rooms at both ends are sequences of their own.
+    ends = torch.tensor([0, *itertools.accumulate(lengths or [time])], device=device)
+    sequence = torch.bucketize(torch.arange(-before, time + after, device=device), ends, out_int32=True, right=True)
+    of_keys = sequence.unfold(0, chunk + window - 1, chunk)[:, None, None]
+    of_queries = sequence[before : len(sequence) - before].view(-1, 1, chunk, 1)
+    barred = (of_keys != of_queries) | ((offset < 0) | (offset >= window))
+    barred = barred if clips == 1 else barred.repeat(clips, 1, 1, 1)
+    answered = None
+    if not bool(key_mask.all()):
+        near = _chunks(key_mask[:, None, :, None], window, time, (before, after)).transpose(-1, -2)
+        barred = barred | ~near
+        answered = ~barred.all(dim=-1, keepdim=True)
     # Half the range leaves room for scores.
-    added = torch.zeros(allowed.shape, dtype=query.dtype, device=query.device)
-    added = added.masked_fill_(~allowed, torch.finfo(query.dtype).min / 2)
+    added = barred.to(query.dtype) * (torch.finfo(query.dtype).min / 2)
     if bias is not None:
         added = added + bias[:, offset.clamp(0, window - 1)].to(query.dtype)
-    return added, None if bool(key_mask.all()) else allowed.any(dim=-1, keepdim=True)
-
-
-def _near(of_keys: Tensor, window: int) -> Tensor:
-    """What [batch, time] says of the keys around each chunk, [batch * chunks, 1, 1, chunk + window - 1]."""
-    time = of_keys.shape[-1]
-    return _chunks(of_keys[:, None, :, None], window, time, rooms(time, window)[1]).transpose(-1, -2)
+    return added, answered
 
 
 def _chunk(window: int) -> int:
