@@ -265,3 +265,16 @@ def test_dropout_falls_on_a_clip_alike_however_it_is_batched() -> None:
     set_clip_draws(dropout, ClipDraws(torch.tensor([0, 1, 2]), 3, seed=8))
     assert not torch.equal(dropout(features), whole)
     assert torch.equal(dropout.eval()(features), features)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_detector_cast_whole_to_another_precision_answers_alike(base: str) -> None:
+    detector, (visual, audio) = small_detector(BASES[base], kind="mrav"), features(40, 0)
+    with torch.no_grad():
+        expected = detector(Batch(visual[None], audio[None])).class_logits
+        for precision, tolerance in ((torch.float64, 1e-5), (torch.bfloat16, 0.08)):
+            detector.to(precision)
+            found = detector(Batch(visual[None].to(precision), audio[None].to(precision))).class_logits
+            assert {level.dtype for level in found} == {precision}
+            for one, other in zip(found, expected, strict=True):
+                assert (one.float() - other).abs().max() < tolerance * torch.cat(expected, dim=1).abs().max()

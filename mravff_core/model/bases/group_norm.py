@@ -31,7 +31,7 @@ class StepGroupNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
-        """Same shape, [batch, channels, time], at least single precision."""
+        """Same shape, [batch, channels, time], in the precision of the weights."""
         return self.scaled(features, *self.centre_and_scale(features, steps))
 
     def centre_and_scale(self, features: Tensor, steps: StepMask) -> tuple[Tensor, Tensor]:
@@ -53,7 +53,7 @@ class StepGroupNorm(nn.Module):
 
     def scaled(self, features: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
         """Some steps of the result, [batch, channels, time]."""
-        return (at_least_single(features) * scale).add_(self.bias[:, None] - centre * scale)
+        return (at_least_single(features) * scale).add_(self.bias[:, None] - centre * scale).to(self.weight.dtype)
 
     def _group_mean(self, features: Tensor, steps: StepMask) -> Tensor:
         """Mean of each channel's group, [batch, channels, 1]."""

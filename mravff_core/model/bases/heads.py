@@ -11,7 +11,7 @@ from mravff_core.config import BaseConfig
 from mravff_core.model.bases.base import Pyramid
 from mravff_core.model.bases.blocks import ConvNormRelu
 from mravff_core.model.bases.level_rows import level_rows
-from mravff_core.model.layers import MaskedConv1d, StepMask, at_least_single
+from mravff_core.model.layers import MaskedConv1d, StepMask
 from mravff_core.model.pieces import in_pieces
 
 _EMPTY_CLASS_PROBABILITY = 1e-6
@@ -48,7 +48,7 @@ class _Tower(nn.Module):
                 features.index_fill_(-1, gaps, 0.0)
         # What is said last is not rounded, lest many scores come out equal.
         with torch.autocast(features.device.type, enabled=False):
-            return self.out(at_least_single(features), steps)
+            return self.out(features.to(self.out.weight.dtype), steps)
 
 
 class ClassHead(nn.Module):
