@@ -7,8 +7,6 @@ import math
 from torch import nn
 
 from mravff_core.config import TrainConfig
-from mravff_core.model.chance import ScaledDropPath
-from mravff_core.model.layers import ChannelNorm
 
 _START = 1e-8
 
@@ -53,8 +51,8 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad:
                 continue
-            shapes_features = isinstance(module, (ChannelNorm, ScaledDropPath, nn.LayerNorm, nn.GroupNorm))
-            decays = name == "weight" and not shapes_features and parameter.ndim > 1
+            # Those of norms have one axis.
+            decays = name == "weight" and parameter.ndim > 1
             (decaying if decays else free).append(parameter)
     return [
         {"params": decaying, "weight_decay": weight_decay},

@@ -100,6 +100,23 @@ def test_every_interval_holds_its_value() -> None:
     np.testing.assert_allclose([result.average.low, result.average.high], ends, rtol=1e-6)
 
 
+def test_intervals_end_where_precisions_do() -> None:
+    truth, _ = made_up(12, 3)
+    all_but_one, one = (
+        bootstrap(truth, rows.assign(score=0.9), TIOU, resamples=200) for rows in (truth[1:], truth[:1])
+    )
+    assert np.nanmax(all_but_one.draws) > 1 and all_but_one.average.high == 1
+    assert np.nanmin(one.draws) < 0 and one.average.low == 0
+    for found in (all_but_one, one):
+        for table in (found.per_threshold, found.per_class, found.per_class_threshold):
+            assert table["low"].min() >= 0 and table["high"].max() <= 1
+
+
+def test_two_clips_are_enough_for_an_interval() -> None:
+    result = bootstrap(*made_up(2, 1, labels=1), TIOU, resamples=50)
+    assert result.average.low <= result.average.value <= result.average.high
+
+
 def test_a_label_of_one_clip_has_no_interval() -> None:
     truth, found = made_up(10, 4, labels=1)
     truth.loc[0, "label"] = 7

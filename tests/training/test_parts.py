@@ -16,7 +16,7 @@ from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.batches import epoch_plan
 from mravff_core.training.clip import TrainingClip, collate, random_crop
 from mravff_core.training.ema import AveragedWeights
-from mravff_core.training.losses import boundary_loss, focal_loss, loss_sums
+from mravff_core.training.losses import LossSums, boundary_loss, combine, focal_loss, loss_sums
 from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups
 from mravff_core.training.targets import Points, Targets, point_targets
 from tests.small_workspace import small_detector
@@ -65,9 +65,8 @@ def test_only_weights_of_projections_decay() -> None:
     assert decaying["weight_decay"] == 0.05
     assert free["weight_decay"] == 0
     assert len(decaying["params"]) + len(free["params"]) == len(list(detector.parameters()))
-    assert all(parameter.ndim > 1 for parameter in decaying["params"])
-    named = {id(parameter): name for name, parameter in detector.named_parameters()}
-    assert all("bias" not in named[id(parameter)] for parameter in decaying["params"])
+    wanted = {id(module.weight) for module in detector.modules() if isinstance(module, nn.Conv1d | nn.Linear)}
+    assert wanted and {id(parameter) for parameter in decaying["params"]} == wanted
 
 
 def test_the_average_follows_its_formula() -> None:
@@ -105,6 +104,25 @@ def test_a_crop_may_begin_anywhere() -> None:
         cut = random_crop(whole, rng, max_steps=3, crop_ratio=None, truncated_share=0.5)
         begun |= {first for first in range(3) if np.array_equal(whole.visual[:, first : first + 3], cut.visual)}
     assert begun == {0, 1, 2}
+
+
+@pytest.mark.parametrize("segments", [[(40, 44)], [(0, 4), (96, 100)]])
+def test_a_crop_holds_a_segment_where_any_tried_does(segments: list[tuple[float, float]]) -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        cut = random_crop(clip(100, segments), rng, max_steps=10, crop_ratio=None, truncated_share=0.5)
+        assert len(cut.labels) == len(cut.segments_grid) == 1
+
+
+@pytest.mark.parametrize("boundaries", [40.0, 0.2])
+def test_without_a_weight_boundaries_are_made_to_count_as_much_as_classes(boundaries: float) -> None:
+    """Unless their loss per positive point is below 0.01, which is taken for it then."""
+    sums = LossSums(torch.tensor(80.0), torch.tensor(boundaries), 300)
+    found = combine(sums, normalizer=450.0, config=TrainConfig(loss_weight=0.0))
+    normalizer = 0.9 * 450 + 0.1 * 300
+    assert found.normalizer == pytest.approx(normalizer)
+    balance = 80 / max(boundaries, 0.01 * normalizer)
+    assert float(found.total) == pytest.approx((80 + balance * boundaries) / normalizer)
 
 
 def test_overlap_weighs_classes_only_where_each_has_boundaries_of_its_own() -> None:
