@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -13,6 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+
+# A full disk or quota, a file larger than may be, a disk or folder that may only be read.
+_REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+_IN_RUST = re.compile(r"\(os error (\d+)\)")
+
+
+def refusal(error: BaseException) -> str | None:
+    """Why the system would not read or write, where an error says that or came from one that does; None elsewhere."""
+    found: BaseException | None = error
+    while found is not None:
+        in_rust = _IN_RUST.search(str(found))
+        number = found.errno if isinstance(found, OSError) else int(in_rust[1]) if in_rust else None
+        if number in _REFUSALS:
+            path = found.filename if isinstance(found, OSError) else None
+            reason = os.strerror(number)
+            return f"{path}: {reason}" if path else reason
+        found = found.__cause__ or found.__context__
+    return None
 
 
 @contextmanager

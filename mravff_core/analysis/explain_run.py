@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,9 @@ def explain_detection(
         attribution=attribution,
     )
     if use_cache:
-        write_json(asked.path, explanation.to_mapping())
+        # A workspace that can only be read has its explanations too.
+        with suppress(OSError):
+            write_json(asked.path, explanation.to_mapping())
     return explanation
 
 

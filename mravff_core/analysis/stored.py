@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def remember(workspace: Workspace, kind: str, key: str, compute: Callable[[], An
     known = remembered(workspace, kind, key)
     if known is None:
         known = compute()
-        write_json(_path(workspace, kind, key), known)
+        # A workspace that can only be read answers all the same.
+        with suppress(OSError):
+            write_json(_path(workspace, kind, key), known)
     return known
 
 

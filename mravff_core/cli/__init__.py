@@ -1,6 +1,6 @@
 """The command line: one short file a command group.
 
-Exit codes: 0 done, 2 bad input (one clear line on standard error), 1 our own fault.
+Exit codes: 0 done, 2 bad input or a system that refuses to write (one clear line on standard error), 1 our own fault.
 With `--json`, standard output holds one JSON document and nothing else.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from mravff_core.cli import common
 from mravff_core.errors import MravffError
+from mravff_core.files import refusal
 
 # Order of the help page.
 GROUPS = (
@@ -57,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except Exception as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        print(f"error: {refused}; what was finished before is kept", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -251,11 +251,14 @@ def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
     folder = run.predictions_folder(condition)
     marker = folder / _WEIGHTS
     model_hash = run.model_hash()
-    if marker.is_file() and marker.read_text(encoding="utf-8").strip() != model_hash:
+    known = marker.read_text(encoding="utf-8").strip() if marker.is_file() else None
+    if known not in (None, model_hash):
         run.forget(condition, sorted(run.predicted_clips(condition)))
         (folder / MANIFEST).unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(marker, model_hash + "\n")
+    # Where nothing changed nothing is written, since the workspace may be one that can only be read.
+    if known != model_hash:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(marker, model_hash + "\n")
     return _noted_hashes(folder)
 
 

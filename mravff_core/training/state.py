@@ -112,8 +112,9 @@ def save_state(run: RunState, folder: Path) -> None:
         "epoch": run.epoch,
         "history": run.history,
     }
-    with written_aside(folder / STATE_FILE) as aside:
-        torch.save(state, aside)
+    # Through a file of Python's, since PyTorch's own does not say why the system refuses to write.
+    with written_aside(folder / STATE_FILE) as aside, aside.open("wb") as file:
+        torch.save(state, file)
     write_metrics(run, folder)
 
 

@@ -12,6 +12,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ def cached_table(
             table = _stored(path)
         if table is None:
             table = make()
-            write_table(path, table)
-            _drop_old(path.parent, name)
+            # A workspace that can only be read answers all the same, until the process ends.
+            with suppress(OSError):
+                write_table(path, table)
+                _drop_old(path.parent, name)
         with _guard:
             _memory[path] = table
             _memory.move_to_end(path)
