@@ -334,10 +334,15 @@ def _correlation(state: State, table: pd.DataFrame, level_names: list[str]) -> N
 
 def _known_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -> pd.DataFrame | None:
     """What audio does to each class; None where that is to be worked out, or detections are missing."""
-    where: dict[str, Any] = {"label_set": label_set, "audio": state.choices.audio}
+    where = _asked(state, label_set)
     if _lacks_off(app, state, info) or not gates.has_audio_effect(app.workspace, info.run, **where):
         return None
     return gates.audio_effect(app.workspace, info.run, **where)
+
+
+def _asked(state: State, label_set: str) -> dict[str, Any]:
+    """What sound is worth to whom, in the clips whose gates are shown."""
+    return {"label_set": label_set, "audio": state.choices.audio, "clip_ids": state.choices.clips or None}
 
 
 def _lacks_off(app: AppContext, state: State, info: RunInfo) -> bool:
@@ -364,12 +369,12 @@ def _seek_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -
             _predict(app, info.run, "off"),
         )
         return
-    audio = state.choices.audio
+    where = _asked(state, label_set)
 
     def work(_job: Job) -> None:
-        gates.audio_effect(app.workspace, info.run, label_set=label_set, audio=audio)
+        gates.audio_effect(app.workspace, info.run, **where)
 
-    name = f"effect {info.run} {label_set} {audio}"
+    name = f"effect {info.run} {' '.join([label_set, state.choices.audio, *state.choices.clips])}"
     job = app.jobs.find(name)
     if job is None or job.state == "done":
         job = app.jobs.submit("analysis", name, "Working out what sound is worth, with intervals", work)

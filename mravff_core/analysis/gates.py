@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from mravff_core.evaluation.bootstrap import paired_bootstrap
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.cached import cached_table, has_cached_table
+from mravff_core.workspace.scored_clips import scored_clips
 
 RESAMPLES = 1000
 EFFECT_COLUMNS = ("ap_on", "ap_off", "effect", "effect_low", "effect_high", "effect_clear")
@@ -94,14 +96,21 @@ def class_gates(
 
 
 def audio_effect(
-    workspace: Workspace, run_name: str, *, label_set: str = "", audio: str = "on", resamples: int = RESAMPLES
+    workspace: Workspace,
+    run_name: str,
+    *,
+    label_set: str = "",
+    audio: str = "on",
+    clip_ids: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """What sound does to each class of a run: average precision with it minus with audio off.
 
-    Over the clips with true segments whose predictions are stored for both; means over tIoU 0.1
-    to 0.5. Kept in the workspace's cache.
+    Over those clips whose predictions are stored for both; means over tIoU 0.1 to 0.5. Kept in the
+    workspace's cache.
 
     Args:
+        clip_ids: as of `scored_clips`.
         resamples: of the paired 95 % intervals over clips; 0 for none, which is quick.
     Returns: `label`, `name`, `ap_on`, `ap_off`, `effect`, `effect_low`, `effect_high`,
         `effect_clear` (the interval excludes 0); label -1 is the mean over classes.
@@ -112,14 +121,16 @@ def audio_effect(
     label_set = label_set or run.info.label_set
 
     def make() -> pd.DataFrame:
-        truth = workspace.truth(label_set)
+        truth = workspace.truth(label_set, clip_ids)
         if truth.empty:
+            which = "no clip" if clip_ids is None else "none of the chosen clips"
             raise WorkspaceError(
-                f"{workspace.folder}: no clip has true {label_set} segments, so nobody knows what sound is worth; "
+                f"{workspace.folder}: {which} has true {label_set} segments, so nobody knows what sound is worth; "
                 "import some with 'python -m mravff_core import --annotations FILE'"
             )
         run.label_set(label_set)
-        clips = run.predicted_clips(audio) & run.predicted_clips("off") & set(truth["clip_id"])
+        counted = set(scored_clips(workspace, label_set, clip_ids))
+        clips = run.predicted_clips(audio) & run.predicted_clips("off") & counted
         on, off = (run.detections(condition, sorted(clips), label_set=label_set) for condition in (audio, "off"))
         if not clips or on is None or off is None:
             missing = "off" if run.predicted_clips(audio) else audio
@@ -131,16 +142,23 @@ def audio_effect(
         return _effect_table(scored, on, off, workspace.class_names(label_set), resamples)
 
     return cached_table(
-        workspace, "audio_effect", make, **_effect_key(workspace, run_name, label_set, audio, resamples)
+        workspace, "audio_effect", make, **_effect_key(workspace, run_name, label_set, audio, clip_ids, resamples)
     )
 
 
 def has_audio_effect(
-    workspace: Workspace, run_name: str, *, label_set: str = "", audio: str = "on", resamples: int = RESAMPLES
+    workspace: Workspace,
+    run_name: str,
+    *,
+    label_set: str = "",
+    audio: str = "on",
+    clip_ids: Sequence[str] | None = None,
+    resamples: int = RESAMPLES,
 ) -> bool:
     """Whether `audio_effect` would answer at once."""
     label_set = label_set or workspace.run(run_name).info.label_set
-    return has_cached_table(workspace, "audio_effect", **_effect_key(workspace, run_name, label_set, audio, resamples))
+    key = _effect_key(workspace, run_name, label_set, audio, clip_ids, resamples)
+    return has_cached_table(workspace, "audio_effect", **key)
 
 
 def with_effect(classes: pd.DataFrame, effect: pd.DataFrame | None) -> pd.DataFrame:
@@ -318,11 +336,13 @@ def _effect_table(
     return table
 
 
-def _effect_key(workspace: Workspace, run_name: str, label_set: str, audio: str, resamples: int) -> dict:
+def _effect_key(
+    workspace: Workspace, run_name: str, label_set: str, audio: str, clip_ids: Sequence[str] | None, resamples: int
+) -> dict:
     run = workspace.run(run_name)
     names = ("annotations.parquet", "workspace.yaml")
     files = [*(workspace.folder / name for name in names), *run.stored_files(audio), *run.stored_files("off")]
-    return {
-        "files": files,
-        "parameters": {"label_set": label_set, "resamples": resamples, "thresholds": TIOU_THRESHOLDS},
-    }
+    parameters: dict[str, Any] = {"label_set": label_set, "resamples": resamples, "thresholds": TIOU_THRESHOLDS}
+    if clip_ids is not None:
+        parameters["clips"] = sorted(clip_ids)
+    return {"files": files, "parameters": parameters}

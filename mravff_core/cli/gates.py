@@ -74,8 +74,14 @@ def run(args: argparse.Namespace) -> None:
     effect, note = None, ""
     try:
         effect = gates.audio_effect(
-            workspace, args.run_name, label_set=label_set, audio=args.audio, resamples=args.resamples
+            workspace,
+            args.run_name,
+            label_set=label_set,
+            audio=args.audio,
+            clip_ids=clip_ids,
+            resamples=args.resamples,
         )
+        common.note_empty_clips(workspace, [label_set], clip_ids)
     except WorkspaceError as error:
         note = str(error)
     table = gates.with_effect(classes, effect)

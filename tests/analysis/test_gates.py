@@ -20,6 +20,7 @@ from mravff_core.analysis.gates import (
     class_gates,
     gate_effect_correlation,
     gate_profile,
+    has_audio_effect,
     of_pair,
     pair_gates,
     with_effect,
@@ -183,6 +184,22 @@ def test_the_effect_counts_only_clips_that_were_looked_at_both_ways(predicted: W
     assert effect.loc[0, ["ap_on", "ap_off"]].tolist() == pytest.approx([on.average, off.average])
 
 
+def test_the_effect_is_that_in_the_chosen_clips(predicted: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(predicted.folder, tmp_path / "ws")
+    workspace = Workspace(tmp_path / "ws")
+    workspace.set_annotations(workspace.annotations[workspace.annotations["clip_id"] != "clip_2"])
+    everywhere, chosen = audio_effect(workspace, RUN, resamples=0), ["clip_1", "clip_2"]
+    assert not has_audio_effect(workspace, RUN, clip_ids=chosen, resamples=0)
+    effect = audio_effect(workspace, RUN, clip_ids=chosen, resamples=0)
+    truth, run = workspace.truth("verb", chosen), workspace.run(RUN)
+    on, off = (mean_average_precision(truth, run.detections(sound, chosen), TIOUS) for sound in ("on", "off"))
+    assert effect.loc[0, ["ap_on", "ap_off"]].tolist() == pytest.approx([on.average, off.average])
+    assert has_audio_effect(workspace, RUN, clip_ids=chosen[::-1], resamples=0)
+    pd.testing.assert_frame_equal(audio_effect(workspace, RUN, resamples=0), everywhere)
+    with pytest.raises(WorkspaceError, match="none of the chosen clips has true verb segments, so nobody knows"):
+        audio_effect(workspace, RUN, clip_ids=["clip_2"])
+
+
 def test_filters_keep_what_they_say(predicted: Workspace) -> None:
     segments = segment_gates(predicted, SegmentSource(RUN, kind="detected"))
     kept = SegmentFilter(min_score=0.3, length_s=(0.2, 1.0), clips=("clip_0", "clip_1"))(segments)
@@ -251,6 +268,9 @@ def test_the_command_prints_the_same_numbers(predicted: Workspace, capsys: pytes
     assert [row["name"] for row in document["per_class"]] == table["name"].tolist()
     for column in ("gate", "gate_2", "gate_low", "effect"):
         assert [row[column] for row in document["per_class"]] == pytest.approx(table[column].tolist())
+    assert main([*command, "--clips", "clip_1", "--json"]) == 0
+    chosen = audio_effect(predicted, RUN, clip_ids=["clip_1"], resamples=60)
+    assert json.loads(capsys.readouterr().out)["overall_effect"]["ap_on"] == pytest.approx(chosen.loc[0, "ap_on"])
     assert main([*command, "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0].startswith("label,name,count,clips,gate,")
     assert main([*command, "--sort", "loudness"]) == 2

@@ -78,6 +78,17 @@ def test_order_search_and_filters_decide_what_is_shown(app_context: AppContext) 
     assert addressed(page)["clips"] == "clip_0" and addressed(page)["search"] == "ST"
 
 
+def test_what_sound_is_worth_is_asked_of_the_chosen_clips(app_context: AppContext) -> None:
+    workspace, chosen = app_context.workspace, ["clip_0", "clip_1"]
+    predict(workspace, "verb_mrav", condition="off")
+    wanted = gates.audio_effect(workspace, "verb_mrav", clip_ids=chosen).set_index("name")["effect"]
+    page = open_page("gates", table="yes")
+    labelled(page.multiselect, "Clips").set_value(chosen).run()
+    shown = page.dataframe[0].value.set_index("name")["effect"]
+    assert shown.tolist() == pytest.approx((100 * wanted[shown.index]).tolist())
+    assert shown.abs().max() > 0
+
+
 def test_a_class_shows_its_segments_most_and_least_gated_first(app_context: AppContext) -> None:
     segments = segment_gates(app_context.workspace, SegmentSource("verb_mrav"))
     own = segments[segments["label"] == VERBS.index("cut")].sort_values("gate", ascending=False)
