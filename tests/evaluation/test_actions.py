@@ -22,7 +22,9 @@ def test_joint_detections_get_the_number_of_their_pair() -> None:
     found = pd.DataFrame({"clip_id": "a", "start_s": 0.0, "end_s": [1.0, 2.0], "verb": [2, 0], "noun": [3, 4]})
     assert joint_actions(found.assign(score=0.5), NOUNS)["label"].tolist() == [13, 4]
     with pytest.raises(AnnotationError, match="noun 5 is no class, expected 0 to 4"):
-        joint_actions(found.assign(noun=5), NOUNS)
+        joint_actions(found.assign(noun=[0, 5]), NOUNS)
+    with pytest.raises(AnnotationError, match="verb -1 is no class, expected 0 or more"):
+        joint_actions(found.assign(verb=[2, -1]), NOUNS)
     with pytest.raises(AnnotationError, match="lack column noun"):
         joint_actions(found.drop(columns="noun"), NOUNS)
 
@@ -78,6 +80,6 @@ def test_impossible_settings_are_named() -> None:
     with pytest.raises(ConfigError, match="min_tiou is 0"):
         merge_actions(one, one, NOUNS, min_tiou=0)
     with pytest.raises(AnnotationError, match="noun 7 is no class"):
-        merge_actions(one, one.assign(label=7), NOUNS)
+        merge_actions(one, pd.concat([one, one.assign(label=7)]), NOUNS)
     with pytest.raises(AnnotationError, match="clip_id is of types int64, str"):
         merge_actions(one, one.assign(clip_id=1), NOUNS)

@@ -34,6 +34,6 @@ def test_a_true_segment_counts_once_its_detection_is_among_the_best_by_hand() ->
     # Two of each clip's true segments times k are looked at: the second hits the first segment, the fourth the other.
     shares = recall_at_k(truth, found, [0.5], ks=(1, 2)).per_threshold.loc[0.5]
     assert shares.tolist() == pytest.approx([1 / 3, 2 / 3])
-    for nonsense in ([0], [], [1.5]):
+    for nonsense in ([1, 0], [], [1, 1.5]):
         with pytest.raises(ConfigError, match=re.escape(f"k is {nonsense}, expected whole numbers from 1")):
             recall_at_k(truth, found, [0.5], ks=nonsense)  # type: ignore[arg-type]

@@ -28,6 +28,12 @@ def test_one_point_by_hand() -> None:
     assert found.labels.tolist() == [2]
 
 
+def test_what_just_reaches_a_limit_is_not_above_it() -> None:
+    output = output_of([torch.zeros(1, 1)], [torch.ones(1, 1, 2)], [1])
+    for limits, found in (((0.49, 1.9), 1), ((0.5, 1.9), 0), ((0.49, 2.0), 0)):
+        assert len(decode(output, (1,), min_score=limits[0], top_k=1, min_duration_grid=limits[1]).scores) == found
+
+
 def test_boundaries_per_class_are_those_of_the_point_s_class() -> None:
     logits = [torch.tensor([[0.0, 1.0]])]
     offsets = [torch.tensor([[[1.0, 1.0], [2.0, 3.0]]])]
