@@ -172,6 +172,11 @@ def numbers(text: str, option: str) -> list[float]:
         raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them") from None
 
 
+def thresholds(text: str | None) -> list[float] | None:
+    """What `--tiou` says, each threshold once; None where it says nothing. Raises: ConfigError."""
+    return list(dict.fromkeys(numbers(text, "--tiou"))) if text else None
+
+
 def listed(text: str | None) -> list[str]:
     """Names with commas between them, each once; blanks around them do not count."""
     return [name for name in dict.fromkeys(part.strip() for part in (text or "").split(",")) if name]

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         label_set=args.labels,
         clip_ids=chosen,
         data_set=args.data_set,
-        tiou_thresholds=common.numbers(args.tiou, "--tiou") if args.tiou else None,
+        tiou_thresholds=common.thresholds(args.tiou),
     )
     common.note_empty_clips(workspace, [analysis.label_set], chosen)
     document = _document(analysis)

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
                     name,
                     condition=args.audio,
                     clip_ids=clip_ids,
-                    tiou_thresholds=common.numbers(args.tiou, "--tiou") if args.tiou else None,
+                    tiou_thresholds=common.thresholds(args.tiou),
                     protocol=args.protocol,
                     label_set=args.labels,
                     noun_run=args.noun_run,

@@ -179,6 +179,14 @@ def test_diagnose_prints_what_the_page_shows(
     assert "without wrong label" in table and "missed %" in table
 
 
+@pytest.mark.parametrize("command", ["evaluate", "diagnose"])
+def test_a_threshold_named_twice_counts_once(
+    command: str, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (command, "--run", "verb_mrav", "--clips", "clip_0", "clip_1", "--json", "--tiou")
+    assert printed(capsys, workspace, *options, "0.5,0.1,0.5") == printed(capsys, workspace, *options, "0.5,0.1")
+
+
 def test_imported_detections_are_not_asked_about_other_sounds(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
