@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from typing import Any
 
 from mravff_core.cli import common
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
     if args.from_config and not args.start:
         raise ConfigError("--from-config goes with --from: it describes the checkpoint named there")
     recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), _changes(args)), args.recipe)
+    if recipe.train.freeze_base and recipe.start.checkpoint is None:
+        print("note: nothing is started from (--from), so the base that is frozen stays untrained", file=sys.stderr)
     workspace = common.open_workspace(args)
     if is_demo(workspace):
         with common.progress_bar("Making demo clips") as progress:

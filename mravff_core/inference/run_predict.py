@@ -6,7 +6,8 @@ import functools
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 import mravff_core
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.features import Features
-from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.errors import CancelledError, FeatureError, WorkspaceError
 from mravff_core.files import write_json, write_text
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.extract import extract
@@ -166,7 +167,8 @@ def unpredicted_clips(
 def predict_clip(workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition) -> Prediction:
     """Detect in one clip of a workspace whose features are there."""
     visual, audio, options = _inputs(workspace, clip_id, predictor, condition)
-    return predictor.detect(visual.array, audio, duration_s=workspace.clip(clip_id).duration_s, **options)
+    with _naming(clip_id):
+        return predictor.detect(visual.array, audio, duration_s=workspace.clip(clip_id).duration_s, **options)
 
 
 def predict_clips(
@@ -181,7 +183,17 @@ def predict_clips(
         visual, audio, options = _inputs(workspace, clip_id, predictor, condition)
         heard = options.pop("audio_condition")
         clips.append(ClipFeatures(visual.array, duration_s=workspace.clip(clip_id).duration_s, audio=audio, **options))
-    return predictor.detect_many(clips, audio_condition=heard)
+    with _naming(*clip_ids):
+        return predictor.detect_many(clips, audio_condition=heard)
+
+
+@contextmanager
+def _naming(*clip_ids: str) -> Iterator[None]:
+    """Says of what a detector refuses whose features they are."""
+    try:
+        yield
+    except FeatureError as error:
+        raise FeatureError(f"{' or '.join(clip_ids)}: {error}") from error
 
 
 def prepare_clip(

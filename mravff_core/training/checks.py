@@ -43,6 +43,8 @@ def _ranges(train: TrainConfig) -> Iterator[str]:
         value = getattr(train, setting)
         if not least <= value < math.inf:
             yield f"train.{setting} is {value}, expected {least} or more"
+    if train.seed >= 2**63:
+        yield f"train.seed is {train.seed}, expected less than 2 to the power of 63"
     for setting in _SHARES:
         if not 0 <= getattr(train, setting) <= 1:
             yield f"train.{setting} is {getattr(train, setting)}, expected 0 to 1"

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mravff_core import AudioCondition, Predictor, Workspace, load_detector
-from mravff_core.errors import CancelledError, WorkspaceError
+from mravff_core.errors import CancelledError, FeatureError, WorkspaceError
 from mravff_core.inference import run_predict
 from mravff_core.inference.evaluate_run import Scored, evaluate_run
 from mravff_core.inference.predictor import Prediction
@@ -217,3 +217,19 @@ def test_missing_things_are_named(workspace: Workspace) -> None:
         predict(workspace, "verb_mrav", clip_ids=["nope"])
     with pytest.raises(WorkspaceError, match="has no clip 'nope'"):
         predict(workspace, "verb_mrav", condition="swap:nope")
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_clip_that_a_detector_refuses_is_named(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """Published detectors end at a length of their own."""
+
+    def refuse(*_: object) -> None:
+        raise FeatureError("the clip is too long")
+
+    detector = load_detector(workspace.run("verb_mrav").folder, device="cpu")
+    monkeypatch.setattr(detector.base, "check_length", refuse)
+    monkeypatch.setattr(run_predict, "_clips_at_once", lambda device: at_once)
+    with pytest.raises(FeatureError, match=r"^clip_0( or clip_1)?: the clip is too long"):
+        predict(workspace, "verb_mrav", detector=detector)

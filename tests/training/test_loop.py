@@ -30,6 +30,7 @@ LABELS = ("up", "down")
 
 
 IMPOSSIBLE = (
+    ("seed", 2**63),
     ("batch_size", 0),
     ("accumulate_batches", 0),
     ("epochs", -1),
