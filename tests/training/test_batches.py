@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mravff_core.cli import main
 from mravff_core.config import Recipe, TrainConfig, to_mapping
 from mravff_core.errors import FeatureError
 from mravff_core.evaluation import mean_average_precision
 from mravff_core.freed_memory import give_back_freed_memory
-from mravff_core.training.batches import BatchMaker, epoch_plan
+from mravff_core.training.batches import BatchMaker, _groups, epoch_plan
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
 from mravff_core.training.memory import needs_sparing
@@ -145,6 +147,16 @@ def test_noise_is_put_on_what_is_seen_anew_in_every_epoch() -> None:
     ]
     assert [part.std() for part in noise] == pytest.approx([0.5, 0.5], rel=0.15)
     assert not np.array_equal(*noise)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(1, 90))
+def test_parts_hold_every_clip_and_no_more_steps_than_they_may(lengths: list[int], steps_at_once: int) -> None:
+    groups = _groups(lengths, steps_at_once)
+    assert sorted(place for group in groups for place in group) == list(range(len(lengths)))
+    padded = [max(lengths[place] for place in group) * len(group) for group in groups]
+    assert all(steps <= steps_at_once or len(group) == 1 for steps, group in zip(padded, groups, strict=True))
+    assert (len(groups) == 1) is (max(lengths) * len(lengths) <= steps_at_once or len(lengths) == 1)
 
 
 def test_losses_that_balance_each_other_need_whole_batches() -> None:
