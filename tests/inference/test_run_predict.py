@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from mravff_core.inference.sound import heard_clip, with_noise
 from mravff_core.media.encoders import ENCODERS
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.outputs import FusionTrace
+from mravff_core.workspace import Clip
 from tests.small_workspace import small_detector, small_workspace
 
 
@@ -142,6 +144,15 @@ def test_the_next_clips_sound_is_that_clips_sound(workspace: Workspace) -> None:
         workspace.remove_clip(clip_id)
     with pytest.raises(WorkspaceError, match="no other clip with sound that 'clip_0'"):
         heard_clip(workspace, "clip_0", AudioCondition.parse("swap:+1"))
+
+
+@pytest.mark.parametrize(("step", "heard"), [(1, "bcda"), (2, "cdab"), (3, "dabc"), (4, "bcda")])
+def test_each_step_further_on_uses_every_sound_of_a_split_once(tmp_path: Path, step: int, heard: str) -> None:
+    workspace = Workspace.create(tmp_path / "ws", name="Four", label_sets={"verb": ["cut"]})
+    clip = Clip("a", "A", "", duration_s=2.0)
+    workspace.add_clips([replace(clip, clip_id=name, split="train" if name == "e" else "test") for name in "abcde"])
+    condition = AudioCondition.parse(f"swap:+{step}")
+    assert "".join(heard_clip(workspace, name, condition) for name in "abcd") == heard
 
 
 def test_a_clip_without_sound_is_seen_as_with_audio_off(workspace: Workspace) -> None:

@@ -22,6 +22,7 @@ from mravff_core import Predictor, TimeGrid, load_detector
 from mravff_core.config import BaseConfig, FusionConfig, Recipe, TestConfig, TrainConfig
 from mravff_core.errors import CancelledError, CheckpointError, ConfigError, WorkspaceError
 from mravff_core.evaluation import mean_average_precision
+from mravff_core.training.checks import check_training
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
 
@@ -270,3 +271,25 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     (tmp_path / "broken/training/state.pt").write_bytes(b"half a file")
     with pytest.raises(CheckpointError, match=r"state\.pt: training cannot go on"):
         train(recipe(), clips(), LABELS, tmp_path / "broken", accelerator="cpu")
+
+
+def test_what_lies_on_a_limit_is_no_mistake() -> None:
+    lowest = recipe(
+        batch_size=1,
+        epochs=0,
+        warmup_epochs=0,
+        learning_rate=0.0,
+        ema_decay=0.0,
+        crop_ratio=(0.0, 0.0),
+        centre_radius=0.1,
+    )
+    check_training(lowest, 1, 1, "run")
+    check_training(recipe(regression_range=((0, 4), (4, 4), (4, 100))), 2, 2, "run")
+    frozen = recipe(freeze_base=True)
+    check_training(frozen, 1, 1, "run")
+    visual = replace(frozen, fusion=FusionConfig(kind="none"))
+    with pytest.raises(ConfigError, match=r"with train\.freeze_base and fusion none there is nothing to train"):
+        check_training(visual, 1, 1, "run")
+    check_training(replace(visual, train=recipe().train), 1, 1, "run")
+    fewer = replace(lowest.base, levels=4, neck_first_level=1)
+    check_training(replace(lowest, base=fewer), 1, 1, "run")

@@ -21,7 +21,7 @@ from mravff_core.model.detector import build_detector
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
-from mravff_core.training.warm_start import WarmStart, adopt, gate_opening, read_start
+from mravff_core.training.warm_start import WarmStart, adopt, gate_opening, read_start, warm_started
 from tests.model.published import written
 from tests.model.published_temporalmaxer import PublishedTemporalMaxer, small_temporalmaxer_config
 from tests.small_workspace import CHANNELS, VERBS, small_detector, small_workspace
@@ -144,6 +144,24 @@ def test_everything_learns_unless_the_base_is_frozen(shared: Path, tmp_path: Pat
     trained = load_detector(tmp_path / "run", device="cpu").base.state_dict()
     changed = [not torch.equal(value, base[name]) for name, value in trained.items()]
     assert sum(changed) > 0.9 * len(changed)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+def test_only_what_mixes_vision_away_needs_gates_that_open(variant: dict[str, Any]) -> None:
+    start = WarmStart("here", small_detector(fusion="none"), None)
+    fusion = adopt(Recipe(fusion=FusionConfig(**variant)), start).fusion
+    assert fusion.gate_opening == (0.0 if fusion.kind == "mrav" and fusion.mix == "convex" else 1.0)
+
+
+@pytest.mark.parametrize("gate", ["scalar", "channel", "softmax"])
+def test_gates_begin_at_a_twentieth_of_sound(gate: Any) -> None:
+    source = small_detector(fusion="none")
+    detector = build_detector(replace(source.config, fusion=FusionConfig(kind="mrav", gate=gate, audio_channels=5)))
+    warm_started(detector, WarmStart("here", source, None))
+    nothing = torch.zeros(1, 16, 4)
+    assert detector.fusion is not None
+    for level in detector.fusion.fusions:
+        assert level.gate(nothing, nothing).mean().item() == pytest.approx(0.047, abs=1e-3)  # type: ignore[operator,union-attr]
 
 
 def test_gates_open_in_a_line_over_the_warm_up() -> None:

@@ -240,7 +240,10 @@ def test_the_values_of_tensor_files_are_read_once(
 
     monkeypatch.setattr(torch, "load", counted)
     files = read_dataset([tmp_path / "a.json"], label_set="sport")
-    assert found(plan_import("T", files, visual=(VISUAL, tmp_path / "visual"), values=values)) == {}
+    shares: list[float] = []
+    visual = (VISUAL, tmp_path / "visual")
+    assert found(plan_import("T", files, visual=visual, values=values, progress=shares.append)) == {}
+    assert shares == [0.5, 1.0]
     assert whole == dict.fromkeys(DATABASE, reads)
 
 
