@@ -60,6 +60,14 @@ class Findings:
         kind = next(kind for kind in KINDS if self.by_kind.get(kind))
         return kind, self.by_kind[kind][0]
 
+    def listed(self) -> list[dict[str, str]]:
+        """One row a finding: its kind, the clip's name, empty where it is of none, and what is the matter."""
+        return [
+            {"found": kind, "clip": clip, "what": detail}
+            for kind in KINDS
+            for clip, detail in self.by_kind.get(kind, [])
+        ]
+
     def rows(self) -> list[dict[str, str | int]]:
         """One row a kind: how many, an example, and what happens to them."""
         rows: list[dict[str, str | int]] = []

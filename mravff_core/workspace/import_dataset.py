@@ -51,6 +51,7 @@ class ImportPlan:
             "classes": {name: len(labels) for name, labels in self.label_sets.items()},
             "features": {name: source.location for name, (source, _) in self.sources.items()},
             "findings": self.checked.findings.rows(),
+            "each": self.checked.findings.listed(),
         }
 
 

@@ -27,6 +27,10 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
     shown = capsys.readouterr()
     assert "no visual features" in shown.out and "one: one.npy" in shown.out
     assert "agree to it by --allow-missing" in shown.err and not (tmp_path / "ws").exists()
+    assert main(command(tmp_path, "--json")) == 2
+    assert {"found": "no visual features", "clip": "one", "what": "one.npy"} in json.loads(capsys.readouterr().out)[
+        "each"
+    ]
     assert main(command(tmp_path, "--allow-missing", "--json")) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["clips"] == {"test": 1} and document["findings"][0]["number"] == 1
