@@ -109,6 +109,21 @@ def test_resized_features_cover_what_they_covered(tmp_path: Path, hop: float | N
     np.testing.assert_allclose(found.array[:, 10], ARRAY[:, 3])
 
 
+def test_the_first_step_stands_where_it_is_declared_to(tmp_path: Path) -> None:
+    save(tmp_path / "v.npy", ARRAY.T)
+    source = replace(SOURCE, location=str(tmp_path), offset_frames=3.0)
+    assert source.read("v", 4.0, 0.0).grid.to_seconds(0.0) == pytest.approx(3 / 30)
+
+
+def test_one_step_is_enough_and_none_is_not(tmp_path: Path) -> None:
+    save(tmp_path / "one.npy", ARRAY.T[:1])
+    save(tmp_path / "none.npy", ARRAY.T[:0])
+    source = replace(SOURCE, location=str(tmp_path))
+    np.testing.assert_array_equal(source.read("one", 4.0, 0.0).array, ARRAY[:, :1])
+    with pytest.raises(FeatureError, match=r"none\.npy: features are \[0, 3\], expected two axes, neither empty"):
+        source.size("none")
+
+
 @settings(max_examples=30, deadline=None)
 @given(length=st.integers(1, 30), steps=st.integers(1, 60), seed=st.integers(0, 99))
 def test_resizing_is_that_of_torch(length: int, steps: int, seed: int) -> None:
