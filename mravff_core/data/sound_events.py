@@ -17,10 +17,11 @@ _COLUMNS = ("video_id", "start_timestamp", "stop_timestamp", "class")
 def read_epic_sounds(paths: Sequence[Path | str]) -> pd.DataFrame:
     """Read EPIC-Sounds' CSV files (Huh et al., ICASSP 2023).
 
-    Returns: `clip_id`, `start_s`, `end_s`, `sound` (the class's name) and `description`.
+    Returns: `clip_id`, `start_s`, `end_s`, `sound` (the class's name) and `description`; an event that
+        several files hold, or one that is named twice, counts once.
     Raises: AnnotationError if a file is missing or of another kind, or holds times that are none.
     """
-    return pd.concat([_read(Path(path)) for path in paths], ignore_index=True)
+    return pd.concat([_read(Path(path)) for path in paths]).drop_duplicates(ignore_index=True)
 
 
 def _read(path: Path) -> pd.DataFrame:

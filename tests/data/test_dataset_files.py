@@ -235,3 +235,11 @@ def test_unreadable_sound_files_are_refused(tmp_path: Path) -> None:
         read_epic_sounds([tmp_path / "s.csv"])
     with pytest.raises(AnnotationError, match="no such file of sound events"):
         read_epic_sounds([tmp_path / "gone.csv"])
+
+
+def test_a_file_of_sounds_given_twice_counts_once(tmp_path: Path) -> None:
+    from mravff_core.data.sound_events import read_epic_sounds
+
+    path = tmp_path / "s.csv"
+    path.write_text("video_id,start_timestamp,stop_timestamp,class\nx,00:00:01.0,00:00:02.0,rustle\n")
+    assert len(read_epic_sounds([path, path])) == 1
