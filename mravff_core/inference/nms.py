@@ -56,7 +56,7 @@ def suppress(
             weighted mean of all segments whose tIoU with it reaches this; 0 for no voting.
         vote_weight: weight of such a vote, score × tIoU (ActionFormer) or score (TriDet).
     Returns: segments [m, 2], scores [m], labels [m]; best first.
-    Raises: ValueError for unequal lengths, values that are not finite or settings out of range.
+    Raises: ValueError for other shapes, unequal lengths, values that are not finite or settings out of range.
     """
     segments, scores, labels = _checked(segments, scores, labels)
     if method not in ("soft", "hard") or vote_weight not in ("score_iou", "score"):
@@ -88,7 +88,11 @@ def suppress(
 
 
 def _checked(segments: Any, scores: Any, labels: Any) -> tuple[Floats, Floats, Integers]:
-    segments = np.asarray(segments, dtype=np.float32).reshape(-1, 2)
+    segments = np.asarray(segments, dtype=np.float32)
+    # Turned the other way they would hold as many numbers, and give other segments.
+    if segments.size and (segments.ndim != 2 or segments.shape[1] != 2):
+        raise ValueError(f"segments are {list(segments.shape)}, expected [n, 2]")
+    segments = segments.reshape(-1, 2)
     scores = np.asarray(scores, dtype=np.float32).reshape(-1)
     labels = np.asarray(labels, dtype=np.int64).reshape(-1)
     if not len(segments) == len(scores) == len(labels):

@@ -146,6 +146,10 @@ def test_hard_suppression_leaves_no_overlap_within_a_class(given_candidates: Any
         ({"max_segments": 0}, "both must be above 0"),
         ({"scores": [0.5]}, "2 segments, 1 scores"),
         ({"scores": [0.5, np.nan]}, "must be finite"),
+        (
+            {"segments": [[0, 1, 2], [3, 4, 5]], "scores": [0.5] * 3, "labels": [0] * 3},
+            r"segments are \[2, 3\], expected \[n, 2\]",
+        ),
     ],
 )
 def test_bad_arguments_are_told(change: dict[str, Any], message: str) -> None:
