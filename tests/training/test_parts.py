@@ -106,6 +106,21 @@ def test_a_crop_may_begin_anywhere() -> None:
     assert begun == {0, 1, 2}
 
 
+def test_a_clip_that_fits_is_cut_to_a_share_of_its_length() -> None:
+    whole = clip(20, [(0, 20)])
+
+    def steps(crop_ratio: tuple[float, float] | None) -> set[int]:
+        cuts = [
+            random_crop(whole, np.random.default_rng(seed), max_steps=20, crop_ratio=crop_ratio, truncated_share=0.1)
+            for seed in range(60)
+        ]
+        return {cut.visual.shape[1] for cut in cuts}
+
+    assert steps((0.3, 0.5)) == {6, 7, 8, 9, 10}
+    assert steps((0.0, 0.1)) == {1, 2}
+    assert steps((1.0, 2.0)) == steps(None) == {20}
+
+
 @pytest.mark.parametrize("segments", [[(40, 44)], [(0, 4), (96, 100)]])
 def test_a_crop_holds_a_segment_where_any_tried_does(segments: list[tuple[float, float]]) -> None:
     for seed in range(20):
@@ -140,7 +155,7 @@ def test_overlap_weighs_classes_only_where_each_has_boundaries_of_its_own() -> N
 def test_a_batch_says_what_is_real_and_what_has_sound() -> None:
     batch = collate([clip(5, []), clip(3, [], sound=False)], audio_channels=2)
     assert batch.valid_mask is not None
-    assert batch.valid_mask[:, 0].sum(dim=1).tolist() == [5, 3]
+    assert batch.valid_mask.shape == (2, 1, 5) and batch.valid_mask[:, 0].sum(dim=1).tolist() == [5, 3]
     assert batch.audio_present is not None
     assert batch.audio_present.tolist() == [True, False]
     assert float(batch.visual[1, :, 3:].abs().sum()) == 0
