@@ -68,6 +68,7 @@ _BESIDE_WEIGHTS = (
 )
 
 _PER_CHANNEL = re.compile(r"((ln[12]?|norms?(\.\d+)?)\.(weight|bias)|drop_path_\w+\.scale)$")
+_OF_OPENTAD = re.compile(r"(projection|rpn_head|roi_head)\.")
 
 
 class _Unread:
@@ -133,6 +134,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "complex, quantized or empty stand-ins; save them as float32"
         )
     weights = {re.sub(r"^(module\.)+", "", str(name)): value for name, value in chosen.items()}
+    foreign = next(filter(_OF_OPENTAD.match, weights), None)
+    if foreign:
+        raise CheckpointError(
+            f"{path}: has layers of OpenTAD's, such as {foreign}, expected those of ActionFormer's or TriDet's own "
+            "code; take over what OpenTAD finds by 'import detections'"
+        )
     return {name: value for name, value in weights.items() if not _is_buffer(name)}
 
 
