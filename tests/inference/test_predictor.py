@@ -61,6 +61,16 @@ def assert_same_up_to_ties(found: pd.DataFrame, expected: dict[str, Any]) -> Non
         assert (np.abs(near - row) <= tolerance).all(axis=1).any(), f"detection {place}: {row}"
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_detector_is_left_in_its_mode_and_detects_the_same_in_both(training: bool) -> None:
+    detector = small_detector(drop_path=0.9)
+    visual = np.random.default_rng(0).normal(size=(6, 40)).astype(np.float32)
+    expected = Predictor(detector).detect(visual, grid=GRID, duration_s=6.0).detections
+    found = Predictor(detector.train(training)).detect(visual, grid=GRID, duration_s=6.0).detections
+    assert detector.training is training and len(expected)
+    pd.testing.assert_frame_equal(found, expected)
+
+
 @pytest.mark.parametrize("change", GOLDEN_TEST_CHANGES)
 @pytest.mark.parametrize(
     "variant", ["actionformer/epic_verb", "actionformer/extra_fpn_relpe", "tridet/thumos", "tridet/anet_tsp"]
