@@ -127,7 +127,9 @@ def sides_of(
             f"{found}; only runs with one label set can be compared{f' on {label_set}' if label_set else ''}"
         )
     counted = scored_clips(workspace, common[0], clip_ids)
-    missing = [unpredicted_clips(workspace, side.run, side.audio, counted) for side in (a, b)]
+    missing = [
+        unpredicted_clips(workspace, side.run, side.audio, counted, named=clip_ids is not None) for side in (a, b)
+    ]
     lacking = set(missing[0]) | set(missing[1])
     return Compared(
         a,

@@ -13,6 +13,7 @@ from mravff_core.analysis.segment_gates import SegmentSource, segment_gates
 from mravff_core.analysis.side import Side, detections_of
 from mravff_core.errors import WorkspaceError
 from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
+from mravff_core.inference.run_predict import unpredicted_clips
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.scored_clips import scored_clips
 
@@ -132,7 +133,8 @@ def analyse_errors(
     run = workspace.run(side.run)
     label_set = run.label_set(label_set)
     counted = scored_clips(workspace, label_set, clip_ids)
-    clip_ids = sorted(set(counted) & run.predicted_clips(side.audio))
+    missing = unpredicted_clips(workspace, side.run, side.audio, counted, named=clip_ids is not None)
+    clip_ids = sorted(set(counted) - set(missing))
     truth = workspace.truth(label_set, clip_ids).reset_index(drop=True)
     if truth.empty:
         with_truth = workspace.truth(label_set, counted)["clip_id"].nunique()

@@ -175,7 +175,7 @@ def lacking(
         clips = _scored_clips(workspace, name, clip_ids, label_set)
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)
-            todo = unpredicted_clips(workspace, name, asked, clips)
+            todo = unpredicted_clips(workspace, name, asked, clips, named=clip_ids is not None)
             if todo:
                 missing[name, asked] = Lacking(name, asked, tuple(todo))
     return list(missing.values())
@@ -252,7 +252,8 @@ def _predicted(
         for condition in _askable(workspace, name, conditions):
             asked = heard(workspace, name, condition)
             if asked not in there:
-                there[asked] = not unpredicted_clips(workspace, name, asked, clips)
+                missing = unpredicted_clips(workspace, name, asked, clips, named=clip_ids is not None)
+                there[asked] = not missing
             if there[ON] and there[asked]:
                 pieces.append(_Piece(name, workspace.run(name).label_set(label_set), condition, asked, tuple(clips)))
     return pieces

@@ -148,15 +148,25 @@ def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> P
 
 
 def unpredicted_clips(
-    workspace: Workspace, run_name: str, condition: AudioCondition | str, clip_ids: Sequence[str]
+    workspace: Workspace,
+    run_name: str,
+    condition: AudioCondition | str,
+    clip_ids: Sequence[str],
+    *,
+    named: bool = False,
 ) -> list[str]:
     """Those of some clips that have no stored predictions, or all where other weights made them.
 
     Quicker than `predict`, which also looks whether features have changed since.
 
+    Args:
+        named: whether just these clips were asked for. Then imported detections lack none: result files
+            leave out clips that nothing was found in.
     Raises: WorkspaceError if there is no such run.
     """
     run = workspace.run(run_name)
+    if named and not run.has_detector and AudioCondition.parse(condition) in run.conditions():
+        return []
     marker = run.predictions_folder(condition) / _WEIGHTS
     if marker.is_file() and marker.read_text(encoding="utf-8").strip() != _known_hash(run):
         return list(clip_ids)

@@ -197,3 +197,26 @@ def test_imported_detections_are_not_asked_about_other_sounds(
     for audio, runs in (("on", ["theirs", "verb_mrav", "verb_visual"]), ("off", ["verb_mrav", "verb_visual"])):
         documents = json.loads(printed(capsys, copy, "evaluate", "--audio", audio, "--json"))
         assert [document["run"] for document in documents] == runs
+
+
+def test_imported_detections_miss_what_they_leave_out_of_a_named_split(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(workspace.folder, tmp_path / "ws")
+    copy = Workspace(tmp_path / "ws")
+    first = copy.truth("verb", ["clip_0"]).assign(score=0.5)
+    first["label"] = [copy.class_names("verb")[label] for label in first["label"]]
+    first.to_csv(tmp_path / "found.csv", columns=["clip_id", "start_s", "end_s", "label", "score"], index=False)
+    import_detections(copy, tmp_path / "found.csv", "theirs")
+    missed = len(copy.truth("verb")) - len(first)
+    assert missed > 0
+    for words, clips, lost in (([], 1, 0), (["--split", "validation"], 3, missed)):
+        options = [*words, "--json", "--device", "cpu"]
+        assert json.loads(printed(capsys, copy, "diagnose", "--run", "theirs", *options))["clips"] == clips
+        analysis = analyse_errors(copy, "theirs", clip_ids=copy.clip_ids("validation") if words else None)
+        assert (~analysis.truths()["found"].to_numpy(bool)).sum() == lost
+        sides = ("--a", "theirs", "--b", "verb_mrav", "--resamples", "0")
+        compared = json.loads(printed(capsys, copy, "compare", *sides, *options))
+        assert compared["clips"] == clips
+    (scored,) = json.loads(printed(capsys, copy, "evaluate", "--run", "theirs", *options))
+    assert compared["overall"]["a"] == pytest.approx(scored["average"])
