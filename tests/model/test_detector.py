@@ -17,7 +17,7 @@ from mravff_core.model.chance import ClipDraws, StepDropout, set_clip_draws
 from mravff_core.model.detector import DetectorConfig, build_detector
 from mravff_core.model.level_fusion import Gate, LevelFusion
 from mravff_core.model.outputs import Batch, DetectorOutput
-from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, small_detector
+from tests.model.small import AUDIO_CHANNELS, BASE, VISUAL_CHANNELS, WIDTHS, small_detector
 
 KINDS = ("none", "sum", "concat", "cross_attention", "mrav")
 BASES: dict[str, dict[str, Any]] = {
@@ -278,3 +278,14 @@ def test_a_detector_cast_whole_to_another_precision_answers_alike(base: str) -> 
             assert {level.dtype for level in found} == {precision}
             for one, other in zip(found, expected, strict=True):
                 assert (one.float() - other).abs().max() < tolerance * torch.cat(expected, dim=1).abs().max()
+
+
+@pytest.mark.parametrize("base", [{}, {"kind": "temporalmaxer"}, {"kind": "tridet", "trident": False}])
+def test_starts_and_ends_of_a_fresh_detector_can_all_be_learnt(base: dict[str, Any]) -> None:
+    """A distance below 0 is answered as 0 and learns nothing."""
+    for seed in range(20):
+        torch.manual_seed(seed)
+        detector = build_detector(DetectorConfig("verb", ("cut",), BaseConfig(**{**BASE, **WIDTHS, **base})))
+        with torch.no_grad():
+            offsets = detector.eval()(Batch(torch.randn(1, VISUAL_CHANNELS, 64))).boundary_offsets
+        assert torch.cat([level.flatten(0, 2) for level in offsets]).gt(0).float().mean(dim=0).min() > 0.6

@@ -73,11 +73,17 @@ class ClassHead(nn.Module):
 
 
 class DistanceTower(nn.Module):
-    """Scores >= 0 at every step, with one learnt scale per level."""
+    """Scores >= 0 at every step, with one learnt scale per level.
+
+    The bias starts at 1: a score that falls below 0 at every step gets no gradient ever again, and around a
+    start of 0 that befalls a start or an end now and then.
+    """
 
     def __init__(self, config: BaseConfig, outputs: int, levels: int) -> None:
         super().__init__()
         self.tower = _Tower(config, outputs, config.head_kernel)
+        assert self.tower.out.bias is not None
+        nn.init.ones_(self.tower.out.bias)
         self.scales = nn.ParameterList([nn.Parameter(torch.tensor(1.0)) for _ in range(levels)])
 
     @property
