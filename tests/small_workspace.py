@@ -58,6 +58,9 @@ def small_detector(
         for name, weight in detector.named_parameters():
             if "gate" in name or "scale" in name:
                 weight.add_(0.3 * torch.randn_like(weight))
+            elif name == "base.boundary_head.tower.out.bias":
+                # Segments short enough for sound to gain and lose some, in clips of two seconds.
+                weight.zero_()
     return detector
 
 
