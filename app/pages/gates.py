@@ -341,7 +341,7 @@ def _known_effect(app: AppContext, state: State, info: RunInfo, label_set: str) 
 
 
 def _asked(state: State, label_set: str) -> dict[str, Any]:
-    """What sound is worth to whom, in the clips whose gates are shown."""
+    """Arguments of `audio_effect`, over the clips whose gates are shown."""
     return {"label_set": label_set, "audio": state.choices.audio, "clip_ids": state.choices.clips or None}
 
 

@@ -121,15 +121,8 @@ def audio_effect(
     label_set = label_set or run.info.label_set
 
     def make() -> pd.DataFrame:
-        truth = workspace.truth(label_set, clip_ids)
-        if truth.empty:
-            which = "no clip" if clip_ids is None else "none of the chosen clips"
-            raise WorkspaceError(
-                f"{workspace.folder}: {which} has true {label_set} segments, so nobody knows what sound is worth; "
-                "import some with 'python -m mravff_core import --annotations FILE'"
-            )
-        run.label_set(label_set)
         counted = set(scored_clips(workspace, label_set, clip_ids))
+        run.label_set(label_set)
         clips = run.predicted_clips(audio) & run.predicted_clips("off") & counted
         on, off = (run.detections(condition, sorted(clips), label_set=label_set) for condition in (audio, "off"))
         if not clips or on is None or off is None:
@@ -138,8 +131,8 @@ def audio_effect(
                 f"run {run_name!r} has nothing stored for audio {missing} to compare with; make it with "
                 f"'python -m mravff_core predict --run {run_name} --audio {missing}'"
             )
-        scored = truth[truth["clip_id"].isin(clips)]
-        return _effect_table(scored, on, off, workspace.class_names(label_set), resamples)
+        truth = workspace.truth(label_set, sorted(clips))
+        return _effect_table(truth, on, off, workspace.class_names(label_set), resamples)
 
     return cached_table(
         workspace, "audio_effect", make, **_effect_key(workspace, run_name, label_set, audio, clip_ids, resamples)
