@@ -84,7 +84,13 @@ def run(key: str, args: argparse.Namespace) -> None:
         audio = (_described(data_set.audio_kind(args.audio_kind), args, "audio-"), args.audio_features)
     elif args.audio_kind or _given(vars(args), "audio-"):
         raise ConfigError("found options that say how audio features were made, but no --audio-features DIR")
-    files = read_dataset(args.annotations, label_set=args.label_set, classes=args.classes, split=args.split)
+    files = read_dataset(
+        args.annotations,
+        label_set=args.label_set,
+        classes=args.classes,
+        split=args.split,
+        named_splits=data_set.named_splits,
+    )
     with common.progress_bar(f"Checking {data_set.title}") as progress:
         plan = plan_import(
             args.name or data_set.title,

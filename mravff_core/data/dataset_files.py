@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,12 @@ class DataSetFiles:
 
 
 def read_dataset(
-    paths: Sequence[Path | str], *, label_set: str, classes: Path | str | None = None, split: str | None = None
+    paths: Sequence[Path | str],
+    *,
+    label_set: str,
+    classes: Path | str | None = None,
+    split: str | None = None,
+    named_splits: Mapping[str, str] | None = None,
 ) -> DataSetFiles:
     """Read the annotation files of one data set, told apart by content.
 
@@ -61,6 +66,7 @@ def read_dataset(
         classes: class names of that label set, one a line; by default what the annotations name,
             in the order of their numbers where they have such, else of the alphabet.
         split: of files that do not say it.
+        named_splits: split by how a video's name begins, which counts where files call a split otherwise.
     Raises: AnnotationError for files that are missing, malformed or of several kinds, that name no
         video or no class, or one video in two files, or whose labels are called like something else.
     """
@@ -80,7 +86,7 @@ def read_dataset(
             f"{files[0]}: labels cannot be called {ACTION!r}, which is the pair of a verb and a noun here; "
             "call them otherwise, such as activity"
         )
-    return found
+    return replace(found, videos=_in_own_words(found.videos, named_splits or {}))
 
 
 def _read(files: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None) -> DataSetFiles:
@@ -208,6 +214,20 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
     for name in label_sets:
         segments[name] = [value if pd.isna(value) else str(value) for value in segments[name]]
     return DataSetFiles(videos, segments[kept], label_sets)
+
+
+def _in_own_words(videos: dict[str, SourceVideo], named_splits: Mapping[str, str]) -> dict[str, SourceVideo]:
+    """Videos in the splits that their names say, if the files name what is trained on otherwise.
+
+    OpenTAD calls THUMOS14's validation videos training, and its test videos validation.
+    """
+    own = {
+        name: next((split for start, split in named_splits.items() if name.startswith(start)), video.split)
+        for name, video in videos.items()
+    }
+    if all(own[name] == "train" for name, video in videos.items() if video.split == "train"):
+        return videos
+    return {name: replace(video, split=own[name]) for name, video in videos.items()}
 
 
 def _split(text: object) -> str:

@@ -50,6 +50,7 @@ class DataSet:
         visual: kinds of visual features by name, the usual one first.
         audio: kinds of audio features by name, the usual one first.
         tiou_thresholds: temporal overlaps that its published average precisions are means over.
+        named_splits: split by how a video's name begins, where the data set's own names say it.
     """
 
     title: str
@@ -57,6 +58,7 @@ class DataSet:
     visual: Mapping[str, FeatureKind] = field(default_factory=dict)
     audio: Mapping[str, FeatureKind] = field(default_factory=lambda: _AUDIO)
     tiou_thresholds: tuple[float, ...] = TIOU_THRESHOLDS
+    named_splits: Mapping[str, str] = field(default_factory=dict)
 
     def visual_kind(self, name: str | None) -> FeatureKind | None:
         """Kind of that name, the usual one for None; None where nothing is usual. Raises: ConfigError."""
@@ -90,6 +92,7 @@ DATA_SETS: dict[str, DataSet] = {
         label_set="sport",
         visual={"i3d": FeatureKind(encoder="i3d", channels=2048, hop_frames=4, window_frames=16)},
         tiou_thresholds=(0.3, 0.4, 0.5, 0.6, 0.7),
+        named_splits={"video_validation_": "validation", "video_test_": "test"},
     ),
     "activitynet": DataSet(
         title="ActivityNet-1.3",

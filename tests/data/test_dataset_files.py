@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mravff_core.data.dataset_files import read_dataset
+from mravff_core.data.datasets import DATA_SETS
 from mravff_core.errors import AnnotationError
 from tests.workspace.small_data_set import DATABASE, video
 
@@ -18,6 +19,16 @@ def test_class_names_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "classes.txt").write_text("Diving\nBilliards\n", encoding="utf-8-sig")
     files = read_dataset([tmp_path / "a.json"], label_set="sport", classes=tmp_path / "classes.txt")
     assert files.label_sets == {"sport": ("Diving", "Billiards")}
+
+
+@pytest.mark.parametrize("words", [("Validation", "Test"), ("training", "validation")])
+def test_thumos_videos_are_in_the_splits_that_their_names_say(tmp_path: Path, words: tuple[str, str]) -> None:
+    trained_on, scored_on = (video([(0, 1, "a")], subset=subset) for subset in words)
+    database = {"video_validation_0000051": trained_on, "video_test_0000004": scored_on}
+    (tmp_path / "a.json").write_text(json.dumps({"database": database}))
+    own = DATA_SETS["thumos14"].named_splits
+    files = read_dataset([tmp_path / "a.json"], label_set="sport", named_splits=own)
+    assert [found.split for found in files.videos.values()] == ["validation", "test"]
 
 
 @pytest.mark.parametrize(
