@@ -1,0 +1,52 @@
+"""What the documents say to type can be typed, and the settings that they name are there."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import typing
+from pathlib import Path
+
+import pytest
+
+from mravff_core.cli import _parser
+from mravff_core.config import Recipe
+from mravff_core.model.official_families import FAMILIES
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = re.compile(r"^(?:\.venv/bin/)?(?:python -m mravff_core|mravff) (.+)$", re.MULTILINE)
+SECTIONS = {name: cls for name, cls in typing.get_type_hints(Recipe).items() if dataclasses.is_dataclass(cls)}
+SETTING = re.compile(rf"\b({'|'.join(SECTIONS)})\.(?!py\b|yaml\b|json\b)([a-z_]+)")
+
+
+def commands() -> list[str]:
+    found = []
+    for document in DOCUMENTS:
+        blocks = re.findall(r"```sh\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+        for block in blocks:
+            found += COMMAND.findall(block.replace("\\\n", " "))
+    return found
+
+
+@pytest.mark.parametrize("words", commands())
+def test_a_command_of_the_documents_is_understood(words: str) -> None:
+    _parser().parse_args(shlex.split(words, comments=True))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_settings_and_files_of_the_documents_are_there(document: Path) -> None:
+    spans = re.findall(r"`([^`\n]+)`", document.read_text(encoding="utf-8"))
+    for span in spans:
+        for section, name in SETTING.findall(span):
+            assert name in {field.name for field in dataclasses.fields(SECTIONS[section])}, span
+        if re.fullmatch(r"(mravff_core|app|configs|docs|notebooks)/[\w/.]+", span):
+            assert (ROOT / span).exists(), span
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
+def test_every_setting_that_is_taken_over_says_what_it_is_called_here(family: typing.Any) -> None:
+    rows = (ROOT / "docs/from_other_code.md").read_text(encoding="utf-8").splitlines()
+    for theirs, ours in family.fields.items():
+        assert any(theirs in row and f"`base.{ours}" in row for row in rows), (theirs, ours)
