@@ -90,7 +90,8 @@ def load_array(path: Path, key: str = "") -> NDArray:
 
     Args:
         path: of any readable suffix.
-        key: which array of a `.h5` file; empty for `features`, `feats` or the only one.
+        key: which array of a `.h5` file; where none is named, and of a `.npz` file or a mapping of tensors,
+            `features`, `feats` or the only one.
     Raises: FeatureError if the file is missing, unreadable, or holds no such array.
     """
     return _load(path, key)[0]
@@ -163,6 +164,9 @@ def _tensor_of(path: Path, *, mmap: bool = False) -> Tensor:
     import torch
 
     value = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    if isinstance(value, dict):
+        tensors = {name: each for name, each in value.items() if isinstance(each, torch.Tensor)}
+        value = tensors[_array_name(path, list(tensors))]
     if not isinstance(value, torch.Tensor):
         raise FeatureError(f"{path}: holds a {type(value).__name__}, expected one tensor")
     return value

@@ -57,6 +57,15 @@ def test_tensors_of_any_numbers_and_age_are_read(tmp_path: Path, archive: bool, 
     np.testing.assert_array_equal(source.read("v", 4.0, 0.0).array, ARRAY)
 
 
+@pytest.mark.parametrize("names", [("feats", "mean"), ("whatever",)])
+def test_tensors_may_lie_in_a_mapping(tmp_path: Path, names: tuple[str, ...]) -> None:
+    stored = {name: torch.from_numpy(ARRAY.T.copy()) * (name != "mean") for name in names}
+    torch.save({**stored, "fps": 30}, tmp_path / "v.pt")
+    source = replace(SOURCE, location=str(tmp_path), files=("{name}.pt",))
+    assert source.size("v") == (CHANNELS, STEPS)
+    np.testing.assert_array_equal(source.read("v", 4.0, 0.0).array, ARRAY)
+
+
 @pytest.mark.parametrize("time_first", [True, False])
 def test_what_is_declared_settles_square_arrays(tmp_path: Path, time_first: bool) -> None:
     square = np.arange(9, dtype=np.float32).reshape(3, 3)
@@ -154,6 +163,9 @@ def test_a_stamp_changes_with_the_file_and_the_grid(tmp_path: Path) -> None:
         ("v.npy", lambda path: np.save(path, np.full((7, 3), np.nan, np.float32)), "21 of 21 values are not finite"),
         ("v.npy", lambda path: np.save(path, np.zeros((7, 3), "U3")), "of type <U3, expected numbers"),
         ("v.npy", lambda path: np.save(path, np.full((7, 3), 1e300)), "21 of 21 values are not finite"),
+        ("v.pt", lambda path: torch.save([torch.ones(7, 3)], path), "holds a list, expected one tensor"),
+        ("v.pt", lambda path: torch.save({"fps": 30}, path), r"holds arrays \[\], expected one called"),
+        ("v.pt", lambda path: torch.save({"a": torch.ones(7, 3), "b": torch.ones(7, 3)}, path), r"\['a', 'b'\], expec"),
         ("v.pt", lambda path: torch.save(torch.ones(7, 3, dtype=torch.complex64), path), "of type complex64, expected"),
     ],
 )
