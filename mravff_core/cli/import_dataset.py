@@ -90,6 +90,7 @@ def run(key: str, args: argparse.Namespace) -> None:
         classes=args.classes,
         split=args.split,
         named_splits=data_set.named_splits,
+        no_classes=data_set.no_classes,
     )
     with common.progress_bar(f"Checking {data_set.title}") as progress:
         plan = plan_import(

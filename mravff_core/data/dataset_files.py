@@ -17,7 +17,7 @@ from mravff_core.errors import AnnotationError
 from mravff_core.segments import ACTION
 
 _MOST_CLASSES = 100_000
-_SPLITS = {"training": "train", "testing": "test", "val": "validation"}
+_SPLITS = {"training": "train", "testing": "test", "val": "validation", "valid": "validation"}
 _EPIC_INFO = "EPIC_100_video_info.csv"
 _EPIC_CLASSES = {"verb": "EPIC_100_verb_classes.csv", "noun": "EPIC_100_noun_classes.csv"}
 
@@ -55,6 +55,7 @@ def read_dataset(
     classes: Path | str | None = None,
     split: str | None = None,
     named_splits: Mapping[str, str] | None = None,
+    no_classes: Collection[str] = (),
 ) -> DataSetFiles:
     """Read the annotation files of one data set, told apart by content.
 
@@ -67,12 +68,13 @@ def read_dataset(
             in the order of their numbers where they have such, else of the alphabet.
         split: of files that do not say it.
         named_splits: split by how a video's name begins, which counts where files call a split otherwise.
+        no_classes: labels of JSON files that are none of the classes, unless `classes` names them.
     Raises: AnnotationError for files that are missing, malformed or of several kinds, that name no
         video or no class, or one video in two files, or whose labels are called like something else.
     """
     files = [file for path in paths for file in _files(Path(path))]
     names = None if classes is None else _class_names(Path(classes))
-    found = _read(files, label_set, names, split)
+    found = _read(files, label_set, names, split, no_classes)
     if not found.videos:
         raise AnnotationError(f"{files[0]}: names no video; cut short?")
     bare = [name for name, labels in found.label_sets.items() if not labels]
@@ -89,9 +91,15 @@ def read_dataset(
     return replace(found, videos=_in_own_words(found.videos, named_splits or {}))
 
 
-def _read(files: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None) -> DataSetFiles:
+def _read(
+    files: Sequence[Path],
+    label_set: str,
+    names: tuple[str, ...] | None,
+    split: str | None,
+    no_classes: Collection[str],
+) -> DataSetFiles:
     if all(file.suffix.lower() == ".json" for file in files):
-        return _activitynet(files, label_set, names, split)
+        return _activitynet(files, label_set, names, split, no_classes)
     if any(file.suffix.lower() == ".json" for file in files):
         raise AnnotationError(f"{files[0]}: is given beside files of another kind; expected JSON alone or CSV alone")
     headers = {file: csv_columns(file) for file in files}
@@ -123,7 +131,11 @@ def _is_epic_annotation(path: Path) -> bool:
 
 
 def _activitynet(
-    paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None, split: str | None
+    paths: Sequence[Path],
+    label_set: str,
+    names: tuple[str, ...] | None,
+    split: str | None,
+    no_classes: Collection[str],
 ) -> DataSetFiles:
     videos: dict[str, SourceVideo] = {}
     numbers: dict[str, int] = {}
@@ -141,13 +153,12 @@ def _activitynet(
                 rate = frames / duration_s
             videos[name] = SourceVideo(name, _split(entry.get("subset") or split), duration_s, rate)
             for item in entry.get("annotations", []):
-                if item.get("label_id") is not None:
+                if item.get("label_id") is not None and item["label"] not in no_classes:
                     _settle(numbers, str(item["label"]), item["label_id"], path)
     segments = pd.concat(tables, ignore_index=True)
     if names is None:
-        names = (
-            _numbered(numbers, paths[0]) if numbers else tuple(sorted({str(label) for label in segments[label_set]}))
-        )
+        named = {str(label) for label in segments[label_set]} - set(no_classes)
+        names = _numbered(numbers, paths[0]) if numbers else tuple(sorted(named))
     return DataSetFiles(videos, segments, {label_set: names})
 
 

@@ -51,6 +51,7 @@ class DataSet:
         audio: kinds of audio features by name, the usual one first.
         tiou_thresholds: temporal overlaps that its published average precisions are means over.
         named_splits: split by how a video's name begins, where the data set's own names say it.
+        no_classes: labels of its annotations that are none of its classes.
     """
 
     title: str
@@ -59,6 +60,7 @@ class DataSet:
     audio: Mapping[str, FeatureKind] = field(default_factory=lambda: _AUDIO)
     tiou_thresholds: tuple[float, ...] = TIOU_THRESHOLDS
     named_splits: Mapping[str, str] = field(default_factory=dict)
+    no_classes: tuple[str, ...] = ()
 
     def visual_kind(self, name: str | None) -> FeatureKind | None:
         """Kind of that name, the usual one for None; None where nothing is usual. Raises: ConfigError."""
@@ -93,6 +95,7 @@ DATA_SETS: dict[str, DataSet] = {
         visual={"i3d": FeatureKind(encoder="i3d", channels=2048, hop_frames=4, window_frames=16)},
         tiou_thresholds=(0.3, 0.4, 0.5, 0.6, 0.7),
         named_splits={"video_validation_": "validation", "video_test_": "test"},
+        no_classes=("Ambiguous",),
     ),
     "activitynet": DataSet(
         title="ActivityNet-1.3",

@@ -141,9 +141,10 @@ def test_numbers_beyond_all_bounds_are_no_lengths(tmp_path: Path) -> None:
         read_dataset([tmp_path / "a.json"], label_set="sport")
 
 
-def test_a_blank_subset_is_none(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(json.dumps({"database": {"one": video([(1.0, 2.0, "Diving")], subset=" ")}}))
-    assert read_dataset([tmp_path / "a.json"], label_set="sport").videos["one"].split == "own"
+@pytest.mark.parametrize(("subset", "split"), [(" ", "own"), ("Training", "train"), ("valid", "validation")])
+def test_subsets_have_one_word_each_and_a_blank_one_is_none(tmp_path: Path, subset: str, split: str) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"one": video([(1.0, 2.0, "Diving")], subset=subset)}}))
+    assert read_dataset([tmp_path / "a.json"], label_set="sport").videos["one"].split == split
 
 
 @pytest.mark.parametrize(("label_set", "told"), [("noun", True), ("sport", False)])
@@ -163,6 +164,20 @@ def test_numbers_of_labels_order_the_classes(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"database": {"one": first, "two": second}}))
     files = read_dataset([tmp_path / "a.json"], label_set="sport")
     assert files.label_sets == {"sport": ("Zumba", "class 1", "Archery")}
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_ambiguous_is_no_class_of_thumos(tmp_path: Path, numbered: bool) -> None:
+    one = video([(1.0, 2.0, "Ambiguous"), (3.0, 4.0, "Diving"), (3.0, 4.0, "Billiards")])
+    for number, item in enumerate(one["annotations"] if numbered else []):
+        item["label_id"] = 2 - number
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"one": one}}))
+    (tmp_path / "classes.txt").write_text("Diving\nAmbiguous\n")
+    none = DATA_SETS["thumos14"].no_classes
+    files = read_dataset([tmp_path / "a.json"], label_set="sport", no_classes=none)
+    assert files.label_sets == {"sport": ("Billiards", "Diving")} and len(files.segments) == 3
+    files = read_dataset([tmp_path / "a.json"], label_set="sport", no_classes=none, classes=tmp_path / "classes.txt")
+    assert files.label_sets == {"sport": ("Diving", "Ambiguous")}
 
 
 def test_a_number_of_frames_says_the_rate_as_opentads_files_do(tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
     assert Workspace(tmp_path / "ws").clip_ids() == ["v_-two"]
 
 
+def test_segments_of_no_class_are_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, {"one": video([(1.0, 2.0, "Ambiguous"), (3.0, 4.0, "Diving")])})
+    assert main(command(tmp_path)) == 2
+    assert "one: sport 'Ambiguous'" in capsys.readouterr().out
+    assert main(command(tmp_path, "--allow-missing")) == 0
+    assert Workspace(tmp_path / "ws").label_sets == {"sport": ("Diving",)}
+
+
 @pytest.mark.parametrize(
     ("more", "match"),
     [
