@@ -1,62 +1,53 @@
-"""Typed configuration: YAML in, unknown keys and wrong types refused.
+"""What can be set of a detector, its training and its use, with defaults.
 
-Defaults live in the dataclasses; a YAML file holds one experiment's differences
-from them, or from the file it names under `extends`. Numbers that follow from
-others are properties. The resolved values are saved with every run.
+Numbers that follow from others are properties.
 """
 
 from __future__ import annotations
 
-import ast
-import contextlib
-import dataclasses
-import re
-import types
-import typing
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
-
-import yaml
-
-from mravff_core.errors import ConfigError
-from mravff_core.weight_sizes import beyond_memory
-
-Config = TypeVar("Config")
-# YAML takes 1e-4, without a dot, for text.
-_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
+from typing import Literal
 
 
 @dataclass(frozen=True)
 class BaseConfig:
     """Visual detector: embedding, pyramid, neck and heads.
 
-    Defaults are ActionFormer's (Zhang et al., ECCV 2022); what only one kind reads is marked so.
+    Defaults are ActionFormer's (Zhang et al., ECCV 2022); what only one kind of block, neck or base
+    reads is marked so.
     """
 
     kind: Literal["actionformer", "tridet", "temporalmaxer"] = "actionformer"
+    """Which of the three; it settles the blocks and the boundary head."""
     input_channels: int = 2048
+    """Width of the visual features; training fills it in."""
     input_groups: tuple[int, ...] = ()
     """Channels of each of several encoders stacked in the input; each is projected on its own first."""
     embed_channels: int = 512
+    """Width of the pyramid."""
     embed_groups: tuple[int, ...] = ()
     """Channels that each input group is projected to; they add up to `embed_channels`."""
     encoder: Literal["auto", "transformer", "sgp", "maxpool", "conv"] = "auto"
     """Blocks of the pyramid; `auto` for those that the kind is known by: transformer blocks
     (ActionFormer), SGP layers (TriDet), max-pooling (TemporalMaxer)."""
     embed_layers: int = 2
+    """Convolutions before the pyramid."""
     embed_kernel: int = 3
+    """Their width in steps, odd."""
     embed_norm: bool = True
+    """A layer norm after each of them."""
     stem_layers: int = 2
     """Blocks before the first halving; TemporalMaxer has none, whatever stands here."""
     levels: int = 6
     """Levels of the encoder; the heads read those from `neck_first_level` on."""
     heads: int = 4
+    """Transformer: attention heads."""
     window: tuple[int, ...] = (9,)
     """Transformer: local attention window per level in steps, -1 for full; one value serves all levels."""
     absolute_position: bool = False
+    """Add a sine and cosine encoding of the step to what enters the pyramid."""
     relative_position: bool = False
+    """Transformer: add a learnt score per head and relative position; local windows only."""
     sgp_window: tuple[int, ...] = (5,)
     """SGP: steps that each step sees per level, odd; one value serves all levels. The stem sees 1."""
     sgp_ratio: float = 2.0
@@ -76,18 +67,26 @@ class BaseConfig:
     max_steps: int = 2304
     """Longest training sequence in steps; absolute position encoding is laid out for it."""
     neck: Literal["identity", "fpn"] = "identity"
+    """`fpn` adds coarse levels to the finer ones (Lin et al., CVPR 2017)."""
     neck_channels: int = 512
+    """Width of the levels that the heads read."""
     neck_norm: bool = True
+    """A layer norm after the neck."""
     neck_norm_shared: bool = False
     """Identity neck: one norm serves all levels, rather than each level having its own."""
     neck_norm_groups: int | None = None
     """Identity neck: channel groups of a norm over all steps of a clip's level, without weights;
     None for a norm of every step by itself."""
     neck_first_level: int = 0
+    """The finest level of the encoder that the heads read."""
     head_channels: int = 512
+    """Width of the heads' hidden convolutions."""
     head_kernel: int = 3
+    """Width of the heads' convolutions in steps, odd."""
     head_layers: int = 3
+    """Convolutions of a head, its last one included."""
     head_norm: bool = True
+    """A layer norm after each hidden convolution of a head."""
     trident: bool = True
     """TriDet: boundaries per class as an expectation over bins; otherwise plain distances."""
     bins: int = 16
@@ -95,9 +94,13 @@ class BaseConfig:
     boundary_kernel: int = 3
     """TriDet: kernel of the heads that tell starts and ends."""
     scale_factor: int = 2
+    """How many steps of a level make one of the next."""
     dropout: float = 0.0
+    """Transformer: chance that a value after attention or in the feed-forward layer is left out while training."""
     drop_path: float = 0.1
+    """Chance that a clip goes without a residual branch while training."""
     class_prior: float = 0.01
+    """Probability of each class that a fresh class head answers with everywhere."""
     empty_classes: tuple[int, ...] = ()
     """Classes without training segments; their bias starts far below the prior."""
     official_padding: bool = False
@@ -121,19 +124,29 @@ class FusionConfig:
     """How audio enters the pyramid (MRAV-FF, arXiv 2310.03456)."""
 
     kind: Literal["none", "sum", "concat", "cross_attention", "mrav"] = "none"
+    """`none` for vision alone; the others as of `LevelFusion`."""
     audio_channels: int = 128
+    """Width of the audio features; training fills it in."""
     audio_kernel: int = 3
+    """Width in steps, odd, of the convolution that audio enters through."""
     heads: int = 4
+    """Of the cross-attention."""
     window: int = 9
     """Local cross-attention window in steps of each level, -1 for full."""
     gate: Literal["scalar", "channel", "softmax"] = "scalar"
+    """One number per step, one per step and channel, or the sound's share in a softmax over two scores."""
     gate_source: Literal["visual", "audio", "both"] = "visual"
+    """Features that the gate is computed from."""
     mix: Literal["convex", "residual"] = "convex"
+    """`convex`: (1 - gate) * visual + gate * attended; `residual`: visual + gate * attended."""
     fuse_for: Literal["both", "classes", "boundaries"] = "both"
+    """Which heads read fused levels; the other reads vision alone."""
     shared_levels: bool = False
+    """One fusion for all levels rather than one each."""
     audio_dropout: float = 0.0
     """Chance that a training clip goes without sound (fusion bypassed)."""
     dropout: float = 0.0
+    """On attended audio while training."""
     gate_opening: float = 1.0
     """Share of each gate that is let through. A training that starts from a visual detector begins
     with 0, where the output is exactly that detector's, and ends with 1."""
@@ -146,17 +159,28 @@ class TestConfig:
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
     pre_nms_min_score: float = 0.001
+    """A class at a point becomes a candidate if its probability lies above."""
     pre_nms_top_k: int = 5000
+    """Most candidates of one level."""
     min_duration_grid: float = 0.05
     """Shortest candidate, in finest feature steps."""
     nms: Literal["soft", "hard", "none"] = "soft"
+    """`soft` lowers the scores of what overlaps a better candidate, `hard` drops it, `none` leaves all as they are."""
     iou_threshold: float = 0.1
+    """Hard: tIoU from which a candidate is dropped."""
     sigma: float = 0.4
+    """Soft: scores fall by exp(-tIoU² / sigma)."""
     min_score: float = 0.001
+    """Soft: candidates whose score falls below are dropped; hard: those that do not lie above."""
     max_segments: int = 2000
+    """Most detections of a clip."""
     multiclass: bool = True
+    """Suppress each class on its own."""
     voting_threshold: float = 0.75
+    """Where classes suppress each other: a detection moves to the weighted mean of the candidates whose tIoU
+    with it reaches this; 0 for no voting."""
     vote_weight: Literal["score_iou", "score"] = "score_iou"
+    """Weight of such a candidate: score × tIoU (ActionFormer) or score (TriDet)."""
     max_buffer_factor: float = 4.0
     """Longest sequence at inference, in multiples of `max_steps`, where the base has such a limit."""
     keep_outside: bool = False
@@ -168,21 +192,31 @@ class TrainConfig:
     """One training run."""
 
     seed: int = 0
+    """All that is random follows from it."""
     epochs: int = 16
     """After the warm-up."""
     warmup_epochs: int = 5
+    """Epochs over which the learning rate rises in a line, before the others."""
     batch_size: int = 2
+    """Clips of a batch, over all devices."""
     learning_rate: float = 1e-4
+    """At the end of the warm-up."""
     weight_decay: float = 0.05
+    """Of convolutions and projections; biases, norms and scales do not decay (AdamW)."""
     schedule: Literal["cosine", "multistep"] = "cosine"
+    """How the learning rate falls after the warm-up."""
     final_learning_rate: float = 1e-8
     """Where the cosine schedule ends."""
     schedule_steps: tuple[int, ...] = ()
+    """Multistep: epochs after the warm-up at which the learning rate falls."""
     schedule_gamma: float = 0.1
+    """Multistep: what it is then multiplied with."""
     clip_gradient_norm: float = 1.0
     """Longest gradient over all weights; 0 or less for any length."""
     ema_decay: float = 0.999
+    """Share of the averaged weights, which a run hands out, that each step keeps."""
     accumulate_batches: int = 1
+    """Batches to one step of the optimiser."""
     batches_by: Literal["chance", "length"] = "chance"
     """Which clips share a batch: any, or those of like length among a few batches' clips, which
     are then padded less."""
@@ -204,17 +238,23 @@ class TrainConfig:
     )
     """Per level: segments whose larger boundary distance, in finest steps, lies in this range."""
     centre_sampling: Literal["radius", "none"] = "radius"
+    """`radius`: only points near a segment's centre learn it; `none`: all within it."""
     centre_radius: float = 1.5
+    """How near, in strides of the point's level."""
     loss_weight: float = 1.0
     """Weight of the boundary loss; 0 or less balances it against the class loss automatically."""
     initial_loss_norm: float = 100.0
+    """Where the running number of positive points, which losses are divided by, starts."""
     label_smoothing: float = 0.0
+    """Share of each target that is spread evenly over the classes."""
     iou_weight_power: float = 0.0
     """Where boundaries are per class, a true class's loss counts in proportion to its predicted
     boundaries' tIoU to this power; 0 for all alike. TriDet's recipes have 0.2 to 1."""
     input_noise: float = 0.0
     """Standard deviation of normal noise on visual features."""
     crop_ratio: tuple[float, float] | None = (0.9, 1.0)
+    """Clips of up to `max_steps` are cut to a random share of their length in this range; None to leave them
+    whole. Longer ones are cut to `max_steps`."""
     truncated_share: float = 0.5
     """A segment cut by cropping stays when at least this share of it remains."""
     store_half: bool = False
@@ -223,7 +263,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """One set of classes; a label is an index into `labels`."""
+    """One set of classes, such as `verb`; a label is an index into `labels`, the classes' names."""
 
     name: str
     labels: tuple[str, ...]
@@ -234,13 +274,17 @@ class DataConfig:
     """Which label sets are learnt from which features."""
 
     label_set: str = "verb"
+    """What is learnt: a label set of the workspace, or `proposal` for segments of any class."""
     further_label_sets: tuple[str, ...] = ()
     """Learnt jointly with the first: one detector, its logits are those of each set after another."""
     visual_encoder: str = "visual"
     """Name of a feature set of the workspace."""
     audio_encoder: str | None = "audio"
+    """The same of sound; None for none."""
     train_split: str = "train"
+    """Clips to train on."""
     test_split: str = "validation"
+    """Clips that are scored."""
 
 
 @dataclass(frozen=True)
@@ -264,157 +308,3 @@ class Recipe:
     train: TrainConfig = field(default_factory=TrainConfig)
     test: TestConfig = field(default_factory=TestConfig)
     start: StartConfig = field(default_factory=StartConfig)
-
-
-def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
-    """Build a configuration dataclass from plain YAML or JSON values.
-
-    Args:
-        cls: a dataclass of this module or any other made of plain fields.
-        raw: mapping of field names to values; missing fields keep their defaults.
-        where: file and section, for messages.
-    Raises: ConfigError for an unknown field, a wrong type, a value not allowed, or a detector that no
-        memory of this machine could hold.
-    """
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{where}: found {_describe(raw)}, expected a mapping of settings")
-    hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    unknown = sorted(str(key) for key in raw.keys() - set(names))
-    if unknown:
-        likely = ""
-        if cls is Recipe and {"dataset", "model"} <= set(unknown):
-            likely = "; a configuration of ActionFormer's or TriDet's code? Recipes of ours lie in configs/"
-        raise ConfigError(
-            f"{where}: {cls.__name__} has no field {', '.join(unknown)}; it has {', '.join(names)}{likely}"
-        )
-    values = {name: _coerce(hints[name], value, f"{where}.{name}") for name, value in raw.items()}
-    config = cls(**values)
-    _check_memory(config, where)
-    return config
-
-
-def to_mapping(config: Any) -> dict[str, Any]:
-    """Plain values that `from_mapping` reads back to an equal configuration."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-    return plain(dataclasses.asdict(config))
-
-
-def read_yaml(path: Path | str) -> dict[str, Any]:
-    """Read a YAML mapping and merge it over the file it `extends`, nearest first.
-
-    Raises: ConfigError if a file is missing, is not YAML, is not a mapping or extends itself.
-    """
-    return _read_yaml_chain(Path(path), ())
-
-
-def read_recipe(path: Path | str) -> Recipe:
-    """Read a recipe file. Raises: ConfigError, naming the file and the field."""
-    return from_mapping(Recipe, read_yaml(path), str(path))
-
-
-def merge(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
-    """`upper` over `lower`: nested mappings merge, everything else is replaced."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
-    return merged
-
-
-def _check_memory(config: Any, where: str) -> None:
-    """Refuse a base, or what holds one beside its fusion, that is too large. Raises: ConfigError."""
-    base = config if isinstance(config, BaseConfig) else getattr(config, "base", None)
-    if not isinstance(base, BaseConfig):
-        return
-    sizes = {"blocks": base.blocks, "sgp_hidden": base.sgp_hidden, **vars(base)}
-    fusion = getattr(config, "fusion", None)
-    if isinstance(fusion, FusionConfig) and fusion.kind != "none":
-        sizes |= {f"fusion.{name}": value for name, value in vars(fusion).items()}
-    if problem := beyond_memory(sizes):
-        raise ConfigError(f"{where}: {problem}")
-
-
-def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    path = path.resolve()
-    if path in seen:
-        raise ConfigError(f"{path}: extends itself through {' -> '.join(str(p) for p in seen)}")
-    if path.suffix == ".py":
-        raise ConfigError(f"{path}: is Python code, which is not run for its settings; expected a YAML configuration")
-    try:
-        raw = _parsed(path.read_text(encoding="utf-8"), path.suffix)
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        raise ConfigError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
-    if raw is None:
-        raw = {}
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: found {_describe(raw)}, expected a mapping of settings")
-    parent = raw.pop("extends", None)
-    if parent is None:
-        return raw
-    if not isinstance(parent, str):
-        raise ConfigError(f"{path}: extends is {_describe(parent)}, expected a file name")
-    return merge(_read_yaml_chain(path.parent / parent, (*seen, path)), raw)
-
-
-def _parsed(text: str, suffix: str) -> Any:
-    """What YAML says, or the plain Python values that published code prints into a `config.txt` beside a checkpoint."""
-    if suffix == ".txt":
-        with contextlib.suppress(SyntaxError, ValueError, MemoryError, RecursionError):
-            return ast.literal_eval(text)
-    return yaml.safe_load(text)
-
-
-def _coerce(hint: Any, value: Any, where: str) -> Any:
-    origin = typing.get_origin(hint)
-    arguments = typing.get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        (hint,) = [a for a in arguments if a is not type(None)]
-        return _coerce(hint, value, where)
-    if origin is Literal:
-        if value not in arguments or isinstance(value, bool):
-            raise ConfigError(f"{where}: found {_describe(value)}, expected one of {', '.join(map(str, arguments))}")
-        return value
-    if origin is tuple:
-        return _coerce_items(arguments, value, where)
-    if origin is dict:
-        return _coerce(dict, value, where)
-    if dataclasses.is_dataclass(hint):
-        return from_mapping(typing.cast(type, hint), value, where)
-    return _coerce_plain(hint, value, where)
-
-
-def _coerce_items(hints: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
-    """A tuple of as many values as hints, or of any number where the second hint is `...`."""
-    if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{where}: found {_describe(value)}, expected a list")
-    if hints[-1] is Ellipsis:
-        hints = hints[:1] * len(value)
-    if len(value) != len(hints):
-        raise ConfigError(f"{where}: found {len(value)} values, expected {len(hints)}")
-    return tuple(_coerce(hint, item, f"{where}[{i}]") for i, (hint, item) in enumerate(zip(hints, value, strict=True)))
-
-
-def _coerce_plain(hint: Any, value: Any, where: str) -> Any:
-    """A number, a truth value, text or anything."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if hint is float and (is_whole or (isinstance(value, str) and _EXPONENT.fullmatch(value))):
-        with suppress(OverflowError):
-            return float(value)
-    is_bool_for_number = isinstance(value, bool) and hint is not bool
-    if hint is Any or (isinstance(hint, type) and isinstance(value, hint) and not is_bool_for_number):
-        return value
-    raise ConfigError(f"{where}: found {_describe(value)}, expected {getattr(hint, '__name__', hint)}")
-
-
-def _describe(value: Any) -> str:
-    return f"{type(value).__name__} {value!r}"[:80]
