@@ -31,7 +31,8 @@ from mravff_core.config import BaseConfig, FusionConfig, Recipe, TrainConfig
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.training.batches import BatchMaker, epoch_plan
 from mravff_core.training.clip import TrainingClip
-from mravff_core.training.loop import start_run, train_batch, update
+from mravff_core.training.loop import start_run
+from mravff_core.training.step import train_batch, update
 
 VIDEOS = Path(__file__).resolve().parents[2] / "shared/data/epic100"
 CHANNELS, CLASSES, MOST_STEPS = 2304, 97, 2304

@@ -9,30 +9,23 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import lightning_fabric
 import torch
-from torch import Tensor, nn
 from tqdm import tqdm
 
 from mravff_core.config import LabelSet, Recipe, TrainConfig
 from mravff_core.errors import CancelledError, ConfigError
-from mravff_core.freed_memory import give_back_freed_memory
-from mravff_core.model.chance import set_clip_draws
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
-from mravff_core.model.outputs import Batch, DetectorOutput
-from mravff_core.training.batches import BatchMaker, Clips, Part, epoch_plan
+from mravff_core.training.batches import BatchMaker, Clips, epoch_plan
 from mravff_core.training.checks import check_training
 from mravff_core.training.ema import AveragedWeights
-from mravff_core.training.losses import DetectionLoss, LossSums, combine, loss_sums
 from mravff_core.training.memory import keep_fewer_kernels, needs_sparing
-from mravff_core.training.schedule import learning_rate, optimizer_steps, parameter_groups, total_epochs
-from mravff_core.training.shares import OwnDraws, Shares, how_many_shares, with_shared_weights
+from mravff_core.training.schedule import optimizer_steps, parameter_groups, total_epochs
+from mravff_core.training.shares import Shares, how_many_shares, with_shared_weights
 from mravff_core.training.state import (
     STATE_FILE,
     RunState,
@@ -43,39 +36,10 @@ from mravff_core.training.state import (
     training_alone,
     write_metrics,
 )
-from mravff_core.training.targets import Targets
-from mravff_core.training.warm_start import WarmStart, gate_opening, warm_started
+from mravff_core.training.step import SummedLosses, open_gates, train_batch, update
+from mravff_core.training.warm_start import WarmStart, warm_started
 
 _PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-
-
-class _SummedLosses(nn.Module):
-    """Detector and losses as one module of plain tensors in and out, as wrappers for several devices want it."""
-
-    def __init__(self, detector: Detector, config: TrainConfig) -> None:
-        super().__init__()
-        self.detector = detector
-        self.config = config
-
-    def forward(
-        self,
-        visual: Tensor,
-        audio: Tensor | None,
-        valid_mask: Tensor,
-        audio_present: Tensor | None,
-        classes: Tensor,
-        offsets: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Class loss and boundary loss, summed over the clips.
-
-        Args:
-            visual, audio, valid_mask, audio_present: as of `Batch`.
-            classes, offsets: as of `Targets`, [batch, points, classes] and [batch, points, 2].
-        """
-        output = self.detector(Batch(visual, audio, valid_mask, audio_present))
-        targets = [Targets(*pair) for pair in zip(classes, offsets, strict=True)]
-        sums = loss_sums(_in_float32(output), targets, self.config)
-        return sums.classes, sums.boundaries
 
 
 def train(
@@ -165,7 +129,7 @@ def _remaining_epochs(
 
 def _store(run: RunState, clips: int, folder: Path) -> None:
     """Write the finished detector; the state goes last, since a run without one counts as finished."""
-    _open_gates(run, optimizer_steps(clips, run.recipe.train))
+    open_gates(run, optimizer_steps(clips, run.recipe.train))
     run.detector.load_state_dict(run.averaged.weights)
     save_detector(run.detector, folder, half=run.recipe.train.store_half)
     write_metrics(run, folder / "training")
@@ -205,7 +169,7 @@ def start_run(
     # Elsewhere torch itself knows which way is quickest.
     fused = True if fabric.device.type == "cpu" else None
     optimizer = torch.optim.AdamW(groups, lr=recipe.train.learning_rate, fused=fused)
-    model, fabric_optimizer = fabric.setup(_SummedLosses(detector, recipe.train), optimizer)
+    model, fabric_optimizer = fabric.setup(SummedLosses(detector, recipe.train), optimizer)
     shares = _set_up_shares(fabric, recipe.train, detector, model, threads)
     averaged = AveragedWeights(detector, recipe.train.ema_decay)
     return RunState(fabric, recipe, detector, shares, fabric_optimizer, averaged, recipe.train.initial_loss_norm)
@@ -229,7 +193,7 @@ def _set_up_shares(
             twin = with_shared_weights(detector)
             shares.detectors.append(twin)
             # Not set up, since of Fabric's modules one at a time may go backward in a process.
-            shares.models.append(_SummedLosses(twin, settings))
+            shares.models.append(SummedLosses(twin, settings))
     return shares
 
 
@@ -273,115 +237,3 @@ def _epoch(
     rate = run.optimizer.param_groups[0]["lr"]
     run.history.append({"epoch": run.epoch, **sums, "learning_rate": rate, "normalizer": run.normalizer})
     return sums
-
-
-def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:
-    """Forward and backward of one batch, or of this process's shares of it.
-
-    Args:
-        parts: of the batch or the shares, as `BatchMaker.parts` gives them.
-        steps_per_epoch: of the optimiser; how far gates are open follows from it.
-        last: whether the optimiser's step comes next, so that gradients of all shares are added.
-    Returns: the whole batch's losses, over all devices.
-    """
-    settings, fabric, shares = run.recipe.train, run.fabric, run.shares
-    if needs_sparing(run.detector, fabric.device):
-        give_back_freed_memory()
-    positives = sum(part.positives for part in parts if part.counts)
-    if fabric.world_size > 1:
-        positives = int(cast(Tensor, fabric.all_reduce(torch.tensor(float(positives)), reduce_op="sum")))
-    _open_gates(run, steps_per_epoch)
-    drawn_from = torch.get_rng_state()
-    seed = int(torch.randint(2**31, ()))
-
-    def forward(given: tuple[int, Part]) -> tuple[Tensor, Tensor]:
-        place, part = given[0] % len(shares.models), given[1]
-        # Every part draws for the whole batch and keeps its own.
-        draws = OwnDraws.after(drawn_from, part.rows, part.whole, seed)
-        set_clip_draws(shares.detectors[place], draws)
-        inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
-        with fabric.autocast():
-            class_sum, boundary_sum = shares.models[place](*inputs)
-        set_clip_draws(shares.detectors[place], None)
-        return (class_sum, boundary_sum) if part.counts else (class_sum * 0, boundary_sum * 0)
-
-    def backward(given: tuple[int, DetectionLoss]) -> None:
-        # Gradients are averaged over devices, while each holds only its part of the sum.
-        loss = given[1].total * fabric.world_size / settings.accumulate_batches
-        if given[0] % len(shares.models) == 0:
-            fabric.backward(loss)
-        else:
-            loss.backward()
-
-    own = [[part for part in parts if part.share == share] for share in sorted({part.share for part in parts})]
-    found: list[list[DetectionLoss]] = [[] for _ in own]
-    turns = [[(place, part) for place, part in enumerate(turn) if part] for turn in zip_longest(*own)]
-    if not shares.at_once and settings.loss_weight > 0:  # one after another
-        turns = [[(place, part)] for place, share in enumerate(own) for part in share]
-    for number, given in enumerate(turns):
-        with fabric.no_backward_sync(shares.models[0], enabled=not last or number + 1 < len(turns)):
-            sums = shares.together(forward, given)
-            whole = _added(run, *sums) if settings.loss_weight <= 0 else None
-            losses = [combine(LossSums(*one, positives), run.normalizer, settings, whole) for one in sums]
-            shares.together(backward, [(place, loss) for (place, _), loss in zip(given, losses, strict=True)])
-        for (place, _), loss in zip(given, losses, strict=True):
-            found[place].append(loss)
-    if last:
-        shares.add_gradients()
-    run.normalizer = found[-1][-1].normalizer
-    return _summed(run, found)
-
-
-def update(run: RunState, steps_per_epoch: int) -> None:
-    """One step of the optimiser with the gradients gathered."""
-    settings = run.recipe.train
-    if settings.clip_gradient_norm > 0:
-        torch.nn.utils.clip_grad_norm_(run.detector.parameters(), settings.clip_gradient_norm)
-    for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.step, steps_per_epoch, settings)
-    run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
-    run.averaged.update(run.detector)
-    run.step += 1
-
-
-def _summed(run: RunState, found: Sequence[Sequence[DetectionLoss]]) -> DetectionLoss:
-    """Losses of a whole batch from those of the parts of each share, over all devices."""
-    values = [
-        torch.stack([torch.stack([loss.total, loss.classes, loss.boundaries]).detach() for loss in share]).sum(dim=0)
-        for share in found
-    ]
-    (total,) = _added(run, *[(value,) for value in values])
-    return DetectionLoss(total[0], total[1], total[2], run.normalizer)
-
-
-def _added(run: RunState, *shares: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Sums over the shares of all devices, number by number, without gradients."""
-    sums = [torch.stack([one.detach() for one in ones]).sum(dim=0) for ones in zip(*shares, strict=True)]
-    if run.fabric.world_size > 1:
-        sums = [cast(Tensor, run.fabric.all_reduce(one, reduce_op="sum")) for one in sums]
-    return tuple(sums)
-
-
-def _open_gates(run: RunState, steps_per_epoch: int) -> None:
-    for detector in run.shares.detectors:
-        if detector.fusion is not None:
-            opening = gate_opening(run.recipe, run.step, steps_per_epoch)
-            detector.fusion.gate_opening = opening
-            detector.config = replace(detector.config, fusion=replace(detector.config.fusion, gate_opening=opening))
-
-
-def _inputs(part: Part) -> list[Tensor | None]:
-    batch = part.batch
-    classes, offsets = (
-        torch.stack([getattr(target, name) for target in part.targets]) for name in ("classes", "offsets")
-    )
-    return [batch.visual, batch.audio, batch.valid_mask, batch.audio_present, classes, offsets]
-
-
-def _in_float32(output: DetectorOutput) -> DetectorOutput:
-    return replace(
-        output,
-        class_logits=tuple(level.float() for level in output.class_logits),
-        boundary_offsets=tuple(level.float() for level in output.boundary_offsets),
-    )
