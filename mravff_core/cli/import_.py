@@ -22,6 +22,7 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--label-set", help="label set of an ActivityNet-style file (default: the first of the workspace)"
     )
+    parser.add_argument("--allow-missing", action="store_true", help="go on although segments would be cut or left out")
     common.add_workspace(parser)
     common.add_json(parser)
     kinds = parser.add_subparsers(title="other kinds of import", metavar="KIND")
@@ -79,30 +80,23 @@ def _register_sounds(kinds: common.Commands) -> None:
 
 
 def run_annotations(args: argparse.Namespace) -> None:
-    """Read, check, and put the segments in place of those the same clips had."""
-    import pandas as pd
-
-    from mravff_core.data.annotations import read_annotations, to_workspace_table
+    """Read, check, and put the segments in place of those the same clips had, if nothing is lost or that is allowed."""
     from mravff_core.errors import AnnotationError, ConfigError
+    from mravff_core.workspace.import_annotations import plan_annotations, take_annotations
 
     if args.annotations is None:
         raise ConfigError("import: found neither --annotations FILE nor a kind of import, such as detections FILE")
     workspace = common.open_workspace(args)
-    label_set = args.label_set or next(iter(workspace.label_sets), "verb")
-    table = to_workspace_table(read_annotations(args.annotations, label_set), workspace.label_sets, args.annotations)
-    known = table["clip_id"].isin(workspace.clip_ids())
-    if not known.any():
-        raise AnnotationError(
-            f"{args.annotations}: none of its {table['clip_id'].nunique()} clips is in the workspace; "
-            "clip ids differ, or the videos are not added yet"
-        )
-    new = table[known]
-    kept = workspace.annotations[~workspace.annotations["clip_id"].isin(new["clip_id"])]
-    workspace.set_annotations(new if kept.empty else pd.concat([kept, new], ignore_index=True))
+    plan = plan_annotations(workspace, args.annotations, args.label_set or next(iter(workspace.label_sets), "verb"))
+    findings, taken = plan.findings, args.allow_missing or not plan.findings.needs_permission
+    if taken:
+        take_annotations(workspace, plan)
     result = {
-        "segments": len(new),
-        "clips": int(new["clip_id"].nunique()),
-        "clips_not_in_workspace": int(table.loc[~known, "clip_id"].nunique()),
+        "segments": len(plan.segments),
+        "clips": len(plan.clip_ids),
+        "clips_not_in_workspace": plan.clips_not_in_workspace,
+        "findings": findings.rows(),
+        "each": findings.listed(),
     }
     if args.json:
         common.print_json(result)
@@ -110,6 +104,12 @@ def run_annotations(args: argparse.Namespace) -> None:
         print(
             f"{result['segments']} true segments for {result['clips']} clips; "
             f"{result['clips_not_in_workspace']} clips of the file are not in the workspace"
+        )
+        common.print_table(findings.rows(), empty="all segments lie in their clips")
+    if not taken:
+        raise AnnotationError(
+            f"{args.annotations}: was not taken, since {len(findings.listed())} segments in the table would be cut or "
+            "left out; are its times seconds? Mend the file, or agree to it by --allow-missing"
         )
 
 

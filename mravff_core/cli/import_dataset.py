@@ -25,7 +25,10 @@ def register(kinds: common.Commands) -> None:
             "--label-set", default=data_set.label_set, help=f"what a single label is (default: {data_set.label_set})"
         )
         parser.add_argument(
-            "--allow-missing", action="store_true", help="go on although clips, sounds or segments would be left out"
+            "--allow-missing",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="go on although clips, sounds or segments would be left out",
         )
         parser.add_argument(
             "--skip-values",

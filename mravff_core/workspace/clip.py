@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,16 @@ def clip_ids_by_name(name: str) -> list[str]:
         with contextlib.suppress(WorkspaceError):
             ids.insert(0, clip_id_from_source(own))
     return ids
+
+
+def clips_by_name(names: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Which of the known clips each name stands for, as `clip_ids_by_name` finds them; others are left out."""
+    clip_of = {}
+    for name in names:
+        found = next((clip_id for clip_id in clip_ids_by_name(name) if clip_id in known), None)
+        if found is not None:
+            clip_of[name] = found
+    return clip_of
 
 
 def source_name(clip_id: str) -> str:

@@ -227,6 +227,18 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
         keep &= ~unknown
         for spellings in _spelt_alike(names):
             findings.add("classes spelt alike", "", f"{label_set} {' and '.join(map(repr, spellings))}")
+    within = segments_within(table, clip_of, findings)
+    return within[keep[table.index.isin(within.index)]].reset_index(drop=True)
+
+
+def segments_within(table: pd.DataFrame, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
+    """Segments cut to their clips, and a finding for each that loses by it; those of which nothing is left are out.
+
+    Args:
+        table: `clip_id` as `clip_of` names clips, `start_s`, `end_s` and more.
+    Returns: rows of the table with the ids of their clips.
+    """
+    table = table.copy()
     length_s = np.array([clip_of[name].duration_s for name in table["clip_id"]], dtype=np.float64)
     start_s, end_s = table["start_s"].to_numpy(np.float64), table["end_s"].to_numpy(np.float64)
     table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
@@ -239,9 +251,8 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
     for kind, rows in wrong.items():
         for name, start, end, _ in _picked(rows, table["clip_id"], start_s, end_s, length_s):
             findings.add(kind, name, f"{start:.2f} to {end:.2f} s")
-    keep &= (table["end_s"] > table["start_s"]).to_numpy()
-    kept = table[keep]
-    return kept.assign(clip_id=[clip_of[name].clip_id for name in kept["clip_id"]]).reset_index(drop=True)
+    kept = table[table["end_s"] > table["start_s"]]
+    return kept.assign(clip_id=[clip_of[name].clip_id for name in kept["clip_id"]])
 
 
 def _indices(values: pd.Series, names: tuple[str, ...]) -> tuple[pd.Series, np.ndarray]:

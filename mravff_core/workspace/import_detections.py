@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from mravff_core.data.detection_files import DetectionFile, label_indices, read_
 from mravff_core.errors import AnnotationError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION, action_labels
-from mravff_core.workspace.clip import clip_ids_by_name
+from mravff_core.workspace.clip import clips_by_name
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import IMPORTED_NAME, Run
 
@@ -64,7 +63,7 @@ def import_detections(
         if name not in workspace.label_sets:
             known = ", ".join(workspace.label_sets)
             raise WorkspaceError(f"{path}: holds detections of {name!r}, which is no label set here; there are {known}")
-    clip_of = _clips_by_name(workspace, found.clip_ids)
+    clip_of = clips_by_name(found.clip_ids, set(workspace.clip_ids()))
     if not clip_of:
         example = f"such as {found.clip_ids[0]!r}" if found.clip_ids else "it holds none"
         raise AnnotationError(
@@ -105,17 +104,6 @@ def free_run_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
     if folder.exists() and not (replace and Run.is_run(folder)):
         raise WorkspaceError(f"{folder}: is there already; choose another name, or --replace an imported run")
     return folder
-
-
-def _clips_by_name(workspace: Workspace, names: Iterable[str]) -> dict[str, str]:
-    """Clip of the workspace for each name that a file uses, with or without the `v_` that some put before."""
-    known = set(workspace.clip_ids())
-    clip_of = {}
-    for name in names:
-        found = next((clip_id for clip_id in clip_ids_by_name(name) if clip_id in known), None)
-        if found is not None:
-            clip_of[name] = found
-    return clip_of
 
 
 def _tables(

@@ -31,7 +31,8 @@ def test_the_command_asks_before_anything_is_lost(tmp_path: Path, capsys: pytest
     assert {"found": "no visual features", "clip": "one", "what": "one.npy"} in json.loads(capsys.readouterr().out)[
         "each"
     ]
-    assert main(command(tmp_path, "--allow-missing", "--json")) == 0
+    first, *others = command(tmp_path, "--json")
+    assert main([first, "--allow-missing", *others]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["clips"] == {"test": 1} and document["findings"][0]["number"] == 1
     assert Workspace(tmp_path / "ws").clip_ids() == ["v_-two"]
