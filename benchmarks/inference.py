@@ -33,7 +33,7 @@ from mravff_core.freed_memory import keep_freed_memory
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.decode import decode
 from mravff_core.inference.predictor import Predictor
-from mravff_core.model.bases.heads import ClassHead, DistanceTower
+from mravff_core.model.bases.heads import ClassHead, DistanceHead
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
@@ -254,7 +254,7 @@ def spread_detector(base: str, fusion: str) -> Detector:
     for module in detector.modules():
         if isinstance(module, ClassHead):
             nn.init.normal_(module.tower.out.weight, std=0.03)
-        elif isinstance(module, DistanceTower):
+        elif isinstance(module, DistanceHead):
             assert module.tower.out.bias is not None
             nn.init.constant_(module.tower.out.bias, 2.0)
     return detector

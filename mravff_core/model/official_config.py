@@ -53,6 +53,8 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
 def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
     """Our settings for how an official configuration trains; missing keys keep the official defaults.
 
+    A warm start takes over from them what points learn; our own recipes are held to all of them.
+
     Arguments and errors as for `convert_config`.
     """
     family = family_of(raw, where)

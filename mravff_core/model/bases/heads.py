@@ -72,7 +72,7 @@ class ClassHead(nn.Module):
         return tuple(level.transpose(1, 2) for level in self.tower(pyramid))
 
 
-class DistanceTower(nn.Module):
+class DistanceHead(nn.Module):
     """Scores >= 0 at every step, with one learnt scale per level.
 
     The bias starts at 1: a score that falls below 0 at every step gets no gradient ever again, and around a
@@ -99,7 +99,7 @@ class DistanceTower(nn.Module):
         )
 
 
-class BoundaryHead(DistanceTower):
+class BoundaryHead(DistanceHead):
     """Distances to start and end at every step."""
 
     def __init__(self, config: BaseConfig, levels: int) -> None:

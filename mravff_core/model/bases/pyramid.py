@@ -1,12 +1,11 @@
 """What all bases share: convolutional embedding, a pyramid of blocks, a neck and two heads.
 
-A base differs from another in its blocks and in its boundary head; see `PyramidBase`.
+A base differs from another in its blocks, which its configuration names, and perhaps in its boundary head.
 """
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from typing import cast
 
 import torch
@@ -67,9 +66,9 @@ class PyramidBase(Base):
             table = position_encoding(config.max_steps, config.embed_channels)
             self.register_buffer("position", table, persistent=False)
 
-    @abstractmethod
     def _boundary_head(self, classes: int) -> BoundaryHead | TridentHead:
         """The head that turns a pyramid into boundary offsets, as `Base.locate` does."""
+        return BoundaryHead(self.config, len(self.strides))
 
     def check_length(self, steps: int, max_buffer_factor: float) -> None:
         """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""

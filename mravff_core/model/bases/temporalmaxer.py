@@ -6,12 +6,8 @@ temporal action localization, arXiv 2303.09055.
 
 from __future__ import annotations
 
-from mravff_core.model.bases.heads import BoundaryHead
 from mravff_core.model.bases.pyramid import PyramidBase
 
 
 class TemporalMaxer(PyramidBase):
-    """Visual detector after Tang et al.; see `PyramidBase`."""
-
-    def _boundary_head(self, classes: int) -> BoundaryHead:
-        return BoundaryHead(self.config, len(self.strides))
+    """A `PyramidBase` of `MaxPoolBlock`s, without a stem."""

@@ -16,14 +16,14 @@ from torch.nn import functional
 
 from mravff_core.config import BaseConfig
 from mravff_core.model.bases.base import Pyramid
-from mravff_core.model.bases.heads import ClassHead, DistanceTower
+from mravff_core.model.bases.heads import ClassHead, DistanceHead
 
 _CHUNK = 64
 # A denominator below this has lost digits, or all of them.
 _UNDERFLOW = 1e-25
 
 
-class TridentHead(DistanceTower):
+class TridentHead(DistanceHead):
     """Distances to start and end per class, at most `bins` steps of the own level.
 
     The heads for starts and ends learn from the features but do not shape them.

@@ -19,7 +19,7 @@ from mravff_core.model.layers import StepMask, fitted
 
 
 class TriDet(PyramidBase):
-    """Visual detector after Shi et al.; see `PyramidBase`.
+    """A `PyramidBase` of `SGPBlock`s, or of `ConvBlock`s where its configuration says so.
 
     Our own models never look at padding. Published weights do everywhere: the mean and the
     group norm of every SGP layer run over the whole padded length. Far from a clip and from
@@ -28,9 +28,9 @@ class TriDet(PyramidBase):
     """
 
     def _boundary_head(self, classes: int) -> BoundaryHead | TridentHead:
-        if self.config.trident:
-            return TridentHead(self.config, classes, len(self.strides))
-        return BoundaryHead(self.config, len(self.strides))
+        if not self.config.trident:
+            return super()._boundary_head(classes)
+        return TridentHead(self.config, classes, len(self.strides))
 
     def _encode(
         self, visual: Tensor, lengths: list[int], total: int, count: int
