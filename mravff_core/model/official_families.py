@@ -310,7 +310,7 @@ TRIDET = Family(
     own_training=_tridet_training,
     vote_weight="score",
 )
-# Of these only the radius is read, since points are told apart by ActionFormer's rule here; the others are costs of
+# Of these only the radius is read, since points are told apart by ActionFormer's rule here; the others steer
 # TemporalMaxer's optimal transport.
 _ASSIGNER = {"center_radius": 2.5, "iou_weight": 3.0, "cls_weight": 1.0, "keep_percent": 0.65, "confuse_weight": 0.1}
 TEMPORALMAXER = Family(

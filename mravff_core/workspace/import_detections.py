@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from mravff_core.data.detection_files import DetectionFile, label_indices, read_detections
 from mravff_core.errors import AnnotationError, WorkspaceError
-from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION, action_labels
 from mravff_core.workspace.clip import clips_by_name
+from mravff_core.workspace.detection_runs import free_run_folder, new_detection_run
 from mravff_core.workspace.layout import Workspace
-from mravff_core.workspace.runs import IMPORTED_NAME, Run
 
 
 @dataclass(frozen=True)
@@ -71,15 +68,9 @@ def import_detections(
             "made for another data set, or its clips are not imported yet?"
         )
     tables = _tables(workspace, found, clip_of, path)
-    record = {
-        "source": Path(path).name,
-        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
-        "format": found.format,
-        "label_sets": {name: len(workspace.label_sets[name]) for name in found.label_sets},
-    }
-    with folder_written_aside(folder) as aside:
-        write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
-        Run(aside).store_all("on", sorted(set(clip_of.values())), tables)
+    classes = {name: len(workspace.label_sets[name]) for name in found.label_sets}
+    with new_detection_run(folder, Path(path).name, Path(path).read_bytes(), found.format, classes) as run:
+        run.store_all("on", sorted(set(clip_of.values())), tables)
     return ImportedDetections(
         run=run_name,
         format=found.format,
@@ -89,21 +80,6 @@ def import_detections(
         clips_not_in_workspace=len(found.clip_ids) - len(clip_of),
         clips_without_detections=len(workspace.clips) - len(set(clip_of.values())),
     )
-
-
-def free_run_folder(workspace: Workspace, run_name: str, replace: bool) -> Path:
-    """Where a run without a detector may be put.
-
-    Args:
-        replace: whether one of that name that has no detector may go.
-    Raises: WorkspaceError for a name that is taken or not usable.
-    """
-    folder = workspace.new_run_folder(run_name)
-    if Run.is_run(folder) and Run(folder).has_detector:
-        raise WorkspaceError(f"{folder}: is a run with a detector already; choose another name")
-    if folder.exists() and not (replace and Run.is_run(folder)):
-        raise WorkspaceError(f"{folder}: is there already; choose another name, or --replace an imported run")
-    return folder
 
 
 def _tables(

@@ -5,24 +5,21 @@ The run is a copy: when the proposals are predicted anew, it has to be merged an
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.data.class_scores import ClassScores, read_class_scores
 from mravff_core.errors import AnnotationError, ConfigError, WorkspaceError
 from mravff_core.evaluation.proposals import label_proposals
-from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION
-from mravff_core.workspace.import_detections import free_run_folder
+from mravff_core.workspace.detection_runs import free_run_folder, new_detection_run
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.merge_runs import MergedRuns
-from mravff_core.workspace.runs import IMPORTED_NAME, MERGED, Run
+from mravff_core.workspace.runs import MERGED
 
 
 def merge_proposals(
@@ -82,16 +79,11 @@ def merge_proposals(
             f"run {proposals!r} has no proposals stored in clips that {scores.path} has scores of; predict first with "
             f"'python -m mravff_core predict --run {proposals}'"
         )
-    record = {
-        "source": f"{proposals} × {scores.path.name}",
-        "sha256": hashlib.sha256(run.model_hash().encode() + scores.path.read_bytes()).hexdigest(),
-        "format": MERGED,
-        "label_sets": {labels: len(workspace.label_sets[labels])},
-    }
-    with folder_written_aside(folder) as aside:
-        write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+    origin = run.model_hash().encode() + scores.path.read_bytes()
+    classes = {labels: len(workspace.label_sets[labels])}
+    with new_detection_run(folder, f"{proposals} × {scores.path.name}", origin, MERGED, classes) as merged:
         for condition, table in tables.items():
-            Run(aside).store_all(condition, clips[condition], {labels: table})
+            merged.store_all(condition, clips[condition], {labels: table})
     return MergedRuns(
         run_name,
         {str(condition): len(ids) for condition, ids in clips.items()},

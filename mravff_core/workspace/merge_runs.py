@@ -5,21 +5,18 @@ The run is a copy: when either of the two is predicted anew, it has to be merged
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
-import yaml
 
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.evaluation.actions import merge_actions
-from mravff_core.files import folder_written_aside, write_text
 from mravff_core.segments import ACTION
-from mravff_core.workspace.import_detections import free_run_folder
+from mravff_core.workspace.detection_runs import free_run_folder, new_detection_run
 from mravff_core.workspace.layout import Workspace
-from mravff_core.workspace.runs import IMPORTED_NAME, MERGED, Run
+from mravff_core.workspace.runs import MERGED, Run
 
 _ON = AudioCondition()
 
@@ -75,15 +72,10 @@ def merge_runs(
             "predict both first with 'python -m mravff_core predict --run NAME'"
         )
     noun_classes = len(workspace.label_sets["noun"])
-    record = {
-        "source": f"{verb_run} + {noun_run}",
-        "sha256": hashlib.sha256("".join(run.model_hash() for run in sources).encode()).hexdigest(),
-        "format": MERGED,
-        "label_sets": {ACTION: len(workspace.label_sets["verb"]) * noun_classes},
-    }
+    origin = "".join(run.model_hash() for run in sources).encode()
+    classes = {ACTION: len(workspace.label_sets["verb"]) * noun_classes}
     done, found = 0, {}
-    with folder_written_aside(folder) as aside:
-        write_text(aside / IMPORTED_NAME, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+    with new_detection_run(folder, f"{verb_run} + {noun_run}", origin, MERGED, classes) as merged:
         for condition, ids in clips.items():
             verbs, nouns = (
                 _found(run, condition, ids, label_set) for run, label_set in zip(sources, ("verb", "noun"), strict=True)
@@ -97,7 +89,7 @@ def merge_runs(
                 if progress is not None:
                     progress(done / total)
             actions = pd.concat(tables, ignore_index=True)
-            Run(aside).store_all(condition, ids, {ACTION: actions})
+            merged.store_all(condition, ids, {ACTION: actions})
             found[str(condition)] = len(actions)
     return MergedRuns(run_name, {str(condition): len(ids) for condition, ids in clips.items()}, found)
 
