@@ -14,8 +14,8 @@ from mravff_core.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-SEGMENT_COLUMNS = ("start_s", "end_s", "label")
-DETECTION_COLUMNS = (*SEGMENT_COLUMNS, "score")
+DETECTION_COLUMNS = ("start_s", "end_s", "label", "score")
+"""Of a table of one clip's detections; those of several have `clip_id` before them."""
 
 TIOU_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 """Temporal overlaps over which average precision is averaged, unless a data set has its own; EPIC-Kitchens'."""

@@ -7,8 +7,6 @@ events that are not on screen cover at least a quarter of the segment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -23,7 +21,7 @@ MISLEADING_SHARE = 0.25
 SEGMENT = ["start_s", "end_s", "label"]
 
 
-def rightly_named(truth: pd.DataFrame, detections: pd.DataFrame, *, tiou: float = TIOU) -> NDArray[np.bool_]:
+def rightly_named(truth: pd.DataFrame, detections: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether each true segment is named rightly.
 
     Args:
@@ -38,7 +36,7 @@ def rightly_named(truth: pd.DataFrame, detections: pd.DataFrame, *, tiou: float 
         zip(truth["clip_id"], truth[SEGMENT].to_numpy(), strict=True)
     ):
         found = by_clip.get(str(clip_id), np.zeros((0, 3)))
-        near = np.flatnonzero(temporal_iou(found[:, :2], np.array([start_s, end_s]))[:, 0] >= tiou)
+        near = np.flatnonzero(temporal_iou(found[:, :2], np.array([start_s, end_s]))[:, 0] >= TIOU)
         right[place] = len(near) > 0 and found[near[0], 2] == label
     return right
 
@@ -56,7 +54,7 @@ def misled(truth: pd.DataFrame, sound_events: pd.DataFrame) -> NDArray[np.bool_]
     return result
 
 
-def naming(workspace: Workspace, name: str, *, split: str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
+def naming(workspace: Workspace, name: str, *, split: str) -> pd.DataFrame:
     """Every run of a sweep with sound on, against every true segment of a split.
 
     Returns: `base`, `fusion`, `seed`, `segment_id`, `class`, `misled` (False throughout where sound
@@ -68,7 +66,7 @@ def naming(workspace: Workspace, name: str, *, split: str, clip_ids: Sequence[st
     for member in members.to_dict("records"):
         run = workspace.run(str(member["run"]))
         label_set = run.info.label_set
-        truth = workspace.truth(label_set, workspace.clip_ids(split) if clip_ids is None else clip_ids)
+        truth = workspace.truth(label_set, workspace.clip_ids(split))
         detections = run.detections("on", sorted(set(truth["clip_id"])))
         if detections is None:
             raise WorkspaceError(f"{run.folder}: its predictions are gone; make them again with 'predict'")

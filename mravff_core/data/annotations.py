@@ -17,7 +17,7 @@ import pandas as pd
 from mravff_core.data.reading import as_numbers, label_index, read_csv, read_json
 from mravff_core.errors import AnnotationError, ConfigError
 
-SEGMENTS = ("clip_id", "segment_id", "start_s", "end_s")
+SEGMENT_KEYS = ("clip_id", "segment_id", "start_s", "end_s")
 ABOUT_CLIP = ("split", "duration_s", "frames_per_second")
 AUDIBILITY = "audibility"
 
@@ -36,7 +36,7 @@ def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too
         ConfigError for a label set that is called like another column.
     """
     path = Path(path)
-    if label_set in ("", *SEGMENTS, *ABOUT_CLIP, AUDIBILITY):
+    if label_set in ("", *SEGMENT_KEYS, *ABOUT_CLIP, AUDIBILITY):
         raise ConfigError(f"a label set cannot be called {label_set!r}, which says something else of a segment")
     if not path.is_file():
         raise AnnotationError(f"{path}: no such annotation file")
@@ -98,7 +98,7 @@ def _activitynet(path: Path, document: Any, label_set: str) -> pd.DataFrame:
                     f"{path}: annotation {number} of clip {clip_id!r} is {str(item)[:80]}, "
                     "expected a label and a segment of two times"
                 ) from None
-    return pd.DataFrame(rows, columns=[*SEGMENTS, label_set])
+    return pd.DataFrame(rows, columns=[*SEGMENT_KEYS, label_set])
 
 
 def _label(value: Any) -> str | int | float:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from mravff_core.data.annotations import ABOUT_CLIP, AUDIBILITY, SEGMENTS, read_annotations
+from mravff_core.data.annotations import ABOUT_CLIP, AUDIBILITY, SEGMENT_KEYS, read_annotations
 from mravff_core.data.plain_pickle import PICKLE_SUFFIXES
 from mravff_core.data.reading import csv_columns, read_csv, read_json
 from mravff_core.errors import AnnotationError
@@ -202,7 +202,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
     if {"label", label_set} <= set(segments.columns) and label_set != "label":
         raise AnnotationError(f"{paths[0]}: has columns label and {label_set}, which are the same here; leave one out")
     segments = segments.rename(columns={"label": label_set})
-    about = {*SEGMENTS, AUDIBILITY, *ABOUT_CLIP}
+    about = {*SEGMENT_KEYS, AUDIBILITY, *ABOUT_CLIP}
     label_sets: dict[str, tuple[str, ...]] = {}
     for column in segments.columns:
         own = names if column == label_set else None
@@ -221,7 +221,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
             _number(paths[0], str(name), first, "duration_s"),
             _number(paths[0], str(name), first, "frames_per_second"),
         )
-    kept = [column for column in segments.columns if column in label_sets or column in (*SEGMENTS, AUDIBILITY)]
+    kept = [column for column in segments.columns if column in label_sets or column in (*SEGMENT_KEYS, AUDIBILITY)]
     for name in label_sets:
         segments[name] = [value if pd.isna(value) else str(value) for value in segments[name]]
     return DataSetFiles(videos, segments[kept], label_sets)

@@ -60,7 +60,7 @@ class Buckets:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class Preset:
     """How a data set is diagnosed: its thresholds of temporal overlap and its own buckets."""
 
     thresholds: tuple[float, ...]
@@ -69,8 +69,8 @@ class DataSet:
 
 _AUDIBLE = Buckets((0.0, 0.1, 1.0), ("silent", "audible"))
 _INF = float("inf")
-DATA_SETS = {
-    "thumos14": DataSet(
+PRESETS = {
+    "thumos14": Preset(
         (0.5,),
         {
             "length": Buckets((0, 3, 6, 12, 18, _INF), _SIZES),
@@ -78,7 +78,7 @@ DATA_SETS = {
             "instances": Buckets((-1, 1, 40, 80, _INF), _SIZES[:4]),
         },
     ),
-    "activitynet": DataSet(
+    "activitynet": Preset(
         tuple(np.linspace(0.5, 0.95, 10).round(2).tolist()),
         {
             "length": Buckets((0, 30, 60, 120, 180, _INF), _SIZES),
@@ -86,7 +86,7 @@ DATA_SETS = {
             "instances": Buckets((-1, 1, 4, 8, _INF), _SIZES[:4]),
         },
     ),
-    "epic": DataSet(
+    "epic": Preset(
         (0.1, 0.2, 0.3, 0.4, 0.5),
         {
             "length": Buckets((0, 1, 2, 4, 8, _INF), _SIZES),

@@ -22,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
-from mravff_core.evaluation.characteristics import DATA_SETS, Buckets, DataSet, buckets_for, characterize
+from mravff_core.evaluation.characteristics import PRESETS, Buckets, Preset, buckets_for, characterize
 from mravff_core.evaluation.error_kinds import (
     ERRORS,
     KINDS,
@@ -36,7 +36,7 @@ from mravff_core.evaluation.tables import Scene, checked_thresholds, checked_tru
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-_USUAL = DataSet((0.1, 0.2, 0.3, 0.4, 0.5), {})
+_USUAL = Preset((0.1, 0.2, 0.3, 0.4, 0.5), {})
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def diagnose(
     Raises: as `mean_average_precision`; ConfigError for an unknown data set or characteristic,
         AnnotationError if a clip has no duration.
     """
-    usual = _data_set(data_set)
+    usual = _preset(data_set)
     thresholds = checked_thresholds(usual.thresholds if tiou_thresholds is None else tiou_thresholds)
     if bands < 1 or not 0 <= min_precision < 1:
         raise ConfigError(f"bands is {bands} and min_precision {min_precision}; expected 1 or more, and 0 to below 1")
@@ -240,12 +240,12 @@ def diagnose(
     return _summary(rows, thresholds, bands, chosen)
 
 
-def _data_set(name: str | None) -> DataSet:
-    if name is None:
+def _preset(data_set: str | None) -> Preset:
+    if data_set is None:
         return _USUAL
-    if name not in DATA_SETS:
-        raise ConfigError(f"data set {name!r} has no buckets of its own; expected one of {', '.join(DATA_SETS)}")
-    return DATA_SETS[name]
+    if data_set not in PRESETS:
+        raise ConfigError(f"data set {data_set!r} has no buckets of its own; expected one of {', '.join(PRESETS)}")
+    return PRESETS[data_set]
 
 
 def _summary(rows: _Rows, thresholds: Floats, bands: int, buckets: Mapping[str, Buckets]) -> Diagnosis:

@@ -1,7 +1,7 @@
 """What repeated trainings say together: means over seeds, their intervals, and paired differences.
 
-Intervals are Student's: with n values they hold the true mean in `confidence` of all cases if
-the values are drawn from a normal distribution. One value has no interval.
+Intervals are Student's: they hold the true mean in 95 % of all cases if the values are drawn from a
+normal distribution. One value has no interval.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+_LEVEL = 0.95
+
 
 @dataclass(frozen=True)
 class SeedMean:
@@ -21,7 +23,7 @@ class SeedMean:
 
     Attributes:
         mean: of the values.
-        low, high: ends of the confidence interval; None for a single value.
+        low, high: ends of the interval; None for a single value.
         count: how many values.
     """
 
@@ -31,7 +33,7 @@ class SeedMean:
     count: int
 
 
-def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> SeedMean:
+def mean_interval(values: Sequence[float]) -> SeedMean:
     """Mean of at least one value with its interval. Raises: ValueError without values."""
     array = np.asarray(values, np.float64)
     if array.size == 0:
@@ -41,18 +43,16 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> SeedM
         return SeedMean(mean, None, None, 1)
     from scipy import stats
 
-    reach = float(stats.t.ppf((1 + confidence) / 2, array.size - 1)) * float(array.std(ddof=1)) / math.sqrt(array.size)
+    reach = float(stats.t.ppf((1 + _LEVEL) / 2, array.size - 1)) * float(array.std(ddof=1)) / math.sqrt(array.size)
     return SeedMean(mean, mean - reach, mean + reach, array.size)
 
 
-def paired_difference(
-    values: Mapping[int, float], reference: Mapping[int, float], *, confidence: float = 0.95
-) -> SeedMean | None:
+def paired_difference(values: Mapping[int, float], reference: Mapping[int, float]) -> SeedMean | None:
     """Mean of `values - reference` over the seeds that both have; None where they share none."""
     shared = sorted(values.keys() & reference.keys())
     if not shared:
         return None
-    return mean_interval([values[seed] - reference[seed] for seed in shared], confidence=confidence)
+    return mean_interval([values[seed] - reference[seed] for seed in shared])
 
 
 def plain(mean: SeedMean | None) -> dict[str, Any] | None:

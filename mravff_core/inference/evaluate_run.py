@@ -23,11 +23,9 @@ from mravff_core.evaluation.actions import merge_actions
 from mravff_core.evaluation.recall import recall_at_k
 from mravff_core.files import write_json
 from mravff_core.inference.run_predict import predict
-from mravff_core.segments import ACTION
+from mravff_core.segments import ACTION, DETECTION_COLUMNS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.scored_clips import scored_clips
-
-_COLUMNS = ["clip_id", "start_s", "end_s", "label", "score"]
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def _stored(
     workspace: Workspace, run: str, audio: AudioCondition, clip_ids: Sequence[str], label_set: str
 ) -> pd.DataFrame:
     found = workspace.run(run).detections(audio, clip_ids, label_set=label_set)
-    return pd.DataFrame(columns=_COLUMNS) if found is None else found
+    return pd.DataFrame(columns=["clip_id", *DETECTION_COLUMNS]) if found is None else found
 
 
 def _ends(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[float | None]]:

@@ -27,6 +27,7 @@ import pandas as pd
 import yaml
 
 from mravff_core.config import from_mapping, read_yaml, to_mapping
+from mravff_core.data.annotations import SEGMENT_KEYS
 from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.features import Features, read_features, write_features
 from mravff_core.errors import MravffError, WorkspaceError
@@ -37,8 +38,6 @@ from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.segment_ids import told_apart
 from mravff_core.workspace.settings import SETTINGS_FILE, WorkspaceSettings
 from mravff_core.workspace.tables import read_table, write_table
-
-SEGMENT_KEYS = ("clip_id", "segment_id", "start_s", "end_s")
 
 
 class Workspace:

@@ -33,9 +33,9 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.files import folder_written_aside, write_text
-from mravff_core.segments import with_actions
+from mravff_core.segments import DETECTION_COLUMNS, with_actions
 from mravff_core.workspace.stored_tables import (
-    DETECTION_COLUMNS,
+    FOUND_COLUMNS,
     check_detections,
     order_of,
     read_stored,
@@ -291,7 +291,7 @@ class Run:
             (aside / "condition.txt").write_text(f"{AudioCondition.parse(condition)}\n", encoding="utf-8")
             for number, (label_set, table) in enumerate(tables.items()):
                 name = "detections" if number == 0 else f"detections.{label_set}"
-                ordered = query(f"SELECT {', '.join(DETECTION_COLUMNS)} FROM t ORDER BY {order_of(name)}", t=table)
+                ordered = query(f"SELECT {', '.join(FOUND_COLUMNS)} FROM t ORDER BY {order_of(name)}", t=table)
                 write_table(aside / f"{name}.parquet", ordered)
             write_table(aside / "clips.parquet", pd.DataFrame({"clip_id": sorted(clip_ids)}))
 
@@ -348,7 +348,7 @@ def _tables_in(folder: Path) -> list[str]:
 
 def _of_clip(clip_id: str, detections: pd.DataFrame) -> pd.DataFrame:
     """Detections of one clip as stored."""
-    table = detections.loc[:, ["start_s", "end_s", "label", "score"]].copy()
+    table = detections.loc[:, list(DETECTION_COLUMNS)].copy()
     table.insert(0, "clip_id", pd.Series([clip_id] * len(table), dtype="str", index=table.index))
     return table
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from mravff_core.errors import WorkspaceError
+from mravff_core.segments import DETECTION_COLUMNS
 from mravff_core.workspace.tables import query, read_table
 
-DETECTION_COLUMNS = ("clip_id", "start_s", "end_s", "label", "score")
+FOUND_COLUMNS = ("clip_id", *DETECTION_COLUMNS)
 _GATE_COLUMNS = ("clip_id", "level", "step", "time_s", "gate")
 
 
@@ -110,7 +111,7 @@ def check_detections(found: pd.DataFrame, path: Path, classes: int | None) -> No
 
 
 def _columns(table: str) -> tuple[str, ...]:
-    return _GATE_COLUMNS if table == "gates" else DETECTION_COLUMNS
+    return _GATE_COLUMNS if table == "gates" else FOUND_COLUMNS
 
 
 def order_of(table: str) -> str:
