@@ -8,17 +8,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.common import EPIC
 from benchmarks.table import Row, print_medians
 from mravff_core import Workspace
 from mravff_core.inference.epic_size import make_epic_size
-
-DEFAULT_ANNOTATIONS = Path(__file__).resolve().parents[2] / "shared" / "data" / "epic100"
 
 
 def measure_at_epic_size(module: str, title: str, measure: Callable[[Workspace, int], list[Row]]) -> int:
     """Read the command line, make the workspace, print what `measure(workspace, repeats)` found; the exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {module}", description=title)
-    parser.add_argument("--annotations", default=str(DEFAULT_ANNOTATIONS), metavar="DIR")
+    parser.add_argument("--annotations", default=str(EPIC), metavar="DIR")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     if not Path(args.annotations).is_dir():

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from benchmarks.common import peak_mb
 
 CLIPS, SEGMENTS, DETECTIONS = 138, 9_668, 2_000
 VERBS, NOUNS = 97, 300
@@ -72,14 +73,13 @@ def measure(task: str, repeats: int) -> dict[str, float]:
     }
     name = next(name for name in ("paired", "resamples", "diagnose", "evaluate") if name in task)
     calls[name](truth.head(50), found.head(500))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_mb = peak_mb()
     seconds = []
     for _ in range(repeats):
         begun = time.perf_counter()
         calls[name](truth, found)
         seconds.append(time.perf_counter() - begun)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": statistics.median(seconds), "megabytes": (peak - before) / 1024}
+    return {"seconds": statistics.median(seconds), "megabytes": peak_mb() - before_mb}
 
 
 def made_up(label_set: str) -> tuple[pd.DataFrame, pd.DataFrame]:

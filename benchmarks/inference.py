@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -28,6 +26,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.common import epic_lengths, peak_mb
 from mravff_core.config import BaseConfig, FusionConfig, TestConfig
 from mravff_core.freed_memory import keep_freed_memory
 from mravff_core.inference.batches import ClipFeatures
@@ -61,7 +60,6 @@ PUBLISHED_PEAK_MB = {("actionformer", 2304): 570, ("actionformer", 9216): 1100}
 # The same machine's seconds for decoding and suppressing 25,000 candidates (ActionFormer, C++),
 # the lower end, and for the reference workload.
 PUBLISHED_SUPPRESSION_S, PUBLISHED_REFERENCE_S = 0.16, 0.29
-EPIC = Path(__file__).resolve().parents[2] / "shared" / "data" / "epic100"
 # Every so many clips by length of EPIC-Kitchens-100's validation are timed.
 EVERY = 6
 
@@ -117,14 +115,14 @@ def measure(base: str, steps: int, repeats: int) -> dict[str, Any]:
     with torch.inference_mode():
         candidates = decoded(detector(Batch(visual)))
         # Read before sound and the reference workload add to it.
-        peak_mb = _peak_mb()
+        bare_mb = peak_mb()
         stages: dict[str, Callable[[], Any]] = {
             "reference_s": reference_workload(),
             "forward_s": lambda: detector(Batch(visual)),
             "fused_s": lambda: detector(Batch(visual, audio)),
         }
         seconds = interleaved_medians(stages, repeats)
-        peak_fused_mb = _peak_mb()
+        peak_fused_mb = peak_mb()
         from mravff_core.inference.nms import suppress
 
         output = detector(Batch(visual))
@@ -141,8 +139,8 @@ def measure(base: str, steps: int, repeats: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "candidates": len(candidates.scores),
         "before_mb": before_mb,
-        "own_mb": peak_mb - before_mb,
-        "peak_mb": peak_mb,
+        "own_mb": bare_mb - before_mb,
+        "peak_mb": bare_mb,
         "peak_fused_mb": peak_fused_mb,
         **seconds,
     }
@@ -220,21 +218,6 @@ def published_cost(base: str, steps: int) -> float:
     """Reference workloads that the published code takes for a clip, all of it."""
     (short, (_, least)), (long, (_, most)) = sorted(PUBLISHED[base].items())
     return least if steps <= short else least + (most - least) * (steps - short) / (long - short)
-
-
-def epic_lengths() -> list[int]:
-    """Feature steps of EPIC-Kitchens-100's 138 validation videos, shortest first.
-
-    Where its annotations are not at hand, lengths between the same quartiles.
-    """
-    if EPIC.is_dir():
-        with (EPIC / "EPIC_100_validation.csv").open(encoding="utf-8") as file:
-            videos = {row["video_id"] for row in csv.DictReader(file)}
-        with (EPIC / "EPIC_100_video_info.csv").open(encoding="utf-8") as file:
-            seconds = [float(row["duration"]) for row in csv.DictReader(file) if row["video_id"] in videos]
-        return sorted(max(1, int((duration * 30 - 32) // 16) + 1) for duration in seconds)
-    quartiles = np.log([19, 167, 415, 882, 3690])
-    return np.exp(np.interp(np.linspace(0, 4, 138), np.arange(5), quartiles)).astype(int).tolist()
 
 
 def spread_detector(base: str, fusion: str) -> Detector:
@@ -335,15 +318,11 @@ def _clips(lengths: list[int]) -> list[ClipFeatures]:
     ]
 
 
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
-
-
 def _restart_peak() -> float:
     """MB this process holds now; where the system can, its peak starts anew from there."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    return _peak_mb()
+    return peak_mb()
 
 
 def _in_own_process(arguments: list[str]) -> dict[str, Any]:

@@ -16,17 +16,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.common import epic_lengths, peak_mb
 from mravff_core.config import BaseConfig, FusionConfig, Recipe, TrainConfig
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.training.batches import BatchMaker, epoch_plan
@@ -34,9 +32,7 @@ from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import start_run
 from mravff_core.training.step import train_batch, update
 
-VIDEOS = Path(__file__).resolve().parents[2] / "shared/data/epic100"
 CHANNELS, CLASSES, MOST_STEPS = 2304, 97, 2304
-HOP_S = 16 / 30
 
 
 def main() -> None:
@@ -64,7 +60,7 @@ def measure(way: str, batches: int, width: int) -> dict[str, Any]:
     config = DetectorConfig("verb", tuple(f"verb {number}" for number in range(CLASSES)), base, recipe.fusion)
     run = start_run(recipe, config, None, 1, "cpu")
     run.detector.train()
-    lengths = clip_lengths()
+    lengths = np.array(epic_lengths())
     clips = RandomClips(lengths)
     least = MOST_STEPS if way == "always" else 0
     shares = 1 if way == "always" else run.shares.count
@@ -78,7 +74,6 @@ def measure(way: str, batches: int, width: int) -> dict[str, Any]:
         update(run, len(plan) * 1000)
         seconds.append(time.perf_counter() - began)
         losses.append(float(loss.total))
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
     return {
         "way": way,
         "width": width,
@@ -86,19 +81,8 @@ def measure(way: str, batches: int, width: int) -> dict[str, Any]:
         "epoch_batches": len(plan),
         "seconds": sum(seconds),
         "losses": losses,
-        "peak_mb": peak_mb,
+        "peak_mb": peak_mb(),
     }
-
-
-def clip_lengths() -> NDArray[np.int64]:
-    """Feature steps of the 138 validation videos, or as many drawn with like median and spread."""
-    if VIDEOS.is_dir():
-        videos = set(pd.read_csv(VIDEOS / "EPIC_100_validation.csv")["video_id"])
-        info = pd.read_csv(VIDEOS / "EPIC_100_video_info.csv").set_index("video_id")["duration"]
-        duration_s = info[info.index.isin(videos)].to_numpy(np.float64)
-    else:
-        duration_s = np.random.default_rng(0).lognormal(np.log(216), 1.0, 138).clip(15, 3000)
-    return np.maximum((duration_s - 32 / 30) / HOP_S + 1, 1).astype(np.int64)
 
 
 def representative(plan: list[NDArray], lengths: NDArray[np.int64], count: int) -> list[NDArray]:
