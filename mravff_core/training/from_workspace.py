@@ -64,7 +64,7 @@ def train_in_workspace(
         clips,
         tuple(workspace.class_names(recipe.data.label_set)),
         workspace.runs_folder / recipe.name,
-        features=feature_record(workspace, _feature_sets(recipe), clips[0].clip_id),
+        features=feature_record(workspace, _feature_sets(recipe), clips.example),
         further_label_sets=[LabelSet(name, workspace.label_sets[name]) for name in recipe.data.further_label_sets],
         start=start,
         lengths=clips.lengths,

@@ -75,11 +75,16 @@ class WorkspaceClips:
     @property
     def audio_channels(self) -> int | None:
         """Of the first clip that has sound; None where none has, or the recipe does not listen."""
-        if self._audio_set is None:
+        if self._audio_set is None or not self._workspace.clip(self.example).has_audio:
             return None
-        heard = (clip_id for clip_id, _ in self._segments if self._workspace.clip(clip_id).has_audio)
-        first = next(heard, None)
-        return None if first is None else self._workspace.features(self._audio_set, first).array.shape[0]
+        return self._workspace.features(self._audio_set, self.example).array.shape[0]
+
+    @property
+    def example(self) -> str:
+        """Id of the first clip that has all that the recipe reads, else of the first."""
+        ids = [clip_id for clip_id, _ in self._segments]
+        heard = (clip_id for clip_id in ids if self._audio_set and self._workspace.clip(clip_id).has_audio)
+        return next(heard, ids[0])
 
     def _read(self, row: int) -> TrainingClip:
         clip_id, segments = self._segments[row]

@@ -19,7 +19,7 @@ from mravff_core.data.dataset_files import read_dataset
 from mravff_core.data.datasets import DATA_SETS
 from mravff_core.errors import FeatureError, WorkspaceError
 from mravff_core.inference.run_predict import predict
-from mravff_core.model.checkpoints import save_detector
+from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import build_detector
 from mravff_core.workspace.import_dataset import make_workspace, plan_import
 from tests.model.small import small_detector
@@ -170,6 +170,22 @@ def test_a_fusion_without_any_sound_is_not_trained(tmp_path: Path, capsys: pytes
     assert main(["train", str(tmp_path / "r.yaml"), "--workspace", str(made.folder), "--device", "cpu"]) == 2
     assert "no clip of split 'validation' has sound that fusion mrav could learn from" in capsys.readouterr().err
     assert not made.runs_folder.exists()
+
+
+def test_the_first_clip_to_train_on_may_be_silent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, {**DATABASE, "a": video([(1.0, 4.0, "Billiards")])})
+    (tmp_path / "audio/a.npy").unlink()
+    made = make_workspace(plan(tmp_path), tmp_path / "ws")
+    recipe = {
+        "data": {"label_set": "sport", "train_split": "validation", "test_split": "test"},
+        "base": {"embed_channels": 8, "neck_channels": 8, "head_channels": 8, "levels": 2, "max_steps": 64},
+        "fusion": {"kind": "mrav"},
+        "train": {"epochs": 1, "warmup_epochs": 0, "regression_range": [[0, 8], [8, 10000]]},
+    }
+    (tmp_path / "r.yaml").write_text(json.dumps(recipe))
+    assert main(["train", str(tmp_path / "r.yaml"), "--workspace", str(made.folder), "--device", "cpu"]) == 0
+    heard = load_detector(made.runs_folder / "run", device="cpu").config.features["audio"]
+    assert (heard["set"], heard["channels"]) == ("audio", 5)
 
 
 def test_features_in_another_folder_are_not_taken_from_other_clips(tmp_path: Path) -> None:
