@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -73,10 +74,10 @@ class MRAVFusion(nn.Module):
         super().__init__()
         self.strides = tuple(2**level for level in range(levels)) if isinstance(levels, int) else tuple(levels)
         _check(channels, audio_channels, self.strides, heads, window, audio_kernel, (audio_dropout, dropout))
-        _check_choice("kind", kind, ("sum", "concat", "cross_attention", "mrav"))
-        _check_choice("gate", gate, ("scalar", "channel", "softmax"))
-        _check_choice("gate_source", gate_source, ("visual", "audio", "both"))
-        _check_choice("mix", mix, ("convex", "residual"))
+        _check_choice("kind", kind, get_args(FusionKind))
+        _check_choice("gate", gate, get_args(GateKind))
+        _check_choice("gate_source", gate_source, get_args(GateSource))
+        _check_choice("mix", mix, get_args(Mix))
         if not 0 <= gate_opening <= 1:
             raise ConfigError(f"fusion: gate_opening is {gate_opening}, expected 0 to 1")
         self.channels = channels
@@ -251,34 +252,10 @@ class MRAVFusion(nn.Module):
         factored: bool = False,
     ) -> list[Tensor | Factored]:
         """Audio pyramid, so many steps of each level; that of a clip that is not heard is 0 throughout."""
-        finest, clips = self.strides[0], len(visual_levels[0])
-        steps = visual_levels[0].shape[-1] * finest
-        fits = audio.ndim == 3 and list(audio.shape[:2]) == [clips, self.audio_channels] and audio.shape[-1] <= steps
-        missing = steps - audio.shape[-1]
-        # Padded vision takes audio padded likewise, or not at all.
-        if not fits or (missing >= finest and missing > steps - int(level_masks[0].sum(dim=-1).max()) * finest):
-            raise FeatureError(
-                f"audio features are {list(audio.shape)}, expected {[clips, self.audio_channels, steps]} "
-                "on the finest visual grid; bring them there by time stamps first"
-            )
-        if audio_mask is not None:
-            _check_flags("audio_mask", audio_mask, [clips, 1, audio.shape[-1]])
+        audio, audio_mask = self._on_finest_grid(audio, audio_mask, visual_levels, level_masks)
         if heard is not None:
             # What is not heard may be anything, and 0 times not-a-number would still reach the gradients.
             audio = audio.masked_fill(~heard[:, None, None], 0.0)
-        if missing:
-            audio = fitted(audio, steps)
-            audio_mask = None if audio_mask is None else functional.pad(audio_mask, (0, missing))
-        if audio_mask is None:
-            audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
-            audio_mask[..., steps - missing :] = False
-        for stride, visual in zip(self.strides, visual_levels, strict=False):
-            if visual.shape[-1] not in (-(-steps // stride), steps // stride):
-                raise FeatureError(
-                    f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, expected "
-                    f"{[-(-steps // each) for each in self.strides[: len(visual_levels)]]} "
-                    f"for strides {list(self.strides)}"
-                )
         # Up to the last sound, and at least as far as any level's last step.
         least = max((length - 1) * stride + 1 for length, stride in zip(lengths, self.strides, strict=False))
         used = max(least, *_real_lengths([audio_mask]))
@@ -290,6 +267,38 @@ class MRAVFusion(nn.Module):
             sound[..., :length] if isinstance(sound, Tensor) else replace(sound, columns=sound.columns[..., :length])
             for sound, length in zip(sounds, lengths, strict=True)
         ]
+
+    def _on_finest_grid(
+        self,
+        audio: Tensor,
+        audio_mask: Tensor | None,
+        visual_levels: Sequence[Tensor],
+        level_masks: Sequence[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Audio and its mask, as long as the finest visual level reaches. Raises: FeatureError if shapes do not fit."""
+        finest, clips = self.strides[0], len(visual_levels[0])
+        steps = visual_levels[0].shape[-1] * finest
+        fits = audio.ndim == 3 and list(audio.shape[:2]) == [clips, self.audio_channels] and audio.shape[-1] <= steps
+        missing = steps - audio.shape[-1]
+        # Padded vision takes audio padded likewise, or not at all.
+        if not fits or (missing >= finest and missing > steps - int(level_masks[0].sum(dim=-1).max()) * finest):
+            raise FeatureError(
+                f"audio features are {list(audio.shape)}, expected {[clips, self.audio_channels, steps]} "
+                "on the finest visual grid; bring them there by time stamps first"
+            )
+        for stride, visual in zip(self.strides, visual_levels, strict=False):
+            if visual.shape[-1] not in (-(-steps // stride), steps // stride):
+                raise FeatureError(
+                    f"visual levels have {[level.shape[-1] for level in visual_levels]} steps, expected "
+                    f"{[-(-steps // each) for each in self.strides[: len(visual_levels)]]} "
+                    f"for strides {list(self.strides)}"
+                )
+        if audio_mask is not None:
+            _check_flags("audio_mask", audio_mask, [clips, 1, audio.shape[-1]])
+            return fitted(audio, steps), functional.pad(audio_mask, (0, missing))
+        audio_mask = level_masks[0].repeat_interleave(finest, dim=-1)
+        audio_mask[..., steps - missing :] = False
+        return fitted(audio, steps), audio_mask
 
     def _drop_audio(self, audio_present: Tensor | None, batch: int, device: torch.device) -> Tensor | None:
         """[batch] bool, True where sound is heard; None where all clips are."""
