@@ -103,7 +103,7 @@ class Predictor:
         *,
         audio_condition: AudioCondition | str = "on",
         max_steps: int = 32768,
-        precision: Literal["single", "bfloat16"] = "single",
+        precision: Literal["float32", "bfloat16"] = "float32",
     ) -> list[Prediction]:
         """Detect actions in many clips, several at once, as is quick on a GPU.
 
@@ -117,8 +117,10 @@ class Predictor:
             max_steps: most visual steps of one batch, padding included; a longer clip goes alone.
             precision: of convolutions and products.
         Returns: one prediction a clip, in their order.
-        Raises: as `detect`.
+        Raises: as `detect`; ConfigError for another precision.
         """
+        if precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"precision is {precision!r}, expected float32 or bfloat16")
         batches = []
         for clip in clips:
             _check_duration(clip.duration_s)
