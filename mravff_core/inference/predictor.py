@@ -49,7 +49,7 @@ class Predictor:
     """Runs a detector on clips with the test-time settings of its configuration.
 
     Args:
-        detector: on any device; used in evaluation mode and left in the mode it was in.
+        detector: on any device, in any precision; used in evaluation mode and left in the mode it was in.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -172,8 +172,8 @@ class Predictor:
             if fill.shape != (len(sound),):
                 raise FeatureError(f"features of silence are {list(fill.shape)}, expected [{len(sound)}]")
             heard = _heard(sound, fill, condition, audio_grid or grid, grid, steps)
-        device = next(self.detector.parameters()).device
-        return Batch(_one(features, device), None if heard is None else _one(heard, device))
+        weight = next(self.detector.parameters())
+        return Batch(_one(features, weight), None if heard is None else _one(heard, weight))
 
     def _prediction(self, output: DetectorOutput, row: int, grid: TimeGrid, duration_s: float) -> Prediction:
         """What the detector said about one clip of a batch."""
@@ -259,9 +259,10 @@ def _check_duration(duration_s: float) -> None:
         raise FeatureError(f"duration is {duration_s} s, expected a number above 0")
 
 
-def _one(features: NDArray[np.float32], device: torch.device) -> Tensor:
+def _one(features: NDArray[np.float32], weight: Tensor) -> Tensor:
+    """A batch of one, where the detector's weights lie and in their precision."""
     # Shared with the caller where it can be: nothing writes to it.
-    return torch.from_numpy(np.require(features, requirements=["C", "W"]))[None].to(device)
+    return torch.from_numpy(np.require(features, requirements=["C", "W"]))[None].to(weight)
 
 
 @contextmanager

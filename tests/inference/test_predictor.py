@@ -16,6 +16,7 @@ import torch
 from mravff_core.config import BaseConfig, FusionConfig, TestConfig
 from mravff_core.data.align import to_grid
 from mravff_core.errors import ConfigError, FeatureError
+from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.predictor import Predictor
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector, DetectorConfig, build_detector
@@ -240,3 +241,21 @@ def test_features_that_may_not_be_written_to_are_detected_in_and_stay_as_they_we
     found = [predictor.detect(array, grid=GRID, duration_s=9.0).detections for array in (visual, frozen)]
     pd.testing.assert_frame_equal(*found)
     np.testing.assert_array_equal(visual, before)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [(torch.float64, 1e-6), (torch.float16, 0.02)])
+@pytest.mark.parametrize("kind", ["actionformer", "tridet", "temporalmaxer"])
+def test_a_detector_may_be_of_any_precision(kind: str, precision: torch.dtype, tolerance: float) -> None:
+    torch.manual_seed(0)
+    base = BaseConfig(kind=kind, input_channels=6, embed_channels=16, neck_channels=16, head_channels=16, levels=4)  # type: ignore[arg-type]
+    fusion = FusionConfig(kind="mrav", audio_channels=5)
+    detector = build_detector(DetectorConfig(label_set="verb", labels=("cut", "pour"), base=base, fusion=fusion))
+    rng = np.random.default_rng(0)
+    visual, audio = (rng.normal(size=(channels, 40)).astype(np.float32) for channels in (6, 5))
+    clip = ClipFeatures(visual, grid=GRID, duration_s=6.0, audio=audio)
+    expected = Predictor(detector).detect(visual, audio, grid=GRID, duration_s=6.0)
+    predictor = Predictor(detector.to(precision))
+    for found in (predictor.detect(visual, audio, grid=GRID, duration_s=6.0), *predictor.detect_many([clip, clip])):
+        np.testing.assert_allclose(found.detections["score"], expected.detections["score"], atol=tolerance)
+        for gate, exact in zip(found.trace.gates, expected.trace.gates, strict=True):
+            torch.testing.assert_close(gate, exact, atol=tolerance, rtol=0)
