@@ -71,7 +71,6 @@ def naming(workspace: Workspace, name: str, *, split: str) -> pd.DataFrame:
         if detections is None:
             raise WorkspaceError(f"{run.folder}: its predictions are gone; make them again with 'predict'")
         events = workspace.sound_events
-        known = events is not None and "on_screen" in events.columns
         names = np.array(workspace.class_names(label_set))
         tables.append(
             pd.DataFrame(
@@ -81,7 +80,7 @@ def naming(workspace: Workspace, name: str, *, split: str) -> pd.DataFrame:
                     "seed": member["seed"],
                     "segment_id": truth["segment_id"],
                     "class": names[truth["label"].to_numpy()],
-                    "misled": misled(truth, events) if known else False,  # type: ignore[arg-type]
+                    "misled": False if events is None or "on_screen" not in events else misled(truth, events),
                     "right": rightly_named(truth, detections),
                 }
             )

@@ -9,7 +9,9 @@ from mravff_core.cli import common
 from mravff_core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mravff_core.analysis.attribution.levels import Redetected
     from mravff_core.analysis.explain_run import Explanation
+    from mravff_core.workspace import Workspace
 
 _QUANTITIES = ("logit", "contrast", "probability", "start", "end")
 
@@ -93,13 +95,12 @@ def _number(text: str) -> int:
     return int(digits)
 
 
-def _listening_run(workspace) -> str:  # type: ignore[no-untyped-def]
+def _listening_run(workspace: Workspace) -> str:
+    """Name of the run to explain where none is named. Raises: ConfigError if there is none."""
     infos = [info for info in workspace.runs() if info.has_detector]
     if not infos:
         raise ConfigError(f"{workspace.folder}: has no detector to explain; make one with train")
-    return sorted(infos, key=lambda info: (info.fusion != "mrav", info.label_set != "verb", info.fusion == "none"))[
-        0
-    ].run
+    return min(infos, key=lambda info: (info.fusion != "mrav", info.label_set != "verb", info.fusion == "none")).run
 
 
 def _draw(explanation: Explanation, path: str) -> None:
@@ -167,7 +168,7 @@ def _print(explanation: Explanation) -> None:
     common.print_table(rows, empty="no fusion, so no levels to open or shut")
 
 
-def _found(detection) -> str:  # type: ignore[no-untyped-def]
+def _found(detection: Redetected | None) -> str:
     if detection is None:
         return "gone"
     return f"{detection.start_s:.2f} to {detection.end_s:.2f} s, {detection.score:.2f}"

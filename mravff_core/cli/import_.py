@@ -41,7 +41,7 @@ def _register_checkpoint(kinds: common.Commands) -> None:
     )
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
     parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")
-    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
+    common.add_run(parser, "name of the run that is made", required=True)
     parser.add_argument(
         "--label-set",
         metavar="SET",
@@ -63,7 +63,7 @@ def _register_detections(kinds: common.Commands) -> None:
         help="ActivityNet-style or EPIC challenge result JSON; ActionFormer's eval_results.pkl; CSV or Parquet with "
         "clip_id, start_s, end_s, score and label or a column a label set",
     )
-    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
+    common.add_run(parser, "name of the run that is made", required=True)
     parser.add_argument("--label-set", help="what a single label is (default: the first of the workspace)")
     parser.add_argument("--replace", action="store_true", help="make an imported run of that name anew")
     common.add_workspace(parser, nested=True)

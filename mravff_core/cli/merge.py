@@ -22,7 +22,7 @@ def register(commands: common.Commands) -> None:
         "make a run of stored detections: actions of a verb run and a noun run, or proposals with class scores",
     )
     common.add_workspace(parser)
-    parser.add_argument("--run", dest="run_name", required=True, metavar="NAME", help="name of the run that is made")
+    common.add_run(parser, "name of the run that is made", required=True)
     parser.add_argument("--replace", action="store_true", help="make a merged or imported run of that name anew")
     actions = parser.add_argument_group("actions")
     actions.add_argument("--verb-run", metavar="NAME", help="run that finds verbs")

@@ -154,7 +154,7 @@ class BatchMaker:
         wanted = torch.stack([target.classes.any(dim=-1) for target in targets])
         positives = int((wanted & (positions < lengths[:, None])).sum())
         if self.pin:
-            batch = Batch(*(None if value is None else value.pin_memory() for value in _tensors(batch)))  # type: ignore[arg-type]
+            batch = Batch(**{name: part.pin_memory() for name, part in vars(batch).items() if part is not None})
         return Part(batch, targets, torch.from_numpy(places), whole, positives, counts, share)
 
 
@@ -182,10 +182,6 @@ def training_batch(
 def _points(detector: Detector, batch: Batch, config: TrainConfig) -> Points:
     lengths = [-(-batch.visual.shape[-1] // stride) for stride in detector.strides]
     return Points.of_levels(lengths, detector.strides, config.regression_range)
-
-
-def _tensors(batch: Batch) -> tuple[Tensor | None, ...]:
-    return batch.visual, batch.audio, batch.valid_mask, batch.audio_present
 
 
 def _groups(lengths: Sequence[int], steps_at_once: int) -> list[list[int]]:
