@@ -27,7 +27,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.evaluation.matching import match, precisions
-from mravff_core.evaluation.tables import Scene, checked_protocol, checked_thresholds, scene
+from mravff_core.evaluation.tables import Scene, checked_thresholds, scene
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,13 @@ class AveragePrecision:
     average: float
     per_threshold: pd.Series
     per_class: pd.DataFrame
+
+    @classmethod
+    def of(cls, scored: Scene, table: NDArray[np.float64], thresholds: NDArray[np.float64]) -> AveragePrecision:
+        """Average precisions [classes, thresholds], as `precisions` gives them for each draw, with their means."""
+        columns = pd.Index(thresholds, name="tiou")
+        per_class = pd.DataFrame(table, index=pd.Index(scored.labels, name="label"), columns=columns)
+        return cls(float(table.mean()), per_class.mean(axis=0), per_class)
 
 
 def mean_average_precision(
@@ -62,14 +69,6 @@ def mean_average_precision(
     Raises: AnnotationError if a column is missing, a number is not finite or there is no true
         segment; ConfigError for an unknown protocol or impossible thresholds.
     """
-    checked_protocol(protocol)
     thresholds = checked_thresholds(tiou_thresholds)
     scored = scene(ground_truth, detections, protocol)
-    return average_precision(scored, precisions(scored, match(scored, thresholds))[0], thresholds)
-
-
-def average_precision(scored: Scene, table: NDArray[np.float64], thresholds: NDArray[np.float64]) -> AveragePrecision:
-    """A table of average precisions [classes, thresholds], as `precisions` gives one for each draw, with its means."""
-    columns = pd.Index(thresholds, name="tiou")
-    per_class = pd.DataFrame(table, index=pd.Index(scored.labels, name="label"), columns=columns)
-    return AveragePrecision(float(table.mean()), per_class.mean(axis=0), per_class)
+    return AveragePrecision.of(scored, precisions(scored, match(scored, thresholds))[0], thresholds)

@@ -28,12 +28,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
-from mravff_core.evaluation.average_precision import AveragePrecision, average_precision
+from mravff_core.evaluation.average_precision import AveragePrecision
 from mravff_core.evaluation.matching import match, precisions
 from mravff_core.evaluation.tables import (
     Scene,
     checked_detections,
-    checked_protocol,
     checked_thresholds,
     checked_truth,
     clip_index,
@@ -141,7 +140,7 @@ def bootstrap(
         seed: equal seeds give equal draws.
     Raises: as `mean_average_precision`; ConfigError for impossible `resamples` or `level`.
     """
-    thresholds = _checked(protocol, tiou_thresholds, resamples, level)
+    thresholds = _checked(tiou_thresholds, resamples, level)
     scored = scene(ground_truth, detections, protocol)
     weights = _draws(len(scored.clips), resamples, seed)
     table, samples = _all_precisions(scored, thresholds, weights)
@@ -154,7 +153,7 @@ def bootstrap(
     per_class = _interval_table(table.mean(axis=1), samples.mean(axis=2), level, labels, of_class)
     per_both = _interval_table(table.ravel(), samples.reshape(len(samples), -1), level, both, of_both)
     return Intervals(
-        scores=average_precision(scored, table, thresholds),
+        scores=AveragePrecision.of(scored, table, thresholds),
         average=average,
         per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou, clips),
         per_class=per_class.assign(clips=of_class),
@@ -183,7 +182,7 @@ def paired_bootstrap(
         tiou_thresholds, protocol, resamples, level, seed: as for `bootstrap`.
     Raises: as `bootstrap`.
     """
-    thresholds = _checked(protocol, tiou_thresholds, resamples, level)
+    thresholds = _checked(tiou_thresholds, resamples, level)
     every = clip_index(checked_truth(ground_truth), checked_detections(a), checked_detections(b))
     weights = _draws(len(every), resamples, seed)
     scenes = [scene(ground_truth, table, protocol, every) for table in (a, b)]
@@ -199,8 +198,8 @@ def paired_bootstrap(
     per_class = _difference_table(one.mean(axis=1), two.mean(axis=1), samples.mean(axis=2), level, labels, of_class)
     per_class = per_class.assign(q=_false_discovery(per_class["p"].to_numpy()), clips=of_class)
     return PairedDifferences(
-        a=average_precision(scenes[0], one, thresholds),
-        b=average_precision(scenes[1], two, thresholds),
+        a=AveragePrecision.of(scenes[0], one, thresholds),
+        b=AveragePrecision.of(scenes[1], two, thresholds),
         average_a=own[0],
         average_b=own[1],
         average=Difference(average, float(low), float(high), float(p)),
@@ -211,8 +210,7 @@ def paired_bootstrap(
     )
 
 
-def _checked(protocol: str, tiou_thresholds: Sequence[float], resamples: int, level: float) -> Floats:
-    checked_protocol(protocol)
+def _checked(tiou_thresholds: Sequence[float], resamples: int, level: float) -> Floats:
     if resamples < 1:
         raise ConfigError(f"resamples is {resamples}, expected 1 or more")
     if not 0 < level < 1:

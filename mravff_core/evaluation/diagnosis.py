@@ -15,7 +15,7 @@ code, a detection in a clip without true segments is background.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -140,15 +140,7 @@ class Diagnosis:
         for name in names:
             if name not in self.buckets:
                 raise ConfigError(f"characteristic {name!r} is not known here; known are {', '.join(self.buckets)}")
-        rows = self._rows
-        found = np.zeros(len(rows.truth_row))
-        for level in range(len(self.thresholds)):
-            found[rows.matched[level][rows.precise[level]]] += 1 / len(self.thresholds)
-        columns = {name: _in_buckets(rows.places[name], self.buckets[name]) for name in names}
-        table = pd.DataFrame(columns | {"missed": 1 - found}).dropna()
-        grouped = table.groupby(list(names), observed=True)["missed"].agg(["size", "mean"])
-        share = grouped["size"] / grouped["size"].sum()
-        return pd.DataFrame({"segments": grouped["size"], "share": share, "missed": grouped["mean"]})
+        return _missed(self._rows, {name: self.buckets[name] for name in names})
 
     def _level(self, tiou: float | None) -> int:
         wanted = 0.5 if tiou is None else tiou
@@ -259,7 +251,9 @@ def _summary(rows: _Rows, thresholds: Floats, bands: int, buckets: Mapping[str, 
         if name in ERRORS
     }
     profile = _profile(rows, bands, thresholds)
-    result = Diagnosis(
+    missed = {name: _missed(rows, {name: own}).rename_axis("bucket") for name, own in buckets.items()}
+    missed_by_one = pd.concat({name: table.set_axis(table.index.astype(str)) for name, table in missed.items()})
+    return Diagnosis(
         thresholds=thresholds,
         average=float(base.mean()),
         per_class=pd.DataFrame(base, index=labels, columns=tiou),
@@ -267,14 +261,11 @@ def _summary(rows: _Rows, thresholds: Floats, bands: int, buckets: Mapping[str, 
         profile=profile,
         gains=pd.DataFrame({name: gain.mean(axis=0) for name, gain in gains.items()}, index=tiou),
         gains_per_class=pd.DataFrame({name: gain.mean(axis=1) for name, gain in gains.items()}, index=labels),
-        missed=pd.DataFrame(),
+        missed=missed_by_one.rename_axis(["characteristic", "bucket"]),
         sensitivity=_sensitivity(rows, buckets),
         buckets=buckets,
         _rows=rows,
     )
-    tables = {name: result.missed_by(name).rename_axis("bucket") for name in buckets}
-    missed = pd.concat({name: table.set_axis(table.index.astype(str)) for name, table in tables.items()})
-    return replace(result, missed=missed.rename_axis(["characteristic", "bucket"]))
 
 
 def _profile(rows: _Rows, bands: int, thresholds: Floats) -> pd.DataFrame:
@@ -286,6 +277,18 @@ def _profile(rows: _Rows, bands: int, thresholds: Floats) -> pd.DataFrame:
         for kinds in rows.kinds
     ]
     return pd.DataFrame(np.reshape(counts, (-1, len(KINDS))), index=index, columns=list(KINDS))
+
+
+def _missed(rows: _Rows, buckets: Mapping[str, Buckets]) -> pd.DataFrame:
+    """`segments, share, missed` by the buckets of these characteristics together, of those that hold segments."""
+    found = np.zeros(len(rows.truth_row))
+    for matched, precise in zip(rows.matched, rows.precise, strict=True):
+        found[matched[precise]] += 1 / len(rows.matched)
+    columns = {name: _in_buckets(rows.places[name], own) for name, own in buckets.items()}
+    table = pd.DataFrame(columns | {"missed": 1 - found}).dropna()
+    grouped = table.groupby(list(buckets), observed=True)["missed"].agg(["size", "mean"])
+    share = grouped["size"] / grouped["size"].sum()
+    return pd.DataFrame({"segments": grouped["size"], "share": share, "missed": grouped["mean"]})
 
 
 def _sensitivity(rows: _Rows, buckets: Mapping[str, Buckets]) -> pd.DataFrame:

@@ -68,13 +68,6 @@ class Scene:
         return np.bincount(self.truth_class, minlength=len(self.labels))
 
 
-def checked_protocol(protocol: str) -> str:
-    """The protocol itself. Raises: ConfigError if there is none of that name."""
-    if protocol not in get_args(Protocol):
-        raise ConfigError(f"protocol {protocol!r} is not known; expected one of {', '.join(get_args(Protocol))}")
-    return protocol
-
-
 def checked_thresholds(tiou_thresholds: Sequence[float]) -> NDArray[np.float64]:
     """Thresholds as an array. Raises: ConfigError if they are no list, or there is none or one outside (0, 1]."""
     try:
@@ -98,7 +91,8 @@ def scene(ground_truth: pd.DataFrame, detections: pd.DataFrame, protocol: str, c
     Raises: AnnotationError if a column is missing, a number is not finite, a label not whole or
         there is no true segment; ConfigError for an unknown protocol.
     """
-    checked_protocol(protocol)
+    if protocol not in get_args(Protocol):
+        raise ConfigError(f"protocol {protocol!r} is not known; expected one of {', '.join(get_args(Protocol))}")
     truth, found = checked_truth(ground_truth), checked_detections(detections)
     if clips is None:
         clips = clip_index(truth, found)

@@ -96,8 +96,10 @@ def test_every_interval_holds_its_value() -> None:
     np.testing.assert_allclose(result.per_class["value"], result.scores.per_class.mean(axis=1))
     # Rare labels flatter the draws; what is left of that is nothing.
     assert result.draws.mean() == pytest.approx(result.average.value)
-    ends = np.quantile(result.draws, [0.025, 0.975])
-    np.testing.assert_allclose([result.average.low, result.average.high], ends, rtol=1e-6)
+    for level, ends in ((0.95, [0.025, 0.975]), (0.5, [0.25, 0.75])):
+        found_at = bootstrap(truth, found, TIOU, resamples=200, level=level)
+        wanted = np.quantile(result.draws, ends)
+        np.testing.assert_allclose([found_at.average.low, found_at.average.high], wanted, rtol=1e-6)
 
 
 def test_intervals_end_where_precisions_do() -> None:
