@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from mravff_core.config import LabelSet, Recipe, merge, read_recipe, read_yaml, to_mapping
+from mravff_core.config import LabelSet, Recipe, merge, read_recipe, read_yaml, settings, to_mapping
 from mravff_core.model.detector import DetectorConfig, build_detector
 from mravff_core.model.official_config import convert_config, convert_training
 
@@ -106,6 +107,20 @@ def test_values_are_those_of_the_official_configuration(shared: Path, recipe: st
 def once(value: Any) -> Any:
     """One value where all levels have it."""
     return value[:1] if isinstance(value, tuple) and len(set(value)) == 1 else value
+
+
+def test_every_setting_is_described() -> None:
+    path = Path(settings.__file__)
+    sections = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    bare = [
+        f"{section.name}.{node.target.id}"
+        for section in sections
+        if section.name not in ("LabelSet", "Recipe")
+        for node, after in zip(section.body, [*section.body[1:], None], strict=True)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant))
+    ]
+    assert len(sections) == 8 and not bare
 
 
 def test_a_chain_of_files_merges_nearest_first() -> None:
