@@ -65,7 +65,7 @@ def read_dataset(
             a column a label set, and perhaps `split`, `duration_s` and `frames_per_second`.
         label_set: what the single label of JSON files is.
         classes: class names of that label set, one a line; by default what the annotations name,
-            in the order of their numbers where they have such, else of the alphabet.
+            in the order of their numbers where they have or are such, else of the alphabet.
         split: of files that do not say it.
         named_splits: split by how a video's name begins, which counts where files call a split otherwise.
         no_classes: labels of JSON files that are none of the classes, unless `classes` names them.
@@ -158,7 +158,7 @@ def _activitynet(
     segments = pd.concat(tables, ignore_index=True)
     if names is None:
         named = {str(label) for label in segments[label_set]} - set(no_classes)
-        names = _numbered(numbers, paths[0]) if numbers else tuple(sorted(named))
+        names = _numbered(numbers, paths[0]) if numbers else _ordered(named)
     return DataSetFiles(videos, segments, {label_set: names})
 
 
@@ -208,7 +208,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
         own = names if column == label_set else None
         # Commas at the ends of lines make a column of nothing.
         if column not in about and (own or segments[column].notna().any()):
-            label_sets[column] = own or tuple(sorted({str(value) for value in segments[column].dropna()}))
+            label_sets[column] = own or _ordered({str(value) for value in segments[column].dropna()})
     if not label_sets:
         raise AnnotationError(f"{paths[0]}: has no column of labels beside {', '.join(segments.columns)}")
     videos = {}
@@ -291,6 +291,13 @@ def _settle(numbers: dict[str, int], label: str, said: Any, path: Path) -> None:
         raise AnnotationError(
             f"{path}: label {label!r} has the numbers {numbers[label]} and {int(number)}; two data sets?"
         )
+
+
+def _ordered(names: Iterable[str]) -> tuple[str, ...]:
+    """Names by the alphabet, or by size if all are numbers."""
+    listed = sorted(names)
+    are_numbers = all(name.isascii() and name.isdecimal() for name in listed)
+    return tuple(sorted(listed, key=int) if are_numbers else listed)
 
 
 def _numbered(numbers: Mapping[str, int], path: Path) -> tuple[str, ...]:

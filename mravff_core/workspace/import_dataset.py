@@ -109,7 +109,10 @@ def make_workspace(plan: ImportPlan, folder: Path | str, *, name: str | None = N
         workspace = Workspace(folder)
         if workspace.label_sets != plan.label_sets:
             has = ", ".join(f"{key} ({len(labels)})" for key, labels in workspace.label_sets.items())
-            raise WorkspaceError(f"{folder}: is a workspace with other label sets ({has}); choose another folder")
+            raise WorkspaceError(
+                f"{folder}: is a workspace with other label sets ({has}); choose another folder, or do some files name "
+                "fewer classes? Give all of them at once, or the class names by --classes"
+            )
         _check_features_stay(workspace, plan)
         _fill(workspace, plan)
         return workspace

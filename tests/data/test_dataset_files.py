@@ -166,6 +166,20 @@ def test_numbers_of_labels_order_the_classes(tmp_path: Path) -> None:
     assert files.label_sets == {"sport": ("Zumba", "class 1", "Archery")}
 
 
+@pytest.mark.parametrize(
+    ("labels", "ordered"),
+    [((10, 9, "2"), ("2", "9", "10")), (("10", "9", "b"), ("10", "9", "b")), (("1", "01"), ("01", "1"))],
+)
+def test_labels_that_are_all_numbers_are_ordered_by_size(
+    tmp_path: Path, labels: tuple[Any, ...], ordered: tuple[str, ...]
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"database": {"one": video([(0, 1, label) for label in labels])}}))
+    assert read_dataset([tmp_path / "a.json"], label_set="sport").label_sets["sport"] == ordered
+    rows = "".join(f"one,0,1,{label}\n" for label in labels)
+    (tmp_path / "a.csv").write_text(f"clip_id,start_s,end_s,sport\n{rows}")
+    assert read_dataset([tmp_path / "a.csv"], label_set="verb").label_sets["sport"] == ordered
+
+
 @pytest.mark.parametrize("numbered", [False, True])
 def test_ambiguous_is_no_class_of_thumos(tmp_path: Path, numbered: bool) -> None:
     one = video([(1.0, 2.0, "Ambiguous"), (3.0, 4.0, "Diving"), (3.0, 4.0, "Billiards")])

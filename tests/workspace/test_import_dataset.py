@@ -145,7 +145,7 @@ def test_importing_again_replaces_clips_and_keeps_others(tmp_path: Path) -> None
     assert made.clip_ids() == ["one", "v_-two"] and len(made.annotations) == 5
     assert opened.has_features("audio", "one")
     write_all(tmp_path, {"one": video([(1.0, 2.0, "Chess")])})
-    with pytest.raises(WorkspaceError, match=r"other label sets \(sport \(2\)\)"):
+    with pytest.raises(WorkspaceError, match=r"other label sets \(sport \(2\)\).*by --classes"):
         make_workspace(plan(tmp_path), tmp_path / "ws")
 
 
