@@ -82,7 +82,7 @@ def _register_sounds(kinds: common.Commands) -> None:
 def run_annotations(args: argparse.Namespace) -> None:
     """Read, check, and put the segments in place of those the same clips had, if nothing is lost or that is allowed."""
     from mravff_core.errors import AnnotationError, ConfigError
-    from mravff_core.workspace.import_annotations import plan_annotations, take_annotations
+    from mravff_core.workspace.import_annotations import plan_annotations
 
     if args.annotations is None:
         raise ConfigError("import: found neither --annotations FILE nor a kind of import, such as detections FILE")
@@ -90,7 +90,7 @@ def run_annotations(args: argparse.Namespace) -> None:
     plan = plan_annotations(workspace, args.annotations, args.label_set or next(iter(workspace.label_sets), "verb"))
     findings, taken = plan.findings, args.allow_missing or not plan.findings.needs_permission
     if taken:
-        take_annotations(workspace, plan)
+        workspace.set_annotations(plan.segments, plan.clip_ids)
     result = {
         "segments": len(plan.segments),
         "clips": len(plan.clip_ids),
@@ -164,8 +164,6 @@ def run_checkpoint(args: argparse.Namespace) -> None:
 
 def run_sounds(args: argparse.Namespace) -> None:
     """Put the events in place of those the same clips had."""
-    import pandas as pd
-
     from mravff_core.data.sound_events import read_epic_sounds
     from mravff_core.errors import AnnotationError
 
@@ -177,10 +175,9 @@ def run_sounds(args: argparse.Namespace) -> None:
             f"{args.annotations[0]}: none of its {events['clip_id'].nunique()} videos is a clip of the workspace; "
             "import EPIC-Kitchens-100 first"
         )
-    new, before = events[known], workspace.sound_events
-    kept = None if before is None else before[~before["clip_id"].isin(new["clip_id"])]
-    workspace.set_sound_events(new if kept is None or kept.empty else pd.concat([kept, new], ignore_index=True))
+    new = events[known]
     clips, silent = set(new["clip_id"]), set(workspace.clip_ids()) - set(new["clip_id"])
+    workspace.set_sound_events(new, clips)
     result = {
         "events": len(new),
         "classes": int(new["sound"].nunique()),

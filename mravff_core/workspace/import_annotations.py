@@ -53,9 +53,3 @@ def plan_annotations(workspace: Workspace, path: Path | str, label_set: str) -> 
     segments = segments_within(table[table["clip_id"].isin(clip_of)], clips, findings)
     clip_ids = tuple(sorted(set(clip_of.values())))
     return PlannedAnnotations(clip_ids, segments.reset_index(drop=True), findings, len(names) - len(clip_of))
-
-
-def take_annotations(workspace: Workspace, plan: PlannedAnnotations) -> None:
-    """Put a plan's segments in place of those that its clips had."""
-    kept = workspace.annotations[~workspace.annotations["clip_id"].isin(plan.clip_ids)]
-    workspace.set_annotations(plan.segments if kept.empty else pd.concat([kept, plan.segments], ignore_index=True))

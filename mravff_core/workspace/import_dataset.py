@@ -194,10 +194,7 @@ def _mostly_time_first(source: FeatureSource, names: Sequence[str]) -> bool:
 def _fill(workspace: Workspace, plan: ImportPlan) -> None:
     for feature_set, (source, encoder) in plan.sources.items():
         workspace.set_feature_source(feature_set, source, encoder)
-    new = [clip.clip_id for clip in plan.checked.clips]
-    kept = workspace.annotations[~workspace.annotations["clip_id"].isin(new)]
-    segments = plan.checked.segments
-    workspace.set_annotations(segments if kept.empty else pd.concat([kept, segments], ignore_index=True))
+    workspace.set_annotations(plan.checked.segments, [clip.clip_id for clip in plan.checked.clips])
     # Last, so that no clip is ever there without its true segments.
     workspace.add_clips(plan.checked.clips)
 

@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ from mravff_core.workspace.runs import Run, RunInfo
 from mravff_core.workspace.segment_ids import told_apart
 from mravff_core.workspace.settings import SETTINGS_FILE, WorkspaceSettings
 from mravff_core.workspace.tables import read_table, write_table
+
+_SOUND_EVENT_COLUMNS = ("clip_id", "start_s", "end_s", "sound")
 
 
 class Workspace:
@@ -193,21 +195,20 @@ class Workspace:
 
     # --- annotations and features ------------------------------------------------
 
-    def set_annotations(self, table: pd.DataFrame) -> None:
-        """Replace all true segments.
+    def set_annotations(self, table: pd.DataFrame, clip_ids: Collection[str] | None = None) -> None:
+        """Replace all true segments, or those of some clips.
 
         Args:
             table: `clip_id`, `segment_id`, `start_s`, `end_s`, one integer column a label set,
                 and any further columns that describe a segment (such as `audibility`). Ids that
                 several segments have get those of their clips put before them.
+            clip_ids: clips whose segments the table's take the place of.
         """
-        if "segment_id" in table and "clip_id" in table:
-            table = table.assign(segment_id=told_apart(table))
-        self._replace_table("annotations.parquet", table, (*SEGMENT_KEYS, *self.label_sets))
+        self._replace_rows("annotations.parquet", table, (*SEGMENT_KEYS, *self.label_sets), clip_ids)
 
-    def set_sound_events(self, table: pd.DataFrame) -> None:
-        """Replace all known sound events: `clip_id`, `start_s`, `end_s`, `sound` and more."""
-        self._replace_table("sound_events.parquet", table, ("clip_id", "start_s", "end_s", "sound"))
+    def set_sound_events(self, table: pd.DataFrame, clip_ids: Collection[str] | None = None) -> None:
+        """Replace all known sound events, or those of some clips: `clip_id`, `start_s`, `end_s`, `sound` and more."""
+        self._replace_rows("sound_events.parquet", table, _SOUND_EVENT_COLUMNS, clip_ids)
 
     @property
     def annotations(self) -> pd.DataFrame:
@@ -219,7 +220,7 @@ class Workspace:
         """Audible events with known times, or None where nobody knows them."""
         if not (self.folder / "sound_events.parquet").is_file():
             return None
-        return self._table("sound_events.parquet", ("clip_id", "start_s", "end_s", "sound"))
+        return self._table("sound_events.parquet", _SOUND_EVENT_COLUMNS)
 
     def truth(self, label_set: str, clip_ids: Sequence[str] | None = None) -> pd.DataFrame:
         """True segments of one label set: `clip_id`, `segment_id`, `start_s`, `end_s`, `label`, ….
@@ -415,11 +416,19 @@ class Workspace:
             known = self._tables[path] = (changed, read_table(path, columns))
         return known[1]
 
-    def _replace_table(self, name: str, table: pd.DataFrame, columns: Sequence[str]) -> None:
+    def _replace_rows(
+        self, name: str, table: pd.DataFrame, columns: Sequence[str], clip_ids: Collection[str] | None
+    ) -> None:
         missing = [column for column in columns if column not in table.columns]
         if missing:
             raise WorkspaceError(f"{name}: lacks column {', '.join(missing)}; it has {', '.join(table.columns)}")
         with self._lock():
+            if clip_ids is not None and (self.folder / name).is_file():
+                before = self._table(name, columns)
+                kept = before[~before["clip_id"].isin(clip_ids)]
+                table = table if kept.empty else pd.concat([kept, table], ignore_index=True)
+            if "segment_id" in columns:
+                table = table.assign(segment_id=told_apart(table))
             write_table(self.folder / name, table.sort_values(["clip_id", "start_s"], ignore_index=True))
 
     def _lock(self) -> filelock.FileLock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,16 +46,36 @@ def test_a_clip_added_by_another_object_is_seen(workspace: Workspace) -> None:
     assert "c" in other.clip_ids()
 
 
-def test_clips_added_at_once_all_stay(workspace: Workspace) -> None:
-    def add(number: int) -> None:
-        Workspace(workspace.folder).add_clips([Clip(f"n{number}", "", "x.mp4", 1.0)])
-
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(8)]
+def at_once(number: int, act: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=act, args=(index,)) for index in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def test_clips_added_at_once_all_stay(workspace: Workspace) -> None:
+    def add(number: int) -> None:
+        Workspace(workspace.folder).add_clips([Clip(f"n{number}", "", "x.mp4", 1.0)])
+
+    at_once(8, add)
     assert set(workspace.clip_ids()) == {"a", "b", *(f"n{number}" for number in range(8))}
+
+
+def test_segments_and_sounds_of_some_clips_replace_those_alone_also_at_once(workspace: Workspace) -> None:
+    def replace(number: int) -> None:
+        row = {"clip_id": [f"c{number}"], "start_s": [0.0], "end_s": [1.0]}
+        segments = pd.DataFrame({**row, "segment_id": [f"s{number}"], "verb": [0], "noun": [0]})
+        opened = Workspace(workspace.folder)
+        opened.set_annotations(segments, [f"c{number}", "gone"])
+        opened.set_sound_events(pd.DataFrame({**row, "sound": ["hiss"]}), [f"c{number}"])
+
+    table = {"clip_id": ["c0", "gone"], "start_s": 5.0, "end_s": 6.0, "segment_id": ["old", "gone"], "verb": 0}
+    workspace.set_annotations(pd.DataFrame({**table, "noun": 0}))
+    at_once(8, replace)
+    assert list(workspace.annotations["segment_id"]) == [f"s{number}" for number in range(8)]
+    assert workspace.sound_events is not None
+    assert list(workspace.sound_events["clip_id"]) == [f"c{number}" for number in range(8)]
 
 
 def test_truth_holds_one_label_set(workspace: Workspace) -> None:
