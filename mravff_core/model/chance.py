@@ -66,10 +66,10 @@ class ScaledDropPath(nn.Module):
     Reference: Touvron et al., Going deeper with image transformers, ICCV 2021 (the scale).
     """
 
-    def __init__(self, channels: int, rate: float, initial_scale: float = 1e-4) -> None:
+    def __init__(self, channels: int, rate: float) -> None:
         super().__init__()
         self.rate = rate
-        self.scale = nn.Parameter(torch.full((channels,), initial_scale))
+        self.scale = nn.Parameter(torch.full((channels,), 1e-4))
         self.clip_draws: ClipDraws | None = None
 
     def forward(self, branch: Tensor) -> Tensor:

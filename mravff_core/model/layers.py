@@ -165,8 +165,8 @@ class ChannelNorm(nn.GroupNorm):
     optimisers refuse weights of any norm that they do not know by its class.
     """
 
-    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
-        super().__init__(1, channels, eps=epsilon)
+    def __init__(self, channels: int) -> None:
+        super().__init__(1, channels)
 
     def forward(self, features: Tensor) -> Tensor:
         """Same shape, in the precision of the weights; mean 0 and variance 1 over channels before scale and shift."""

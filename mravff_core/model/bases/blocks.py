@@ -128,12 +128,13 @@ class TransformerBlock(nn.Module):
 class ConvBlock(nn.Module):
     """Residual block of two convolutions, twice as wide between them, without norm."""
 
-    def __init__(self, channels: int, *, kernel: int = 3, stride: int = 1) -> None:
+    def __init__(self, channels: int, *, stride: int = 1) -> None:
         super().__init__()
         self.stride = stride
-        self.reach = (1 + stride) * (kernel // 2)
-        self.widen = MaskedConv1d(channels, 2 * channels, kernel, stride=stride)
-        self.narrow = MaskedConv1d(2 * channels, channels, kernel)
+        # One step of the input by the first convolution, one of the output by the second.
+        self.reach = stride + 1
+        self.widen = MaskedConv1d(channels, 2 * channels, 3, stride=stride)
+        self.narrow = MaskedConv1d(2 * channels, channels, 3)
         self.shortcut = MaskedConv1d(channels, channels, 1, stride=stride) if stride > 1 else None
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:

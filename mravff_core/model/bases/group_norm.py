@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from mravff_core.model.layers import StepMask, at_least_single
 from mravff_core.model.pieces import in_pieces
 
+# Of `nn.GroupNorm`, which published weights were trained with.
+_EPSILON = 1e-5
+
 
 class StepGroupNorm(nn.Module):
     """Group norm over channels and all steps that exist, with scale and shift per channel.
@@ -20,7 +23,7 @@ class StepGroupNorm(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, channels: int, groups: int, *, learnt: bool = True, epsilon: float = 1e-5) -> None:
+    def __init__(self, channels: int, groups: int, *, learnt: bool = True) -> None:
         super().__init__()
         for name, start in (("weight", torch.ones(channels)), ("bias", torch.zeros(channels))):
             if learnt:
@@ -28,7 +31,6 @@ class StepGroupNorm(nn.Module):
             else:
                 self.register_buffer(name, start, persistent=False)
         self.groups = groups
-        self.epsilon = epsilon
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """Same shape, [batch, channels, time], in the precision of the weights."""
@@ -41,14 +43,14 @@ class StepGroupNorm(nn.Module):
             # What a plain group norm measures on the way, in a sixth of the time.
             clips, channels, time = features.shape
             _, mean, spread = torch.native_group_norm(
-                features, None, None, clips, channels, time, self.groups, self.epsilon
+                features, None, None, clips, channels, time, self.groups, _EPSILON
             )
             own = channels // self.groups
             centre, spread = (each.repeat_interleave(own, dim=1)[..., None] for each in (mean, spread))
             return centre, spread * self.weight[:, None]
         centre = self._group_mean(features, steps)
         squares = in_pieces(lambda piece, _: (piece - centre).square(), [features], steps, reach=0, whole=self.training)
-        spread = torch.rsqrt(self._group_mean(squares, steps) + self.epsilon)
+        spread = torch.rsqrt(self._group_mean(squares, steps) + _EPSILON)
         return centre, spread * self.weight[:, None]
 
     def scaled(self, features: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
