@@ -45,6 +45,16 @@ def test_settings_and_files_of_the_documents_are_there(document: Path) -> None:
             assert (ROOT / span).exists(), span
 
 
+def test_what_the_library_is_said_to_do_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs/library.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, typing.Any] = {}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL)), names)
+    assert names["scored"].average == pytest.approx(0.5)
+    assert (tmp_path / "runs/small/model.safetensors").is_file()
+    assert set(names["prediction"].detections["label"]) == {0, 1}
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
 def test_every_setting_that_is_taken_over_says_what_it_is_called_here(family: typing.Any) -> None:
     rows = (ROOT / "docs/from_other_code.md").read_text(encoding="utf-8").splitlines()
