@@ -128,7 +128,7 @@ def read_class_scores(path: Path | str, *, logits: bool = False) -> ClassScores:
     if not isinstance(results, dict) or not results:
         raise AnnotationError(f"{path}: expected a mapping 'results' of at least one video's scores; another format?")
     named = document.get("class", document.get("classes")) if results is not document else None
-    names = tuple(map(str, np.asarray(named).tolist())) if named is not None else ()
+    names = _class_names(path, named)
     videos = {str(video): _scores(path, video, scores, logits) for video, scores in results.items()}
     classes = len(names or next(iter(videos.values())))
     wrong = [video for video, scores in videos.items() if len(scores) != classes]
@@ -139,6 +139,19 @@ def read_class_scores(path: Path | str, *, logits: bool = False) -> ClassScores:
             "damaged?"
         )
     return ClassScores(path, videos, names)
+
+
+def _class_names(path: Path, named: Any) -> tuple[str, ...]:
+    """Names of the classes, none where the file has none. Raises: AnnotationError."""
+    if named is None:
+        return ()
+    try:
+        listed = np.asarray(named)
+    except ValueError:  # lists of several lengths
+        listed = np.zeros((0, 0))
+    if listed.ndim != 1:
+        raise AnnotationError(f"{path}: names its classes {reprlib.repr(named)[:60]}, expected a list of names")
+    return tuple(map(str, listed.tolist()))
 
 
 def _document(path: Path) -> Any:
@@ -178,7 +191,7 @@ def _of_numpy(path: Path) -> Any:
 def _scores(path: Path, video: str, scores: Any, logits: bool) -> Floats:
     try:
         found = np.asarray(scores, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.zeros((0, 0))
     if found.ndim == 2 and len(found) == 1:
         found = found[0]

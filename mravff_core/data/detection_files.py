@@ -142,7 +142,7 @@ def _is_pair(action: Any, verb: Any, noun: Any) -> bool:
         return True
     try:
         return [int(part) for part in action.split(",")] == [int(verb), int(noun)]
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return False
 
 

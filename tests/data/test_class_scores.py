@@ -82,6 +82,12 @@ def test_clips_are_found_with_and_without_the_prefix_of_their_names(tmp_path: Pa
             "2 of 3 videos have another .* the 2 of the first, such as 'y' w",
         ),
         ({"results": {"x": [1, 2]}, "class": ["a"]}, "1 of 1 videos have another .* the 1 classes named"),
+        ({"results": {"x": [1, 2]}, "class": 2}, "names its classes 2, expected a list of names"),
+        (
+            {"results": {"x": [1, 2]}, "classes": ["a", ["b", "c"]]},
+            "names its classes \\['a', \\['b', 'c'\\]\\], expected",
+        ),
+        ({"results": {"x": [1, 10**400]}}, "video 'x' has .*, expected a list of one number a class"),
         ('{"x": [1], "x": [2]}', "holds 'x' twice"),
     ],
 )

@@ -264,6 +264,11 @@ def test_the_command_line_prints_one_document(
         ("r.json", {"results": {"a": [{"label": ["cut"], "score": 1, "segment": [1, 2]}]}}, "detection 0 of clip 'a'"),
         ("r.json", {"results": {"a": [{"label": "cut", "score": 10**400, "segment": [1, 2]}]}}, "no number as score"),
         ("r.json", {"results": {"a": [{"label": "cut", "score": 1, "segment": [1, 10**400]}]}}, "no number as end_s"),
+        (
+            "r.json",
+            {"results": {"a": [{**EPIC["results"]["a"][0], "verb": float("inf")}]}},
+            "it has verb inf and noun 3",
+        ),
         ("r.csv", "clip_id,start,end,score\n", "lacks column start_s, end_s"),
         ("r.csv", "clip_id,start_s,end_s,score,label\na,1,2,1,cut\n,1,2,1,cut\n", "1 of 2 detections name no clip"),
         ("r.csv", "clip_id,start_s,end_s,score,label,verb\na,1,2,1,cut,cut\n", "has columns label and verb"),
