@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +49,17 @@ def read_csv(path: Path, numbers: Collection[str] = NUMBERS) -> pd.DataFrame:
 
     Empty cells are missing; columns without a name, such as row numbers, are left out.
 
-    Raises: AnnotationError for text that is no CSV or has two columns of one name.
+    Raises: AnnotationError for text that is no CSV, has two columns of one name, or cells beyond the last column.
     """
     names = csv_columns(path)
     texts = {name: str for name in names if name not in numbers}
-    with _refused_readably(path):
-        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    with _refused_readably(path), warnings.catch_warnings():
+        # Of lines that have more cells than there are columns, the last ones would be left out.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        # Otherwise the first cells of such lines would be taken for their names, and all others shifted.
+        table = pd.read_csv(
+            path, dtype=texts, keep_default_na=False, na_values=[""], float_precision="round_trip", index_col=False
+        )
     return table[[name for name in names if name]]
 
 
@@ -72,6 +78,10 @@ def _refused_readably(path: Path) -> Iterator[None]:
     """Turns what pandas raises for damaged files into one sentence."""
     try:
         yield
+    except pd.errors.ParserWarning as error:
+        raise AnnotationError(
+            f"{path}: has lines with more cells than its first line names columns; text with commas but without quotes?"
+        ) from error
     except ValueError as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as CSV ({first_line}); truncated?") from error

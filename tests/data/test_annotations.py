@@ -131,6 +131,12 @@ def test_real_epic_annotations_are_read(shared: Path) -> None:
             "1 segments name no clip, the first is segment 1",
         ),
         ("a.csv", "clip_id,start_s,end_s,verb,verb\nv,0,1,cut,stir\n", "has 2 columns called 'verb'"),
+        (
+            "a.csv",
+            "clip_id,start_s,end_s,verb\nv,0,1,cut,fine\nv,0,1,stir\n",
+            "lines with more cells than its first line",
+        ),
+        ("a.csv", "clip_id,start_s,end_s,verb\nv,0,1,cut,a,b\n", "text with commas but without quotes"),
         ("a.csv", "clip_id,start_s,end_s,audibility\nv,0,1,\nv,0,1,loud\n", "segment 1 has audibility 'loud'"),
         ("a.csv", "clip_id,start_s,end_s,audibility\nv,0,1,1.5\n", "audibility '1.5', expected 0 to 1"),
     ],
@@ -151,6 +157,14 @@ def test_labels_are_not_called_like_other_columns(tmp_path: Path, label_set: str
 def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
     path = written(tmp_path, "a.csv", ",clip_id,start_s,end_s,verb,\n0,v,0,1,cut,\n1,v,2,3,stir,\n")
     assert list(read_annotations(path).columns) == ["clip_id", "start_s", "end_s", "verb", "segment_id"]
+
+
+def test_commas_at_the_ends_of_lines_shift_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path, "a.csv", "clip_id,start_s,end_s,verb\nv,0,1,cut,\nw,2,3,stir,\n")
+    assert read_annotations(path)[["clip_id", "start_s", "end_s", "verb"]].to_numpy().tolist() == [
+        ["v", 0, 1, "cut"],
+        ["w", 2, 3, "stir"],
+    ]
 
 
 def test_unknown_labels_are_named(tmp_path: Path) -> None:
