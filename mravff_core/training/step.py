@@ -51,7 +51,11 @@ class SummedLosses(nn.Module):
         output = self.detector(Batch(visual, audio, valid_mask, audio_present))
         targets = [Targets(*pair) for pair in zip(classes, offsets, strict=True)]
         sums = loss_sums(_in_float32(output), targets, self.config)
-        return sums.classes, sums.boundaries
+        if sums.classes.requires_grad or sums.boundaries.requires_grad:
+            return sums.classes, sums.boundaries
+        # On a frozen base, clips without sound teach the fusion nothing: each weight takes part with a gradient of 0.
+        nothing = torch.cat([weight.flatten()[:0] for weight in self.parameters() if weight.requires_grad]).sum()
+        return sums.classes + nothing, sums.boundaries + nothing
 
 
 def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, last: bool) -> DetectionLoss:

@@ -109,6 +109,33 @@ def test_the_fusion_learns_while_the_base_stays(
     assert equal(outputs(tmp_path / "run", clips[0], sound=False), outputs(start, clips[0], sound=False))
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_clips_without_sound_teach_the_fusion_on_a_frozen_base_nothing(
+    shared: Path, tmp_path: Path, batch_size: int
+) -> None:
+    start = official_start(shared, OFFICIAL[0], tmp_path)
+    silent = [replace(clip, clip_id=f"silent{clip.clip_id}", audio=None) for clip in clips_for(start)]
+    plan = TrainConfig(
+        epochs=2,
+        warmup_epochs=0,
+        learning_rate=1e-2,
+        weight_decay=0.0,
+        ema_decay=0.0,
+        freeze_base=True,
+        batch_size=batch_size,
+    )
+    recipe = adopt(Recipe(fusion=FusionConfig(kind="mrav", audio_channels=5), train=plan), start)
+    for name, clips, epochs in (("new", silent, 0), ("none", silent, 2), ("some", [*silent, *clips_for(start)], 2)):
+        own = replace(recipe, train=replace(plan, epochs=epochs))
+        train(own, clips, start.detector.labels, tmp_path / name, start=start, accelerator="cpu")
+    new, none, some = (
+        load_detector(tmp_path / name, device="cpu").fusion.state_dict()  # type: ignore[union-attr]
+        for name in ("new", "none", "some")
+    )
+    assert all(torch.equal(value, new[name]) for name, value in none.items())
+    assert any(not torch.equal(value, new[name]) for name, value in some.items())
+
+
 def test_a_frozen_base_leaves_out_no_paths(shared: Path, tmp_path: Path) -> None:
     """With shut gates and no learning, only chance within the base could tell two seeds apart."""
     start = official_start(shared, OFFICIAL[0], tmp_path)
