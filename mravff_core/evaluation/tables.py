@@ -225,7 +225,7 @@ def _without_near_duplicates(truth: pd.DataFrame) -> pd.DataFrame:
         rows = np.asarray(group)
         kept: list[int] = []
         for row in rows[np.argsort(rank[rows])]:
-            near = len(kept) > 0 and (np.abs(times[kept] - times[row]) <= _DUPLICATE_S).all(axis=1).any()
+            near = (np.abs(times[kept] - times[row]) <= _DUPLICATE_S).all(axis=1).any()
             keep[row] = not near
             if not near:
                 kept.append(int(row))

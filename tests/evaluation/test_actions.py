@@ -35,6 +35,8 @@ def test_a_verb_and_a_noun_that_agree_make_an_action() -> None:
     row = merged.iloc[0]
     assert row["score"] == pytest.approx(0.9 * 0.3 * 0.8)
     assert (row["start_s"], row["end_s"]) == pytest.approx((0, 0.75 * 10 + 0.25 * 8))
+    verb, noun = table([("a", 0, 10, 2, 0.9)]), table([("a", 0, 5, 3, 0.3)])
+    assert [len(merge_actions(verb, noun, NOUNS, min_tiou=least)) for least in (0.5, 0.51)] == [1, 0]
 
 
 def test_each_detection_joins_one_of_a_label_only() -> None:

@@ -34,6 +34,9 @@ def test_a_true_segment_counts_once_its_detection_is_among_the_best_by_hand() ->
     # Two of each clip's true segments times k are looked at: the second hits the first segment, the fourth the other.
     shares = recall_at_k(truth, found, [0.5], ks=(1, 2)).per_threshold.loc[0.5]
     assert shares.tolist() == pytest.approx([1 / 3, 2 / 3])
+    half = found.iloc[[1]].assign(end_s=5.0)
+    reached = recall_at_k(truth, half, [0.5, 0.51], ks=(1,)).per_threshold[1]
+    assert reached.tolist() == pytest.approx([1 / 3, 0]), "an overlap of just the threshold is enough"
     for nonsense in ([1, 0], [], [1, 1.5]):
         with pytest.raises(ConfigError, match=re.escape(f"k is {nonsense}, expected whole numbers from 1")):
             recall_at_k(truth, found, [0.5], ks=nonsense)  # type: ignore[arg-type]
