@@ -31,6 +31,8 @@ SEGMENTS_FILE = "EPIC_100_validation.csv"
 MARK_FILE = "epic_size.json"
 CONDITIONS = ("on", "off")
 DETECTIONS = 2000
+# Counts changes of what is made, so that an older workspace is made anew.
+_FORMAT = 1
 _GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
 _CHANNELS = {"visual": 32, "audio": 16}
 
@@ -48,6 +50,8 @@ def make_epic_size(
 ) -> dict[str, Any]:
     """Make the workspace, or leave it as it is if it was made from the same seed; one cut short is made anew.
 
+    So is one that an older version made.
+
     Args:
         annotations: folder with `EPIC_100_validation.csv`, `EPIC_100_video_info.csv`,
             `EPIC_100_verb_classes.csv` and `EPIC_100_noun_classes.csv`.
@@ -61,7 +65,7 @@ def make_epic_size(
     source, folder = Path(annotations), Path(folder)
     report = progress or (lambda _share: None)
     files = _files(source)
-    wanted = {"seed": seed, "detections": detections}
+    wanted = {"seed": seed, "detections": detections, "format": _FORMAT}
     mark = folder / MARK_FILE
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file() and (folder / "clips.parquet").is_file():
         raise WorkspaceError(f"{folder}: holds another workspace; choose an empty or new folder")
@@ -164,6 +168,8 @@ def _make_predictions(
     report: Progress,
     cancel: Callable[[], bool],
 ) -> None:
+    from mravff_core.inference.run_predict import count_as_predicted
+
     label_set = run.info.label_set
     generator = np.random.default_rng([seed, 2])
     traits = ClassTraits.draw(len(workspace.label_sets[label_set]), generator)
@@ -189,8 +195,8 @@ def _make_predictions(
         folder = run.predictions_folder(condition)
         table = pd.concat(gates, ignore_index=True)
         write_table(folder / "gates.parquet", table if condition == "on" else table.assign(gate=np.float32(0)))
-        # Without this mark, the first detection of a clip's would count these as made by other weights.
-        write_text(folder / "model.txt", run.model_hash() + "\n")
+        # Else the first detection in a clip would put the detector's own in their place.
+        count_as_predicted(workspace, run, condition, tuple(_CHANNELS))
 
 
 def _gate_rows(clip_id: str, level: int, values: LevelGates) -> pd.DataFrame:

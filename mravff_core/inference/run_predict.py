@@ -109,29 +109,42 @@ def predict(
                 extract(workspace, heard, feature_sets=sets, workers=1, cancel=cancel)
             made = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in some}
             for clip_id, prediction in zip(some, predict_clips(workspace, some, predictor, condition), strict=True):
-                run.store(condition, clip_id, prediction.detections, level_gates(prediction), prediction.further)
-                done[clip_id] = made[clip_id]
+                found, gates, own = prediction.detections, level_gates(prediction), made[clip_id]
+                run.store(condition, clip_id, found, gates, prediction.further, made_from=own)
+                done[clip_id] = own
             if progress is not None:
                 progress((begin + len(some)) / len(todo))
     finally:
         # A call that stopped halfway must know, too, from which features its clips were made.
         seconds = time.perf_counter() - began
         if todo:
-            run.merge(condition)
+            # First, since merging drops what single clips' files say of themselves.
             _write_manifest(run, condition, done, seconds, str(device_used))
+            run.merge(condition)
     table = run.detections(condition, wanted)
     count = 0 if table is None else len(table)
     return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
 
 
+def count_as_predicted(
+    workspace: Workspace, run: Run, condition: AudioCondition | str, feature_sets: Sequence[str]
+) -> None:
+    """Have what is stored count as made by the run's detector from these features as they are."""
+    condition = AudioCondition.parse(condition)
+    write_text(run.predictions_folder(condition) / _WEIGHTS, run.model_hash() + "\n")
+    clip_ids = sorted(run.predicted_clips(condition))
+    made = {clip_id: _input_hashes(workspace, clip_id, feature_sets, condition) for clip_id in clip_ids}
+    _write_manifest(run, condition, made, 0.0, "none")
+
+
 def _done_already(
     workspace: Workspace, run: Run, clip_ids: Sequence[str], sets: Sequence[str], condition: AudioCondition
 ) -> dict[str, dict[str, str]]:
-    """What the features hash to of those clips that have predictions made from them, by the same weights."""
+    """Hashes of the features of those clips whose predictions are known to come from them and the same weights."""
     hashes = _fresh_hashes(run, condition)
     stored = run.predicted_clips(condition)
     found = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in clip_ids}
-    return {clip_id: own for clip_id, own in found.items() if clip_id in stored and hashes.get(clip_id, own) == own}
+    return {clip_id: own for clip_id, own in found.items() if clip_id in stored and hashes.get(clip_id) == own}
 
 
 def _imported(run: Run, condition: AudioCondition, clip_ids: Sequence[str]) -> PredictSummary:
@@ -281,15 +294,16 @@ def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
     if known != model_hash:
         folder.mkdir(parents=True, exist_ok=True)
         write_text(marker, model_hash + "\n")
-    return _noted_hashes(folder)
+    return _noted_hashes(run, condition)
 
 
-def _noted_hashes(folder: Path) -> dict[str, dict[str, str]]:
-    """Input hashes by clip as the manifest has them."""
+def _noted_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, str]]:
+    """Input hashes by clip: those of single clips' files, which a killed call may have left, before the manifest's."""
     try:
-        return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["clips"]
+        manifest = json.loads((run.predictions_folder(condition) / MANIFEST).read_text(encoding="utf-8"))["clips"]
     except (OSError, ValueError, KeyError):
-        return {}
+        manifest = {}
+    return {**manifest, **run.made_from(condition)}
 
 
 def _input_hashes(workspace: Workspace, clip_id: str, sets: Sequence[str], condition: AudioCondition) -> dict[str, str]:
@@ -315,7 +329,6 @@ def _hash_when(folder: Path, _written_ns: tuple[int, ...]) -> str:
 
 def _write_manifest(run: Run, condition: AudioCondition, done: dict[str, Any], seconds: float, device: str) -> None:
     """Note what some clips' predictions were made from, beside what is noted of others."""
-    folder = run.predictions_folder(condition)
     manifest: dict[str, Any] = {
         "run": run.name,
         "audio": str(condition),
@@ -330,5 +343,5 @@ def _write_manifest(run: Run, condition: AudioCondition, done: dict[str, Any], s
         "seconds_last_call": round(seconds, 3),
     }
     with run.writing(condition):
-        manifest["clips"] = dict(sorted({**_noted_hashes(folder), **done}.items()))
-        write_json(folder / MANIFEST, manifest)
+        manifest["clips"] = dict(sorted({**_noted_hashes(run, condition), **done}.items()))
+        write_json(run.predictions_folder(condition) / MANIFEST, manifest)

@@ -10,7 +10,7 @@ runs/<run>/predictions/<condition>/
     detections.parquet     clip_id, start_s, end_s, label, score; labels of the run's first label set
     detections.<set>.parquet   the same for each further label set, and for actions where verb and noun are joint
     gates.parquet          clip_id, level, step, time_s, gate
-    parts/                 clips not merged into those files yet
+    parts/                 clips not merged into those files yet, each with the hashes of what it was made from
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ from mravff_core.workspace.stored_tables import (
     stored_gates,
     stored_sources,
 )
-from mravff_core.workspace.tables import query, read_table, write_table
+from mravff_core.workspace.tables import query, read_note, read_table, write_table
 
 IMPORTED_NAME = "imported.yaml"
 IMPORTED_BASE, MERGED = "imported", "merged"
 SWEEP_MARKER = "sweep.txt"
+_PART_SUFFIX = ".detections.parquet"
 # A further label set's table; ids of clips may hold dots, names of label sets may not.
 _FURTHER = re.compile(r"(?:^|\.)(detections\.[A-Za-z0-9_-]+)\.parquet$")
 
@@ -237,14 +238,12 @@ class Run:
         folder = self.predictions_folder(condition)
         merged = folder / "clips.parquet"
         done = set(_merged_clips(merged, merged.stat().st_mtime_ns)) if merged.is_file() else set()
-        return done | {
-            path.name.removesuffix(".detections.parquet") for path in folder.glob("parts/*.detections.parquet")
-        }
+        return done | _parts(folder).keys()
 
     def has(self, condition: AudioCondition | str, clip_id: str) -> bool:
         """Whether a clip's predictions are stored."""
         folder = self.predictions_folder(condition)
-        if (folder / "parts" / f"{clip_id}.detections.parquet").is_file():
+        if (folder / "parts" / f"{clip_id}{_PART_SUFFIX}").is_file():
             return True
         merged = folder / "clips.parquet"
         return merged.is_file() and clip_id in _merged_clips(merged, merged.stat().st_mtime_ns)
@@ -256,6 +255,8 @@ class Run:
         detections: pd.DataFrame,
         gates: Sequence[LevelGates],
         further: Mapping[str, pd.DataFrame] | None = None,
+        *,
+        made_from: Mapping[str, str] | None = None,
     ) -> None:
         """Store one clip's predictions, in place of earlier ones.
 
@@ -265,6 +266,7 @@ class Run:
             detections: `start_s, end_s, label, score` of the first label set.
             gates: finest level first, empty where the detector has none.
             further: detections by each further label set.
+            made_from: hashes of the features they were made from, for `made_from`.
         """
         condition = AudioCondition.parse(condition)
         folder = self.predictions_folder(condition)
@@ -276,7 +278,13 @@ class Run:
             for label_set, table in (further or {}).items():
                 write_table(folder / "parts" / f"{clip_id}.detections.{label_set}.parquet", _of_clip(clip_id, table))
             # Written last: its presence says that the clip is complete.
-            write_table(folder / "parts" / f"{clip_id}.detections.parquet", _of_clip(clip_id, detections))
+            part = folder / "parts" / f"{clip_id}{_PART_SUFFIX}"
+            write_table(part, _of_clip(clip_id, detections), note=made_from)
+
+    def made_from(self, condition: AudioCondition | str = "on") -> dict[str, dict[str, str]]:
+        """What those clips' predictions were made from that are not merged yet, where it was said when storing."""
+        notes = {clip_id: read_note(path) for clip_id, path in _parts(self.predictions_folder(condition)).items()}
+        return {clip_id: note for clip_id, note in notes.items() if note is not None}
 
     def store_all(self, condition: AudioCondition | str, clip_ids: Sequence[str], tables: Mapping[str, Any]) -> None:
         """Store the detections of many clips at once, in place of all that this condition has.
@@ -337,6 +345,11 @@ class Run:
 
     def _read(self, table: str, condition: AudioCondition | str, clip_ids: Sequence[str] | None) -> pd.DataFrame | None:
         return read_stored(table, self.predictions_folder(condition), clip_ids)
+
+
+def _parts(folder: Path) -> dict[str, Path]:
+    """Files whose presence says that a clip is complete, by clip, of those that are not merged yet."""
+    return {path.name.removesuffix(_PART_SUFFIX): path for path in folder.glob(f"parts/*{_PART_SUFFIX}")}
 
 
 def _tables_in(folder: Path) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,29 @@ from mravff_core.errors import WorkspaceError
 from mravff_core.files import written_aside
 
 _local = threading.local()
+_NOTE = b"mravff_note"
 
 
-def write_table(path: Path | str, table: pd.DataFrame) -> None:
-    """Write a Parquet file whole or not at all; equal tables give equal bytes."""
+def write_table(path: Path | str, table: pd.DataFrame, *, note: Mapping[str, str] | None = None) -> None:
+    """Write a Parquet file whole or not at all; equal tables give equal bytes.
+
+    Args:
+        note: kept in the file beside the table, for `read_note`.
+    """
+    rows = pa.Table.from_pandas(table, preserve_index=False)
+    if note is not None:
+        rows = rows.replace_schema_metadata({**rows.schema.metadata, _NOTE: json.dumps(note, sort_keys=True)})
     with written_aside(path) as aside:
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), aside, compression="zstd")
+        pq.write_table(rows, aside, compression="zstd")
+
+
+def read_note(path: Path | str) -> dict[str, str] | None:
+    """What was noted beside a table when it was written; None where nothing was, or the file is gone or damaged."""
+    try:
+        noted = (pq.read_schema(path).metadata or {}).get(_NOTE)
+    except (pa.ArrowException, OSError):
+        return None
+    return None if noted is None else json.loads(noted)
 
 
 def read_table(path: Path | str, columns: Sequence[str] = ()) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from mravff_core.inference.sound import heard_clip, with_noise
 from mravff_core.media.encoders import ENCODERS
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.model.outputs import FusionTrace
-from mravff_core.workspace import Clip
+from mravff_core.workspace import Clip, Run
 from tests.small_workspace import small_detector, small_workspace
 
 
@@ -73,6 +73,40 @@ def test_features_that_change_after_a_stopped_run_are_noticed(workspace: Workspa
     features.array[:] = 0
     workspace.set_features("visual", done, features)
     assert predict(workspace, "verb_mrav").computed == 3
+
+
+def test_after_a_kill_only_clips_whose_features_changed_are_made_again(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the manifest: what each clip was made from stands with its predictions."""
+    with monkeypatch.context() as killed:
+        killed.setattr(run_predict, "_write_manifest", lambda *_: None)
+        killed.setattr(Run, "merge", lambda *_: None)
+        predict(workspace, "verb_mrav")
+    features = workspace.features("visual", "clip_1")
+    features.array[:] = 0
+    workspace.set_features("visual", "clip_1", features)
+    assert (predict(workspace, "verb_mrav").computed, predict(workspace, "verb_mrav").computed) == (1, 0)
+
+
+def test_a_kill_between_manifest_and_merging_loses_nothing(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(Run, "merge", kill)
+        predict(workspace, "verb_mrav")
+    workspace.run("verb_mrav").merge()
+    assert predict(workspace, "verb_mrav").computed == 0
+
+
+def test_predictions_of_which_nobody_knows_from_what_are_made_again(workspace: Workspace) -> None:
+    predict(workspace, "verb_mrav")
+    (workspace.run("verb_mrav").predictions_folder("on") / "manifest.json").unlink()
+    assert predict(workspace, "verb_mrav").computed == 3
+    assert predict(workspace, "verb_mrav").computed == 0
 
 
 @pytest.mark.parametrize("condition", ["on", "off", "shift:+0.5"])

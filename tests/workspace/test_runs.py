@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,8 +79,8 @@ def test_a_merge_waits_for_a_clip_that_is_being_stored(run: Run, monkeypatch: py
     merging = threading.Thread(target=run.merge, args=["on"])
     write = runs.write_table
 
-    def write_while_merging(path: Path, table: pd.DataFrame) -> None:
-        write(path, table)
+    def write_while_merging(path: Path, table: pd.DataFrame, **more: Any) -> None:
+        write(path, table, **more)
         if path.name == "b.gates.parquet":
             merging.start()
             merging.join(0.5)
