@@ -65,7 +65,7 @@ def audio_baseline(workspace: Workspace, predictor: Predictor, audio: Tensor, na
     if name == "mean":
         return audio.mean(dim=-1, keepdim=True).expand_as(audio).clone()
     if name == "silence":
-        silence = silence_of(workspace, feature_sets_of(predictor.detector)[1])
+        silence = silence_of(workspace, feature_sets_of(predictor.detector.config)[1])
         column = torch.zeros(audio.shape[1]) if silence is None else torch.from_numpy(np.asarray(silence, np.float32))
         return column.to(audio.device)[None, :, None].expand_as(audio).clone()
     other = name.removeprefix(_CLIP)
@@ -107,7 +107,7 @@ def vision_baseline(
 
 def further_clips(workspace: Workspace, clip_id: str, predictor: Predictor, *, most: int) -> list[str]:
     """Clips with sound and features that may serve as baselines: the next ones in order, round the end."""
-    sets = feature_sets_of(predictor.detector)
+    sets = feature_sets_of(predictor.detector.config)
     table = workspace.clips
     ids = list(table["clip_id"])
     heard = dict(zip(table["clip_id"], table["has_audio"], strict=True))
@@ -123,7 +123,7 @@ def further_clips(workspace: Workspace, clip_id: str, predictor: Predictor, *, m
 
 def _still(workspace: Workspace, predictor: Predictor, clip_id: str, time_s: float) -> Tensor | None:
     """[channels] features of one picture shown for ever; None where they cannot be made."""
-    visual_set = feature_sets_of(predictor.detector)[0]
+    visual_set = feature_sets_of(predictor.detector.config)[0]
     if ENCODERS.get(workspace.settings.encoders.get(visual_set, "")) is not VisualEncoder:
         return None
     try:

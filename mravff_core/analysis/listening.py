@@ -52,7 +52,7 @@ def listen(workspace: Workspace, explanation: Explanation, detector: Detector) -
         features of an encoder that is not ours.
     """
     question = explanation.question
-    sets = feature_sets_of(detector)
+    sets = feature_sets_of(detector.config)
     encoder = audio_encoder(workspace.settings.encoders.get(sets[1])) if len(sets) > 1 else None
     if encoder is None or not workspace.clip(question.clip).has_audio or str(question.audio) != "on":
         raise WorkspaceError("the sound of this detection cannot be encoded anew, so nothing can be muted")

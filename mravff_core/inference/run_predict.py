@@ -25,8 +25,8 @@ from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.extract import extract
 from mravff_core.inference.predictor import Prediction, Predictor
 from mravff_core.inference.sound import conditioned_audio, heard_clip, silence_of
-from mravff_core.model.checkpoints import load_detector
-from mravff_core.model.detector import Detector
+from mravff_core.model.checkpoints import load_detector, read_config
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
 from mravff_core.workspace import LevelGates, Run, Workspace
@@ -92,38 +92,52 @@ def predict(
         return _imported(run, condition, wanted)
     for clip_id in wanted:
         heard_clip(workspace, clip_id, condition)
-    detector = detector or load_detector(run.folder, device=device)
-    sets = feature_sets_of(detector)
+    sets = feature_sets_of(read_config(run.folder) if detector is None else detector.config)
     done = _done_already(workspace, run, wanted, sets, condition)
     todo = [clip_id for clip_id in wanted if clip_id not in done]
-    predictor = Predictor(detector)
-    device_used = detector_device(detector)
-    at_once = _clips_at_once(device_used)
-    try:
-        for begin in range(0, len(todo), at_once):
-            if cancel is not None and cancel():
-                raise CancelledError(f"prediction was stopped after {begin} of {len(todo)} clips; they are stored")
-            some = todo[begin : begin + at_once]
-            for clip_id in some:
-                heard = _listened(workspace, clip_id, condition)
-                extract(workspace, heard, feature_sets=sets, workers=1, cancel=cancel)
-            made = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in some}
-            for clip_id, prediction in zip(some, predict_clips(workspace, some, predictor, condition), strict=True):
-                found, gates, own = prediction.detections, level_gates(prediction), made[clip_id]
-                run.store(condition, clip_id, found, gates, prediction.further, made_from=own)
-                done[clip_id] = own
-            if progress is not None:
-                progress((begin + len(some)) / len(todo))
-    finally:
-        # A call that stopped halfway must know, too, from which features its clips were made.
-        seconds = time.perf_counter() - began
-        if todo:
-            # First, since merging drops what single clips' files say of themselves.
-            _write_manifest(run, condition, done, seconds, str(device_used))
+    if todo:
+        predictor = Predictor(detector or load_detector(run.folder, device=device))
+        device_used = detector_device(predictor.detector)
+        try:
+            _detect(workspace, run, predictor, condition, todo, done, progress, cancel)
+        finally:
+            # A call that stopped halfway must know, too, from which features its clips were made; this
+            # goes first, since merging drops what single clips' files say of themselves.
+            _write_manifest(run, condition, done, time.perf_counter() - began, str(device_used))
             run.merge(condition)
     table = run.detections(condition, wanted)
     count = 0 if table is None else len(table)
-    return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, round(seconds, 3))
+    seconds = round(time.perf_counter() - began, 3)
+    return PredictSummary(run.name, str(condition), len(todo), len(wanted) - len(todo), count, seconds)
+
+
+def _detect(
+    workspace: Workspace,
+    run: Run,
+    predictor: Predictor,
+    condition: AudioCondition,
+    todo: Sequence[str],
+    done: dict[str, dict[str, str]],
+    progress: Callable[[float], None] | None,
+    cancel: Callable[[], bool] | None,
+) -> None:
+    """Detect in some clips and store what is found; `done` gets what each was made from."""
+    sets = feature_sets_of(predictor.detector.config)
+    at_once = _clips_at_once(detector_device(predictor.detector))
+    for begin in range(0, len(todo), at_once):
+        if cancel is not None and cancel():
+            raise CancelledError(f"prediction was stopped after {begin} of {len(todo)} clips; they are stored")
+        some = todo[begin : begin + at_once]
+        for clip_id in some:
+            heard = _listened(workspace, clip_id, condition)
+            extract(workspace, heard, feature_sets=sets, workers=1, cancel=cancel)
+        made = {clip_id: _input_hashes(workspace, clip_id, sets, condition) for clip_id in some}
+        for clip_id, prediction in zip(some, predict_clips(workspace, some, predictor, condition), strict=True):
+            found, gates, own = prediction.detections, level_gates(prediction), made[clip_id]
+            run.store(condition, clip_id, found, gates, prediction.further, made_from=own)
+            done[clip_id] = own
+        if progress is not None:
+            progress((begin + len(some)) / len(todo))
 
 
 def count_as_predicted(
@@ -233,7 +247,7 @@ def prepare_clip(
 def _inputs(
     workspace: Workspace, clip_id: str, predictor: Predictor, condition: AudioCondition
 ) -> tuple[Features, NDArray[np.float32] | None, dict[str, Any]]:
-    visual_set, audio_set = _sets(predictor.detector)
+    visual_set, audio_set = _sets(predictor.detector.config)
     visual = workspace.features(visual_set, clip_id)
     listens = audio_set is not None and condition.kind != "off"
     audio = conditioned_audio(workspace, clip_id, audio_set, condition) if audio_set and listens else None
@@ -246,9 +260,9 @@ def _inputs(
     return visual, None if audio is None else audio.array, options
 
 
-def feature_sets_of(detector: Detector) -> list[str]:
+def feature_sets_of(config: DetectorConfig) -> list[str]:
     """Names of the feature sets that a detector reads."""
-    return [name for name in _sets(detector) if name is not None]
+    return [name for name in _sets(config) if name is not None]
 
 
 def level_gates(prediction: Prediction) -> list[LevelGates]:
@@ -269,12 +283,12 @@ def _clips_at_once(device: torch.device) -> int:
     return 32 if device.type == "cuda" else 1
 
 
-def _sets(detector: Detector) -> tuple[str, str | None]:
-    features = detector.config.features
+def _sets(config: DetectorConfig) -> tuple[str, str | None]:
+    features = config.features
     if "visual" not in features:
         raise WorkspaceError("the detector does not say which features it was trained on; predict needs that record")
     audio = features.get("audio")
-    return features["visual"]["set"], audio["set"] if audio and detector.config.fusion.kind != "none" else None
+    return features["visual"]["set"], audio["set"] if audio and config.fusion.kind != "none" else None
 
 
 def _listened(workspace: Workspace, clip_id: str, condition: AudioCondition) -> list[str]:

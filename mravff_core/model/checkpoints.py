@@ -66,6 +66,18 @@ def load_detector(
     return detector.to(target).eval()
 
 
+def read_config(folder: Path) -> DetectorConfig:
+    """Configuration of a detector in a folder of ours. Raises: CheckpointError, ConfigError."""
+    for name in (CONFIG_NAME, WEIGHTS_NAME):
+        if (folder / "imported.yaml").is_file():
+            raise CheckpointError(f"{folder}: holds imported detections, which have no detector; choose another run")
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"{folder}: has no {name}; expected a detector folder with {CONFIG_NAME} and {WEIGHTS_NAME}"
+            )
+    return from_mapping(DetectorConfig, read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+
+
 def save_detector(detector: Detector, folder: Path | str, *, half: bool = False) -> None:
     """Write a detector as a folder that `load_detector` reads; each file appears whole or not at all.
 
@@ -116,14 +128,7 @@ def _refuse_folder_of_official_files(folder: Path) -> None:
 
 
 def _read_folder(folder: Path) -> tuple[DetectorConfig, dict[str, Tensor]]:
-    for name in (CONFIG_NAME, WEIGHTS_NAME):
-        if (folder / "imported.yaml").is_file():
-            raise CheckpointError(f"{folder}: holds imported detections, which have no detector; choose another run")
-        if not (folder / name).is_file():
-            raise CheckpointError(
-                f"{folder}: has no {name}; expected a detector folder with {CONFIG_NAME} and {WEIGHTS_NAME}"
-            )
-    config = from_mapping(DetectorConfig, read_yaml(folder / CONFIG_NAME), str(folder / CONFIG_NAME))
+    config = read_config(folder)
     weights_path = folder / WEIGHTS_NAME
     try:
         weights = load_file(weights_path)

@@ -109,6 +109,21 @@ def test_predictions_of_which_nobody_knows_from_what_are_made_again(workspace: W
     assert predict(workspace, "verb_mrav").computed == 0
 
 
+def test_where_nothing_is_left_to_do_no_weights_are_loaded(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = predict(workspace, "verb_mrav")
+
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("loaded")
+
+    monkeypatch.setattr(run_predict, "load_detector", load)
+    again = predict(workspace, "verb_mrav")
+    assert (again.kept, again.detections) == (3, first.detections)
+    with pytest.raises(AssertionError, match="loaded"):
+        predict(workspace, "verb_mrav", condition="off")
+
+
 @pytest.mark.parametrize("condition", ["on", "off", "shift:+0.5"])
 def test_clips_taken_several_at_once_are_found_the_same(
     workspace: Workspace, condition: str, monkeypatch: pytest.MonkeyPatch
