@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mravff_core.config import LabelSet, Recipe
-from mravff_core.errors import ConfigError, WorkspaceError
+from mravff_core.errors import ConfigError, FeatureError, WorkspaceError
 from mravff_core.training.loop import train
 from mravff_core.training.warm_start import WarmStart, adopt, read_start
 from mravff_core.training.workspace_clips import DEFAULT_CACHE_MB, WorkspaceClips
@@ -35,8 +35,9 @@ def train_in_workspace(
         cache_mb: features kept in memory; those beyond are read again in each epoch.
     Returns: the name of the run.
     Raises: WorkspaceError if the split has no clip with true segments or the run's name is not
-        usable, FeatureError for features that are missing or disagree in channels, ConfigError
-        if the detector to start from does not fit, CancelledError.
+        usable, FeatureError for features that are missing or disagree in channels, and for clips of
+        the test split that the detector to start from is too short for, ConfigError if that does
+        not fit otherwise, CancelledError.
     """
     _check_name(workspace, recipe.name)
     start = _start(workspace, recipe)
@@ -54,6 +55,8 @@ def train_in_workspace(
             f"{start.source}: takes {start.detector.config.base.input_channels} visual channels, the feature set "
             f"{recipe.data.visual_encoder} has {visual_channels}; name the features that it was trained on"
         )
+    if start is not None:
+        _check_lengths(workspace, recipe, start)
     recipe = dataclasses.replace(
         recipe,
         base=dataclasses.replace(recipe.base, input_channels=visual_channels),
@@ -89,6 +92,27 @@ def _start(workspace: Workspace, recipe: Recipe) -> WarmStart | None:
         return None
     run = workspace.runs_folder / checkpoint
     return read_start(run if run.is_dir() else Path(checkpoint), recipe.start.config)
+
+
+def _check_lengths(workspace: Workspace, recipe: Recipe, start: WarmStart) -> None:
+    """Refuse a published detector that ends before the clips that the run would be scored on. Raises: FeatureError."""
+    split, tests = recipe.data.test_split, workspace.clip_ids(recipe.data.test_split)
+    if workspace.truth(recipe.data.label_set, tests).empty:
+        return
+    refused: dict[str, FeatureError] = {}
+    for clip_id in tests:
+        steps = workspace.feature_steps(recipe.data.visual_encoder, clip_id)
+        try:
+            if steps is not None:
+                start.detector.base.check_length(steps, start.detector.config.test.max_buffer_factor)
+        except FeatureError as error:
+            refused[clip_id] = error
+    if refused:
+        clip_id, error = next(iter(refused.items()))
+        raise FeatureError(
+            f"{start.source}: what starts from it could not be scored on {len(refused)} of {len(tests)} clips of split "
+            f"{split!r}, {clip_id} the first: {error}"
+        ) from error
 
 
 def _feature_sets(recipe: Recipe) -> dict[str, str]:

@@ -29,7 +29,7 @@ import yaml
 from mravff_core.config import from_mapping, read_yaml, to_mapping
 from mravff_core.data.annotations import SEGMENT_KEYS
 from mravff_core.data.feature_source import FeatureSource
-from mravff_core.data.features import Features, read_features, write_features
+from mravff_core.data.features import Features, array_shape, read_features, write_features
 from mravff_core.errors import MravffError, WorkspaceError
 from mravff_core.files import write_text
 from mravff_core.segments import ACTION, PROPOSAL, TIOU_THRESHOLDS, action_labels
@@ -310,6 +310,15 @@ class Workspace:
         if source is None or clip is None:
             return read_features(path)
         return source.read(source_name(clip_id), clip.duration_s, clip.frames_per_second)
+
+    def feature_steps(self, feature_set: str, clip_id: str) -> int | None:
+        """Steps of a clip's features, read without their values; None where there are none. Raises: FeatureError."""
+        path, source = self.feature_path(feature_set, clip_id), self.feature_sources.get(feature_set)
+        if path.is_file():
+            return array_shape(path)[-1]
+        if source is None or not self.has_features(feature_set, clip_id):
+            return None
+        return source.resize_steps or source.size(source_name(clip_id))[1]
 
     def feature_stamp(self, feature_set: str, clip_id: str) -> str | None:
         """What changes when a clip's features do; None where there are none."""

@@ -246,6 +246,29 @@ def test_a_run_that_reads_other_sound_or_counts_its_classes_otherwise_is_named(
     assert not (workspace.runs_folder / "x").exists()
 
 
+def test_clips_that_a_published_detector_ends_before_are_told_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    workspace = small_workspace(tmp_path / "small", clips=2)
+    config = small_detector(fusion="none").config
+    base = replace(config.base, official_padding=True, absolute_position=True, max_steps=8)
+    short = replace(config, base=base, test=replace(config.test, max_buffer_factor=1.0))
+    save_detector(build_detector(short), workspace.runs_folder / "short")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
+        "train: {epochs: 1, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+    )
+    words = ["train", str(recipe), "--from", "short", "--run", "x", "--workspace", str(workspace.folder)]
+    assert main([*words, "--device", "cpu"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"short: .* 2 of 2 clips of split 'validation', clip_0 the first: the clip has 15 .* at 8 ", line)
+    assert not (workspace.runs_folder / "x").exists()
+    # Nothing is scored in a split without true segments.
+    recipe.write_text(recipe.read_text().replace("validation}", "validation, test_split: none}"))
+    assert main([*words, "--device", "cpu"]) == 0
+
+
 def test_a_training_that_there_is_nothing_to_score_on_is_a_training(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
