@@ -30,7 +30,7 @@ from mravff_core.config import BaseConfig, FusionConfig, LabelSet, TestConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.bases import Pyramid, build_base
 from mravff_core.model.fusion import MRAVFusion
-from mravff_core.model.layers import fitted
+from mravff_core.model.layers import fitted, refuse_other_type
 from mravff_core.model.outputs import AttentionTrace, Batch, DetectorOutput, FusionTrace
 
 
@@ -105,7 +105,7 @@ class Detector(nn.Module):
         A level with stride `s` has ceil(time / s) steps. Without audio, for the batch or for
         one clip, fusion is bypassed and the output is exactly the base's.
 
-        Raises: FeatureError if shapes do not fit the configuration.
+        Raises: FeatureError if shapes or number types do not fit, or there is no clip.
         """
         valid = self._check(batch)
         pyramid = self.base.pyramid(batch.visual, valid)
@@ -215,7 +215,7 @@ class Detector(nn.Module):
         return [-(-time // stride) for stride in self.strides]
 
     def _check(self, batch: Batch) -> Tensor:
-        """Valid mask of a batch whose shapes fit. Raises: FeatureError."""
+        """Valid mask of a batch whose shapes and number types fit. Raises: FeatureError."""
         visual, channels = batch.visual, self.config.base.input_channels
         if visual.ndim != 3 or visual.shape[1] != channels or visual.shape[2] == 0:
             raise FeatureError(
@@ -223,6 +223,9 @@ class Detector(nn.Module):
                 "were they saved with time first, or made by another encoder?"
             )
         clips, _, time = visual.shape
+        if not clips:
+            raise FeatureError(f"visual features are {list(visual.shape)}, expected at least one clip in a batch")
+        refuse_other_type("visual features", visual, next(self.base.parameters()))
         audio_channels = self.config.fusion.audio_channels
         if self.fusion is not None and batch.audio is not None:
             expected = [clips, audio_channels, time]

@@ -19,7 +19,7 @@ from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.attended_levels import Level, attended
 from mravff_core.model.audio_pyramid import AudioPyramid, Factored
 from mravff_core.model.chance import ClipDraws, draw_by_clip
-from mravff_core.model.layers import fitted
+from mravff_core.model.layers import fitted, refuse_other_type
 from mravff_core.model.level_fusion import (
     FusionKind,
     GateKind,
@@ -80,6 +80,7 @@ class MRAVFusion(nn.Module):
         _check_choice("mix", mix, get_args(Mix))
         if not 0 <= gate_opening <= 1:
             raise ConfigError(f"fusion: gate_opening is {gate_opening}, expected 0 to 1")
+        self.kind = kind
         self.channels = channels
         self.audio_channels = audio_channels
         self.audio_dropout = audio_dropout
@@ -147,7 +148,7 @@ class MRAVFusion(nn.Module):
             audio_present: [batch] bool; a clip with False is left exactly as it was, whatever its audio holds.
             only: fuse this level and no other; coarser ones may be missing.
         Returns: levels of the same shapes, and the gates; with `only` those of that level alone.
-        Raises: FeatureError if shapes do not fit.
+        Raises: FeatureError if shapes or number types do not fit, or nothing is in the batch.
         """
         levels = self._level_fusions(visual_levels, level_masks, least=len(self.strides) if only is None else only + 1)
         heard = self._drop_audio(audio_present, len(visual_levels[0]), visual_levels[0].device)
@@ -230,6 +231,10 @@ class MRAVFusion(nn.Module):
                 f"expected {len(self.strides)} of each"
             )
         clips = len(visual_levels[0])
+        if 0 in (clips, visual_levels[0].shape[-1]):
+            raise FeatureError(
+                f"visual level 0 is {list(visual_levels[0].shape)}, expected at least one clip and one step"
+            )
         for number, (visual, valid) in enumerate(zip(visual_levels, level_masks, strict=True)):
             if visual.ndim != 3 or len(visual) != clips or visual.shape[1] != self.channels:
                 raise FeatureError(
@@ -253,6 +258,11 @@ class MRAVFusion(nn.Module):
     ) -> list[Tensor | Factored]:
         """Audio pyramid, so many steps of each level; that of a clip that is not heard is 0 throughout."""
         audio, audio_mask = self._on_finest_grid(audio, audio_mask, visual_levels, level_masks)
+        weights = self.audio_pyramid.conv.weight
+        refuse_other_type("audio features", audio, weights)
+        if self.kind != "sum":  # which may as well add what comes in another type
+            for number, visual in enumerate(visual_levels):
+                refuse_other_type(f"features of visual level {number}", visual, weights)
         if heard is not None:
             # What is not heard may be anything, and 0 times not-a-number would still reach the gradients.
             audio = audio.masked_fill(~heard[:, None, None], 0.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from mravff_core.errors import FeatureError
 from mravff_core.model.products import apply_pointwise, on_cpu_without_gradients, products
 
 
@@ -191,6 +192,14 @@ def fitted(features: Tensor, width: int) -> Tensor:
     """`features` [batch, channels, time] cut or padded with 0 to a width; no copy where nothing is added."""
     missing = width - features.shape[-1]
     return nn.functional.pad(features, (0, missing)) if missing > 0 else features[..., :width]
+
+
+def refuse_other_type(name: str, features: Tensor, weights: Tensor) -> None:
+    """Raise a FeatureError for features of another number type than the weights', where nothing casts by itself."""
+    if features.dtype != weights.dtype and not torch.is_autocast_enabled(features.device.type):
+        raise FeatureError(
+            f"{name} are of {features.dtype}, expected {weights.dtype} as the weights are; bring them there with .to()"
+        )
 
 
 def at_least_single(features: Tensor) -> Tensor:

@@ -238,6 +238,15 @@ def test_a_fresh_detector_starts_at_its_class_prior() -> None:
             Batch(torch.zeros(1, VISUAL_CHANNELS, 3), valid_mask=torch.tensor([[[True, False, True]]])),
             "True from the first step",
         ),
+        (Batch(torch.zeros(0, VISUAL_CHANNELS, 3)), r"visual features are \[0, \d+, 3\], expected at least one clip"),
+        (
+            Batch(torch.zeros(1, VISUAL_CHANNELS, 3).half()),
+            "visual features are of torch.float16, expected torch.float32",
+        ),
+        (
+            Batch(torch.zeros(1, VISUAL_CHANNELS, 3), torch.zeros(1, AUDIO_CHANNELS, 3).double()),
+            "audio features are of torch.float64, expected torch.float32",
+        ),
     ],
 )
 def test_a_batch_that_does_not_fit_is_told(batch: Batch, message: str) -> None:

@@ -238,6 +238,29 @@ def test_shapes_that_do_not_fit_are_told() -> None:
         fusion(short, audio, (masks[0], masks[1][..., :9], masks[2]))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("other", [torch.float16, torch.float64, torch.int64])
+def test_numbers_of_another_type_are_told(kind: str, other: torch.dtype) -> None:
+    fusion = fusion_of(kind=kind)
+    levels, audio, masks = pyramid()
+    with pytest.raises(FeatureError, match=f"audio features are of {other}, expected torch.float32"):
+        fusion(levels, audio.to(other), masks)
+    if kind != "sum":
+        with pytest.raises(FeatureError, match=f"visual level 1 are of {other}, expected torch.float32"):
+            fusion((levels[0], levels[1].to(other), levels[2]), audio, masks)
+    with torch.autocast("cpu", torch.bfloat16):
+        fusion(levels, audio.bfloat16(), masks)
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_batch_of_nothing_is_told(sound: bool) -> None:
+    levels, audio, masks = pyramid()
+    for nothing, shape in ((slice(0), r"\[0, 8, 21\]"), ((..., slice(0)), r"\[2, 8, 0\]")):
+        left = [level[nothing] for level in levels], audio[nothing] if sound else None, [m[nothing] for m in masks]
+        with pytest.raises(FeatureError, match=f"level 0 is {shape}, expected at least one clip and one step"):
+            fusion_of()(*left)
+
+
 @pytest.mark.parametrize("window", [3, -1])
 @pytest.mark.parametrize("clips", [1, 2])
 @pytest.mark.parametrize("heard", ["all", "holes", "short"])
