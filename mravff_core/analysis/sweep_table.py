@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mravff_core.analysis.sweep import OVERALL, scores, sweep_folder
 from mravff_core.evaluation.seeds import mean_interval, paired_difference, plain
-from mravff_core.files import write_json
 from mravff_core.workspace import Workspace
-
-TABLE_FILE = "table.json"
 
 
 def sweep_table(workspace: Workspace, name: str, fusions: Sequence[str]) -> dict[str, Any]:
-    """Summarise a sweep's finished runs and store the summary beside them.
+    """Summarise a sweep's finished runs.
 
     Args:
         fusions: in the order wanted; the first is the reference. Others follow by name.
@@ -43,9 +41,12 @@ def sweep_table(workspace: Workspace, name: str, fusions: Sequence[str]) -> dict
         for audio in ("on", "off")
         if (values := by_seed(overall, base, fusion, audio))
     ]
-    document = {"sweep": name, "reference": order[0], "rows": rows}
-    write_json(sweep_folder(workspace, name) / TABLE_FILE, document)
-    return document
+    return {"sweep": name, "reference": order[0], "rows": rows}
+
+
+def table_file(workspace: Workspace, name: str) -> Path:
+    """Where the summary is stored, beside what it summarises."""
+    return sweep_folder(workspace, name) / "table.json"
 
 
 def by_seed(table: pd.DataFrame, base: str, fusion: str, audio: str) -> dict[int, float]:

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from mravff_core.errors import ConfigError, WorkspaceError
-from mravff_core.files import write_text
+from mravff_core.files import refusal, write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,8 +99,28 @@ def write_csv(args: argparse.Namespace, table: pd.DataFrame) -> None:
         sys.stdout.write(table.to_csv(index=False))
 
 
+def store_json(path: Path, document: Any) -> str:
+    """Write a JSON document; where the system refuses, a sentence about that, else nothing."""
+    try:
+        write_json(path, document)
+    except Exception as error:
+        reason = refusal(error)
+        if reason is None:
+            raise
+        return f"{path} could not be stored: {reason.rpartition(': ')[2]}"
+    return ""
+
+
+def warn_of_unstored(refused: Sequence[str]) -> None:
+    """Say in one line on standard error which results are only printed, if any are; `refused` as `store_json` gives."""
+    sentences = [sentence for sentence in refused if sentence]
+    if sentences:
+        others = f" (and {len(sentences) - 1} more)" if len(sentences) > 1 else ""
+        print(f"warning: {sentences[0]}{others}; the results are printed all the same", file=sys.stderr)
+
+
 def check_outputs(args: argparse.Namespace) -> None:
-    """Refuse a file to write whose folder is not there before any work is done.
+    """Refuse a file to write whose folder is not there, or takes no file, before any work is done.
 
     Raises: ConfigError.
     """
@@ -114,6 +135,13 @@ def check_outputs(args: argparse.Namespace) -> None:
             )
         if Path(given).is_dir():
             raise ConfigError(f"--{option} is {given!r}, which is a folder; expected the name of a file")
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b" ")
+        except OSError as error:
+            raise ConfigError(
+                f"--{option} is {given!r}, but nothing can be written in {folder}: {error.strerror}"
+            ) from error
 
 
 def add_clips(parser: argparse.ArgumentParser) -> None:

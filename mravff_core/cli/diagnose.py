@@ -40,7 +40,6 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.analysis.errors import analyse_errors, confusions
     from mravff_core.analysis.side import Side
     from mravff_core.audio_condition import AudioCondition
-    from mravff_core.files import write_json
     from mravff_core.inference.run_predict import predict
     from mravff_core.workspace.scored_clips import scored_clips
 
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
     document = _document(analysis)
     name = "diagnosis.json" if analysis.label_set == found.label_sets[0] else f"diagnosis.{analysis.label_set}.json"
     if chosen is None:
-        write_json(found.predictions_folder(audio) / name, document)
+        common.warn_of_unstored([common.store_json(found.predictions_folder(audio) / name, document)])
     if args.csv:
         tiou = float(analysis.diagnosis.thresholds[-1])
         detections = analysis.detections(tiou)

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.analysis.side import Side
     from mravff_core.audio_condition import AudioCondition
     from mravff_core.errors import ConfigError
-    from mravff_core.inference.evaluate_run import Scored, evaluate_run
+    from mravff_core.inference.evaluate_run import Scored, evaluate_run, scores_file
     from mravff_core.segments import ACTION
 
     if bool(args.verb_run) != bool(args.noun_run):
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     if args.against:
         side = Side.parse(args.against)
         against = Scored(side.run, side.audio, ACTION if args.verb_run else args.labels)
-    documents = []
+    documents, refused = [], []
     for name in names:
         with common.progress_bar(f"Evaluating {name}") as progress:
             documents.append(
@@ -70,11 +70,15 @@ def run(args: argparse.Namespace) -> None:
                     noun_run=args.noun_run,
                     resamples=args.resamples,
                     against=against,
-                    store=not args.clips,
+                    store=False,
                     device=args.device,
                     progress=progress,
                 )
             )
+        if not args.clips:
+            scored = Scored(name, AudioCondition.parse(args.audio), args.labels, args.noun_run)
+            refused.append(common.store_json(scores_file(workspace, scored), documents[-1]))
+    common.warn_of_unstored(refused)
     common.note_empty_clips(workspace, [document["label_set"] for document in documents], clip_ids)
     if args.csv:
         common.write_csv(args, pd.DataFrame([row for doc in documents for row in _class_rows(doc)]))

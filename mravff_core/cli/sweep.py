@@ -35,7 +35,7 @@ def register(commands: common.Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train what is missing, then print the table of each sweep."""
     from mravff_core.analysis.sweep import is_done, members_of, sweep
-    from mravff_core.analysis.sweep_table import sweep_table
+    from mravff_core.analysis.sweep_table import sweep_table, table_file
     from mravff_core.config import read_recipe
     from mravff_core.errors import ConfigError, MravffError
     from mravff_core.inference.demo import add_split, is_demo
@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> None:
             sweep(workspace, members, device=args.device, progress=progress)
     missing = sum(not is_done(workspace, member) for member in members)
     tables = [sweep_table(workspace, name, fusions) for name in dict.fromkeys(member.sweep for member in members)]
+    common.warn_of_unstored([common.store_json(table_file(workspace, table["sweep"]), table) for table in tables])
     if args.json:
         common.print_json(tables)
     else:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -141,10 +142,15 @@ def evaluate_run(
             **_difference(paired, thresholds, names),
         }
     if store or (store is None and clip_ids is None):
-        first = labels == workspace.run(run_name).label_sets[0]
-        parts = ["metrics", *([] if first else [labels]), *filter(None, [noun_run]), "json"]
-        write_json(workspace.run(run_name).predictions_folder(scored.audio) / ".".join(parts), document)
+        write_json(scores_file(workspace, scored), document)
     return document
+
+
+def scores_file(workspace: Workspace, scored: Scored) -> Path:
+    """Where a run's scores are stored, a file for each label set and for each run that it makes actions with."""
+    run, labels = workspace.run(scored.run), scored.labels(workspace)
+    parts = ["metrics", *([] if labels == run.label_sets[0] else [labels]), *filter(None, [scored.noun_run]), "json"]
+    return run.predictions_folder(scored.audio) / ".".join(parts)
 
 
 def _intervals(drawn: Intervals, thresholds: Sequence[str], names: Sequence[str]) -> dict[str, Any]:

@@ -54,9 +54,15 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return found
 
 
+def written(folder: Path) -> dict[Path, int]:
+    """When each file was written."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_page_says_what_is_stored(workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    out = tmp_path / "results.md"
+    out, before = tmp_path / "results.md", written(workspace.folder)
     assert main(["results", "--workspace", str(workspace.folder), "--out", str(out), "--json"]) == 0
+    assert written(workspace.folder) == before, "a workspace that can only be read will do"
     (result,) = json.loads(capsys.readouterr().out)
     page = out.read_text()
     assert result["misled_segments"] == 1
