@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,6 +172,17 @@ def test_a_run_does_not_differ_from_itself_and_beats_a_worse_one() -> None:
 def test_false_discovery_by_hand() -> None:
     adjusted = _false_discovery(np.array([0.04, np.nan, 0.01, 0.5]))
     np.testing.assert_allclose(adjusted, [0.06, np.nan, 0.03, 0.5])
+
+
+def test_how_much_is_done_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, found = made_up(9, 8)
+    whole = paired_bootstrap(truth, found, found[::2], TIOU, resamples=20)
+    module = sys.modules[paired_bootstrap.__module__]
+    monkeypatch.setattr(module, "_COLUMNS_AT_ONCE", 2)
+    monkeypatch.setattr(module, "_DRAWS_AT_ONCE", 7)
+    parts = paired_bootstrap(truth, found, found[::2], TIOU, resamples=20)
+    pd.testing.assert_frame_equal(parts.per_class, whole.per_class)
+    np.testing.assert_array_equal(parts.draws, whole.draws)
 
 
 def test_impossible_settings_are_named() -> None:
