@@ -75,8 +75,19 @@ def test_the_average_follows_its_formula() -> None:
     averaged = AveragedWeights(model, 0.9)
     nn.init.constant_(model.weight, 2.0)
     averaged.update(model)
+    assert float(averaged.weights["weight"]) == pytest.approx(0.9 * 1 + 0.1 * 2)
     averaged.update(model)
     assert float(averaged.weights["weight"]) == pytest.approx(0.81 * 1 + 0.19 * 2)
+    averaged.load({"weight": torch.tensor([[5.0]])})
+    assert float(averaged.weights["weight"]) == 5
+
+
+def test_whole_numbers_are_not_averaged() -> None:
+    model = nn.BatchNorm1d(1)
+    averaged = AveragedWeights(model, 0.9)
+    model(torch.zeros(2, 1))
+    averaged.update(model)
+    assert int(averaged.weights["num_batches_tracked"]) == 1
 
 
 @settings(deadline=None)
@@ -181,6 +192,30 @@ def test_of_two_segments_the_shorter_wins() -> None:
     targets = point_targets(points, segments, torch.tensor([0, 1]), 2, config)
     assert targets.classes[4].tolist() == [0, 1]
     assert targets.classes[1].tolist() == [1, 0]
+
+
+def test_a_point_learns_no_segment_with_its_farther_end_outside_the_range_of_the_level() -> None:
+    points = Points.of_levels([8, 4], [1, 2], [(0, 3), (3, 100)])
+    config = TrainConfig(centre_sampling="none")
+    for segment, learning in (([0.0, 7.0], [9, 10, 11]), ([0.0, 2.5], [1, 2]), ([0.0, 4.5], [2, 3, 10])):
+        targets = point_targets(points, torch.tensor([segment]), torch.tensor([0]), 1, config)
+        assert torch.nonzero(targets.classes[:, 0])[:, 0].tolist() == learning
+
+
+def test_two_segments_as_long_as_one_another_are_both_learnt_and_a_class_once() -> None:
+    points = Points.of_levels([6], [1], [(0, 100)])
+    segments = torch.tensor([[0.0, 4.0], [1.0, 5.0], [0.5, 4.5]])
+    config = TrainConfig(centre_sampling="none")
+    targets = point_targets(points, segments, torch.tensor([0, 1, 1]), 2, config)
+    assert targets.classes[2].tolist() == [1, 1]
+
+
+def test_smoothed_classes_by_hand() -> None:
+    logits, masks = (torch.tensor([[[0.3, -0.7]]]),), (torch.ones(1, 1, 1, dtype=torch.bool),)
+    wanted = Targets(torch.tensor([[1.0, 0.0]]), torch.ones(1, 2))
+    output = DetectorOutput(logits, (torch.ones(1, 1, 1, 2),), masks)
+    smoothed = loss_sums(output, [wanted], TrainConfig(label_smoothing=0.3)).classes
+    assert float(smoothed) == pytest.approx(float(focal_loss(logits[0][0], torch.tensor([[0.8, 0.1]])).sum()))
 
 
 def test_losses_vanish_where_all_is_right() -> None:
