@@ -97,9 +97,9 @@ def check_dataset(
     visual: FeatureSource,
     audio: FeatureSource | None,
     *,
-    values: bool = True,
-    video_paths: Mapping[str, str] | None = None,
-    progress: Callable[[float], None] | None = None,
+    values: bool,
+    video_paths: Mapping[str, str] | None,
+    progress: Callable[[float], None] | None,
 ) -> CheckedDataSet:
     """Check every video and segment.
 

@@ -67,18 +67,19 @@ def import_detections(
             f"{path}: none of its {len(found.clip_ids)} clips is in the workspace ({example}); "
             "made for another data set, or its clips are not imported yet?"
         )
+    clip_ids = sorted(set(clip_of.values()))
     tables = _tables(workspace, found, clip_of, path)
     classes = {name: len(workspace.label_sets[name]) for name in found.label_sets}
     with new_detection_run(folder, Path(path).name, Path(path).read_bytes(), found.format, classes) as run:
-        run.store_all("on", sorted(set(clip_of.values())), tables)
+        run.store_all("on", clip_ids, tables)
     return ImportedDetections(
         run=run_name,
         format=found.format,
         label_sets=tuple(tables),
         detections=len(next(iter(tables.values()))),
-        clips=len(set(clip_of.values())),
+        clips=len(clip_ids),
         clips_not_in_workspace=len(found.clip_ids) - len(clip_of),
-        clips_without_detections=len(workspace.clips) - len(set(clip_of.values())),
+        clips_without_detections=len(workspace.clips) - len(clip_ids),
     )
 
 

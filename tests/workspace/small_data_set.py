@@ -47,10 +47,10 @@ def write_all(folder: Path, database: dict[str, Any], audio_s: float = SECONDS) 
         np.save(folder / "audio" / f"{name}.npy", rng.normal(size=(int(audio_s / 0.96), 5)).astype(np.float32))
 
 
-def plan(folder: Path, *, sound: bool = True, classes: Path | None = None) -> ImportPlan:
+def plan(folder: Path, *, sound: bool = True, classes: Path | None = None, videos: Path | None = None) -> ImportPlan:
     files = read_dataset([folder / "a.json"], label_set="sport", classes=classes)
     audio = (AUDIO, folder / "audio") if sound else None
-    return plan_import("T", files, visual=(VISUAL, folder / "visual"), audio=audio)
+    return plan_import("T", files, visual=(VISUAL, folder / "visual"), audio=audio, videos=videos)
 
 
 def found(plan: ImportPlan) -> dict[str, int]:

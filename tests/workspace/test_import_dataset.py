@@ -113,6 +113,21 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
     assert good[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 4.0], [18.0, 20.0]]
 
 
+def test_videos_are_found_by_name_at_any_depth(tmp_path: Path) -> None:
+    write_all(tmp_path, {name: video([(1.0, 4.0, "Diving")]) for name in ("one", "two", "three")})
+    folder = tmp_path / "videos/deep"
+    folder.mkdir(parents=True)
+    for name in ("one.mp4", "v_two.MKV", "three.txt"):
+        (folder / name).touch()
+    checked = plan(tmp_path, sound=False, videos=tmp_path / "videos")
+    assert found(checked) == {"no video files": 1} and not checked.checked.findings.needs_permission
+    assert {clip.clip_id: (clip.path, clip.has_audio) for clip in checked.checked.clips} == {
+        "one": (str(folder / "one.mp4"), True),
+        "two": (str(folder / "v_two.MKV"), True),
+        "three": ("", False),
+    }
+
+
 @pytest.mark.parametrize("segment", [(20.0, 20.2), (20.1, 20.4), (-0.4, -0.1)])
 def test_nothing_is_lost_within_what_is_rounded(tmp_path: Path, segment: tuple[float, float]) -> None:
     write_all(tmp_path, {"one": video([(*segment, "Diving"), (19.0, 20.4, "Diving")])})

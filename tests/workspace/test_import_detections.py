@@ -71,6 +71,12 @@ def test_an_activitynet_result_becomes_a_run(workspace: Workspace, tmp_path: Pat
     assert run.gates("on", "a") == []
 
 
+def test_a_clip_that_a_file_calls_by_two_names_counts_once(workspace: Workspace, tmp_path: Path) -> None:
+    both = {"a": RESULTS["a"][:1], "v_a": RESULTS["a"][1:]}
+    made = import_detections(workspace, written(tmp_path, {"results": both}), "theirs")
+    assert (made.detections, made.clips, made.clips_not_in_workspace, made.clips_without_detections) == (2, 1, 0, 2)
+
+
 def test_an_epic_submission_gives_verbs_nouns_and_actions(workspace: Workspace, tmp_path: Path) -> None:
     made = import_detections(workspace, written(tmp_path, EPIC), "theirs")
     run = workspace.run("theirs")
