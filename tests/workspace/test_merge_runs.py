@@ -57,7 +57,9 @@ def test_a_merged_run_holds_what_merging_gives(workspace: Workspace) -> None:
 
 
 def test_a_run_that_never_listens_is_merged_under_every_sound(workspace: Workspace) -> None:
-    made = merge_runs(workspace, "verb_mrav", "deaf_nouns", "actions")
+    shares: list[float] = []
+    made = merge_runs(workspace, "verb_mrav", "deaf_nouns", "actions", progress=shares.append)
+    assert shares == pytest.approx([done / 6 for done in range(1, 7)])
     assert made.clips == {"off": 3, "on": 3} == dict.fromkeys(workspace.run("actions").info.conditions, 3)
     truth = workspace.truth("action")
     with_sound, without = (workspace.run("actions").detections(sound) for sound in ("on", "off"))
