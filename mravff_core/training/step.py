@@ -83,7 +83,9 @@ def train_batch(run: RunState, parts: Sequence[Part], *, steps_per_epoch: int, l
         draws = OwnDraws.after(drawn_from, part.rows, part.whole, seed)
         set_clip_draws(shares.detectors[place], draws)
         inputs = [None if value is None else value.to(fabric.device, non_blocking=True) for value in _inputs(part)]
-        with fabric.autocast():
+        # Threads have one cache of rounded weights in common, which the first to end would empty for the others.
+        uncached = torch.autocast(fabric.device.type, enabled=False, cache_enabled=not shares.at_once)
+        with uncached, fabric.autocast():
             class_sum, boundary_sum = shares.models[place](*inputs)
         set_clip_draws(shares.detectors[place], None)
         return (class_sum, boundary_sum) if part.counts else (class_sum * 0, boundary_sum * 0)

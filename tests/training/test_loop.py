@@ -121,6 +121,12 @@ def test_the_seed_decides(tmp_path: Path) -> None:
     assert not same(tmp_path / "a", tmp_path / "c")
 
 
+def test_half_precision_repeats_itself_though_shares_are_computed_side_by_side(tmp_path: Path) -> None:
+    for number in range(4):
+        train(recipe(precision="bfloat16"), clips(), LABELS, tmp_path / f"{number}", accelerator="cpu")
+    assert all(same(tmp_path / "0", tmp_path / f"{number}") for number in range(1, 4))
+
+
 def test_a_stopped_run_ends_as_one_that_never_stopped(tmp_path: Path) -> None:
     train(recipe(), clips(), LABELS, tmp_path / "whole", accelerator="cpu")
     calls = iter(range(1000))
