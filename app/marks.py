@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -151,6 +151,63 @@ def set_input(
         st.toast(words, icon=":material/bookmark_added:")
         st.session_state[f"{key} saved"] = chosen
     return st.session_state.get(f"{key} saved", ""), go
+
+
+def sets_input(app: AppContext) -> None:
+    """Take segments out of a saved set, or remove it; nothing is shown where none is saved."""
+    marks = marks_of(app)
+    sets = marks.sets()
+    if not sets:
+        return
+    with st.expander("Saved sets", icon=":material/bookmarks:"):
+        left, right = st.columns([4, 7])
+        name = left.selectbox(
+            "Set", list(sets), key="set shown", format_func=lambda name: f"{name} ({len(sets[name])})"
+        )
+        segments = {segment.key: segment for segment in sets[name]}
+        key = f"set parts {_digest(name)}"
+        chosen = right.multiselect(
+            "Segments to take out",
+            list(segments),
+            key=key,
+            format_func=lambda segment: _described(segments[segment]),
+            placeholder="Choose some of the set's",
+        )
+
+        def take_out() -> None:
+            gone = [segments[segment] for segment in st.session_state[key]]
+            st.session_state[key] = []
+            _change(lambda: marks.remove_from_set(name, gone), f"{len(gone)} taken out of the set {plain(name)}.")
+
+        def forget() -> None:
+            _change(lambda: marks.remove_set(name), f"The set {plain(name)} is gone.")
+
+        right.button(
+            "Take out of the set",
+            icon=":material/bookmark_remove:",
+            disabled=not chosen,
+            on_click=take_out,
+            width="stretch",
+        )
+        with left.popover("Remove the set", icon=":material/delete:", width="stretch"):
+            st.write(f"The set **{plain(name)}** goes; its segments and their notes stay.")
+            st.button("Remove it", type="primary", on_click=forget)
+
+
+def _change(change: Callable[[], None], words: str) -> None:
+    try:
+        change()
+    except MravffError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+    else:
+        st.toast(words, icon=":material/bookmark_remove:")
+
+
+def _described(segment: MarkedSegment) -> str:
+    """A segment in words: its clip, time and class, and whose detection it is."""
+    heard = "" if segment.audio in ("", "on") else f"@{segment.audio}"
+    whose = f"{segment.run}{heard}" if segment.run else segment.kind
+    return f"{segment.clip_id}, {segment.start_s:.2f} to {segment.end_s:.2f} s, {segment.label} ({whose})"
 
 
 def _digest(text: str) -> str:

@@ -11,6 +11,7 @@ from app import charts, sidebar
 from app.context import AppContext, context
 from app.error_marks import Mark
 from app.kept import kept
+from app.marks import sets_input
 from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import open_page
@@ -145,6 +146,7 @@ def _show(app: AppContext, state: State, analysis: ErrorAnalysis) -> None:
     mark = Mark.parse(chosen.mark)
     rows = mark.rows(missed if mark.of_truth else found if mark.any_score else shown)
     list_errors(app, state, analysis, mark, rows)
+    sets_input(app)
 
 
 def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> None:

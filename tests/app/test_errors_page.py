@@ -14,7 +14,7 @@ from app.context import AppContext
 from mravff_core.analysis.errors import ErrorAnalysis, analyse_errors
 from mravff_core.evaluation.error_kinds import ERRORS
 from mravff_core.inference.run_predict import predict
-from mravff_core.workspace import Bookmarks
+from mravff_core.workspace import Bookmarks, MarkedSegment
 from tests.app.page_script import labelled
 
 
@@ -113,6 +113,33 @@ def test_notes_and_sets_hold_what_is_listed(predicted: AppContext) -> None:
     labelled(script.selectbox, "Save as a set").select("odd ones").run()
     next(button for button in script.button if button.label.startswith("Save 10")).click().run()
     assert len(marks.sets()["odd ones"]) == 10
+
+
+def test_saved_sets_can_be_shrunk_and_removed(predicted: AppContext) -> None:
+    def pressed(script: AppTest, label: str) -> AppTest:
+        labelled(script.button, label).click().run()
+        assert not script.exception
+        return script
+
+    marks = Bookmarks(predicted.workspace.folder)
+    cuts = [MarkedSegment("clip_0", start_s, start_s + 1, "verb", "cut") for start_s in (0.2, 0.4)]
+    marks.add_to_set("cuts", cuts)
+    marks.add_to_set("kept", cuts)
+    script = opened({"run": "verb_visual"})
+    labelled(script.selectbox, "Set").select("cuts").run()
+    taken = labelled(script.multiselect, "Segments to take out")
+    assert taken.options == ["clip_0, 0.20 to 1.20 s, cut (true)", "clip_0, 0.40 to 1.40 s, cut (true)"]
+    assert labelled(script.button, "Take out of the set").disabled
+    taken.select(cuts[0].key).run()
+    pressed(script, "Take out of the set")
+    assert marks.sets()["cuts"] == cuts[1:]
+    assert labelled(script.multiselect, "Segments to take out").value == []
+    pressed(script, "Remove it")
+    assert "cuts" not in marks.sets() and marks.sets()["kept"] == cuts
+    assert "cuts" not in labelled(script.selectbox, "Save as a set").options
+    for name in marks.sets():
+        marks.remove_set(name)
+    assert "Set" not in [box.label for box in opened({"run": "verb_visual"}).selectbox]
 
 
 def test_a_run_without_detections_offers_to_make_them(predicted: AppContext) -> None:
