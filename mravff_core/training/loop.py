@@ -37,6 +37,7 @@ from mravff_core.training.state import (
     write_metrics,
 )
 from mravff_core.training.step import SummedLosses, open_gates, train_batch, update
+from mravff_core.training.together import strategy_for
 from mravff_core.training.warm_start import WarmStart, warm_started
 
 _PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
@@ -95,13 +96,14 @@ def train(
             features=dict(features or {}),
             further_label_sets=tuple(further_label_sets),
         )
-        run = start_run(recipe, config, start, devices, accelerator)
-        if resume:
-            load_state(run, folder / "training" / STATE_FILE)
-        _remaining_epochs(run, clips, lengths, folder, progress, cancel)
-        if run.fabric.is_global_zero:
-            _store(run, len(clips), folder)
-        run.fabric.barrier()
+        with strategy_for(devices) as strategy:
+            run = start_run(recipe, config, start, devices, accelerator, strategy)
+            if resume:
+                load_state(run, folder / "training" / STATE_FILE)
+            _remaining_epochs(run, clips, lengths, folder, progress, cancel)
+            if run.fabric.is_global_zero:
+                _store(run, len(clips), folder)
+            run.fabric.barrier()
 
 
 def _remaining_epochs(
@@ -137,17 +139,20 @@ def _store(run: RunState, clips: int, folder: Path) -> None:
 
 
 def start_run(
-    recipe: Recipe, config: DetectorConfig, start: WarmStart | None, devices: int, accelerator: str
+    recipe: Recipe,
+    config: DetectorConfig,
+    start: WarmStart | None,
+    devices: int,
+    accelerator: str,
+    strategy: Any = "auto",
 ) -> RunState:
     """Set up devices, detector and optimiser for a run that has done nothing yet.
 
+    Args:
+        strategy: of `strategy_for` so many devices.
     Raises: ConfigError for devices that are not there, or a `start` that does not fit.
     """
     threads = torch.get_num_threads()  # before there are several processes, each with some of them
-    strategy: Any = "auto"
-    if devices > 1:
-        # A batch whose clips all go without sound leaves the fusion without a gradient.
-        strategy = lightning_fabric.strategies.DDPStrategy(find_unused_parameters=True)
     precision = _PRECISION[recipe.train.precision]
     try:
         fabric = lightning_fabric.Fabric(
