@@ -147,11 +147,12 @@ def _class_names(path: Path, named: Any) -> tuple[str, ...]:
         return ()
     try:
         listed = np.asarray(named)
-    except ValueError:  # lists of several lengths
-        listed = np.zeros((0, 0))
-    if listed.ndim != 1:
+        names = listed.tolist() if listed.ndim == 1 else None
+    except (ValueError, SystemError):  # lists of several lengths; text that is damaged
+        names = None
+    if names is None:
         raise AnnotationError(f"{path}: names its classes {reprlib.repr(named)[:60]}, expected a list of names")
-    return tuple(map(str, listed.tolist()))
+    return tuple(map(str, names))
 
 
 def _document(path: Path) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,14 @@ import pyarrow.parquet as pq
 from mravff_core.data.plain_pickle import PICKLE_SUFFIXES, read_plain_pickle, refusal
 from mravff_core.data.reading import as_numbers, label_index, parsed_json, read_csv, read_json
 from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.files import refusal as refused
 
 Format = Literal["activitynet", "epic", "table"]
 
 _SEGMENT = ("clip_id", "start_s", "end_s")
 _EPIC_TASKS = ("verb", "noun")
+# Archives that are encrypted, or packed as this Python cannot unpack, are RuntimeErrors.
+_DAMAGED = (ValueError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, zlib.error, pa.ArrowException)
 _ACTIONFORMER = {"video-id": "clip_id", "t-start": "start_s", "t-end": "end_s", "label": "label", "score": "score"}
 
 
@@ -83,8 +87,9 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
             )
     except pickle.UnpicklingError as error:
         raise AnnotationError(f"{path}: {refusal(error)}") from error
-    except (ValueError, RuntimeError, zipfile.BadZipFile, pa.ArrowException) as error:
-        # Archives that are encrypted, or packed as this Python cannot unpack, are RuntimeErrors.
+    except _DAMAGED as error:
+        if refused(error):
+            raise
         first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
     return _checked(path, found)

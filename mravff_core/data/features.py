@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ def _refused_readably(path: Path) -> Iterator[None]:
         yield
     except FeatureError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise FeatureError(
             f"{path}: not readable as {path.suffix} ({_first_line(error)}); truncated or renamed?"
         ) from error
@@ -228,10 +229,8 @@ def _array_name(path: Path, names: list[str]) -> str:
 
 def _array_of(path: Path, stored: np.lib.npyio.NpzFile) -> NDArray:
     name = _array_name(path, stored.files)
-    try:
+    with _refused_readably(path):
         return stored[name]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise FeatureError(f"{path}: array cannot be read ({_first_line(error)}); truncated?") from error
 
 
 def _grid_of(path: Path, stored: np.lib.npyio.NpzFile) -> TimeGrid | None:

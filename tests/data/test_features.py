@@ -97,3 +97,13 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(FeatureError, match=r"a\.npz: not readable"):
         read_features(tmp_path / "a.npz")
+
+
+def test_an_archive_damaged_in_the_middle_is_named(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", features=ARRAY, **dict.fromkeys(GRID.to_mapping(), 1.0))
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    start = content.find(b"features.npy") + len("features.npy")
+    content[start + 40 : start + 60] = b"\xff" * 20
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(FeatureError, match=r"a\.npz: not readable as \.npz \(.*\); truncated"):
+        read_features(tmp_path / "a.npz")

@@ -115,6 +115,24 @@ def test_an_archive_packed_on_a_mac_is_read(workspace: Workspace, tmp_path: Path
     assert import_detections(workspace, tmp_path / "r.zip", "theirs").detections == 2
 
 
+@pytest.mark.parametrize("suffix", [".zip", ".parquet"])
+def test_files_damaged_in_the_middle_are_named(workspace: Workspace, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("test.json", json.dumps({"results": RESULTS}))
+    else:
+        pd.DataFrame({"clip_id": ["a"], "start_s": [1.0], "end_s": [2.0], "score": [1.0], "verb": ["cut"]}).to_parquet(
+            path
+        )
+    content = bytearray(path.read_bytes())
+    content[44:52] = b"\xff" * 8
+    content[4:10] = b"\xff" * 6 if suffix == ".parquet" else content[4:10]
+    path.write_bytes(content)
+    with pytest.raises(AnnotationError, match=f"r{suffix}: not readable as {suffix[1:].upper()}"):
+        import_detections(workspace, path, "theirs")
+
+
 def test_an_archive_that_cannot_be_unpacked_is_named(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / "r.zip"
     with zipfile.ZipFile(path, "w") as archive:
