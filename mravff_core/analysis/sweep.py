@@ -141,7 +141,7 @@ def scores(workspace: Workspace, name: str) -> pd.DataFrame:
 
     Raises: ConfigError if the workspace has no such sweep or nothing of it is finished.
     """
-    paths = sorted((sweep_folder(workspace, name) / "scores").glob("*.parquet"))
+    paths = sorted((sweep_folder(workspace, name) / "scores").glob("[!.]*.parquet"))
     if not paths:
         known = ", ".join(sorted(path.name for path in (workspace.folder / "sweeps").glob("*"))) or "none"
         raise ConfigError(f"{workspace.folder}: has no finished run of a sweep {name!r}; its sweeps are: {known}")

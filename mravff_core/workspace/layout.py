@@ -381,7 +381,7 @@ class Workspace:
     def has_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
         folder = self.runs_folder / name
-        return folder.parent == self.runs_folder and Run.is_run(folder)
+        return folder.parent == self.runs_folder and not name.startswith(".") and Run.is_run(folder)
 
     def run(self, name: str) -> Run:
         """One run. Raises: WorkspaceError if there is none of that name."""
@@ -403,7 +403,8 @@ class Workspace:
         return label_set == PROPOSAL and PROPOSAL not in self.label_sets
 
     def _run_folders(self) -> list[Path]:
-        return sorted(path for path in self.runs_folder.glob("*") if Run.is_run(path))
+        # Hidden ones are being written, or were when their process was killed.
+        return sorted(path for path in self.runs_folder.glob("[!.]*") if Run.is_run(path))
 
     def _read_settings(self) -> None:
         where = self.folder / SETTINGS_FILE

@@ -174,7 +174,7 @@ class Run:
     def conditions(self) -> list[AudioCondition]:
         """Audio conditions with any stored prediction."""
         found = []
-        for folder in sorted((self.folder / "predictions").glob("*")):
+        for folder in sorted((self.folder / "predictions").glob("[!.]*")):
             marker = folder / "condition.txt"
             if marker.is_file() and stored_sources("detections", folder):
                 try:

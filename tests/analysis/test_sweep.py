@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from mravff_core import Workspace
-from mravff_core.analysis.sweep import OVERALL, is_done, members_of, scores, sweep
+from mravff_core.analysis.sweep import OVERALL, is_done, members_of, scores, sweep, sweep_folder
 from mravff_core.analysis.sweep_table import sweep_table
 from mravff_core.cli import main
 from mravff_core.cli.common import listed
@@ -92,7 +92,10 @@ def test_scores_are_those_of_evaluate_and_belong_to_the_weights(workspace: Works
 
     member = members_of(RECIPE, seeds=1, fusions=["mrav"])[0]
     document = evaluate_run(workspace, member.run, condition="off", device="cpu")
+    left_aside = sweep_folder(workspace, "tiny") / "scores" / ".tiny_s0.1234abcd.part.parquet"
+    left_aside.write_bytes(b"PAR1")  # as by a killed process
     table = scores(workspace, "tiny")
+    left_aside.unlink()
     mine = table[(table["run"] == member.run) & (table["audio"] == "off")].set_index("class")["average_precision"]
     assert mine[OVERALL] == document["average"]
     assert mine.drop(OVERALL).to_dict() == document["per_class"]

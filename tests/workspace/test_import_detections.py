@@ -22,6 +22,7 @@ from mravff_core.model.checkpoints import load_detector
 from mravff_core.workspace import Clip
 from mravff_core.workspace.clip import clip_id_from_source, is_clip_id, source_name
 from mravff_core.workspace.import_detections import import_detections
+from mravff_core.workspace.runs import Run
 
 VERBS, NOUNS = ["cut", "stir", "pour"], ["pan", "onion", "tap", "lid"]
 RESULTS: dict[str, Any] = {
@@ -221,6 +222,22 @@ def test_a_name_that_is_taken_is_kept_unless_replaced(workspace: Workspace, tmp_
     assert workspace.run("theirs").label_sets == ("verb", "noun", "action")
     with pytest.raises(WorkspaceError, match=r"'\.\./x' is not usable"):
         import_detections(workspace, path, "../x")
+
+
+def test_a_run_is_not_there_while_it_is_written(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[list[str], set[str]]] = []
+
+    def look(*_: object) -> None:
+        infos, damaged = Workspace(workspace.folder).readable_runs()
+        seen.append(([info.run for info in infos], set(damaged)))
+        aside = next(path.name for path in workspace.runs_folder.iterdir() if path.is_dir())
+        assert not workspace.has_run(aside)
+
+    monkeypatch.setattr(Run, "store_all", look)
+    import_detections(workspace, written(tmp_path, {"results": RESULTS}), "theirs")
+    assert seen == [([], set())] and workspace.has_run("theirs")
 
 
 def test_names_of_videos_survive_as_clip_ids() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,12 @@ def test_predictions_come_back_equal(run: Run, merged: bool) -> None:
         np.testing.assert_array_equal(stored.times_s, made.times_s)
     assert run.gates("shift:-2", "empty") == []
     assert run.detections("on") is None
+
+
+def test_what_a_killed_process_was_writing_is_no_condition(run: Run) -> None:
+    run.store("on", "a", detections(0), gates(0))
+    shutil.copytree(run.predictions_folder("on"), run.predictions_folder("on").with_name(".on.1234abcd.part"))
+    assert [str(condition) for condition in run.conditions()] == ["on"]
 
 
 def test_storing_again_replaces(run: Run) -> None:
