@@ -184,7 +184,7 @@ def _of_hdf5(path: Path, key: str, take: Callable[[Any], Read]) -> Read:
     import h5py
 
     with h5py.File(path, "r") as file:
-        found = file[key] if key and key in file else None if key else file
+        found = file.get(key) if key else file
         if isinstance(found, h5py.Group):
             names = [name for name in found if isinstance(found[name], h5py.Dataset)]
             name = next((name for name in _NAMED if name in names), names[0] if len(names) == 1 else None)
