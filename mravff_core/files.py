@@ -73,10 +73,13 @@ def folder_written_aside(path: Path | str) -> Iterator[Path]:
             aside.mkdir(mode=0o700)
             yield aside
             aside.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            aside.replace(target)
-            _flush_folder(target.parent)
+            with _held_aside(target.parent, target.name, ".part") as before:
+                # Moved away first: a folder that is removed file by file would be there in part.
+                if target.exists():
+                    target.replace(before)
+                aside.replace(target)
+                _flush_folder(target.parent)
+                shutil.rmtree(before, ignore_errors=True)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 

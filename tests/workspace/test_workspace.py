@@ -196,6 +196,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
 
 
+def test_a_folder_is_replaced_whole_though_the_old_one_goes_file_by_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in ("old", "new"):
+        with folder_written_aside(tmp_path / "folder") as aside:
+            (aside / content).write_text(content)
+            if content == "new":
+                # As if the process were killed by then.
+                monkeypatch.setattr("mravff_core.files.shutil.rmtree", lambda *_, **__: None)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["folder"]
+    monkeypatch.undo()
+    with folder_written_aside(tmp_path / "folder") as aside:
+        (aside / "newer").write_text("newer")
+    assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["newer"]
+
+
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="only Linux has a folder in which nothing can be made")
 def test_a_folder_in_which_nothing_can_be_made_is_refused_at_once() -> None:
     with pytest.raises(FileNotFoundError), folder_written_aside("/proc/workspace"):
