@@ -103,15 +103,15 @@ def import_checkpoint(
 
 
 def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None, path: Path | str) -> list[str]:
-    """Label sets of the workspace that a detector's classes are, in the detector's order."""
+    """Label sets of the workspace that a detector's classes are, in the detector's order; `wanted` is the first."""
     found: list[str] = []
     for name, labels in config.label_sets.items():
         fitting = [own for own, classes in workspace.label_sets.items() if len(classes) == len(labels)]
         if len(labels) == 1 and (not fitting or PROPOSAL in (wanted, name)):
             fitting.append(PROPOSAL)
-        chosen = wanted if wanted is not None and not found else name if name in fitting else None
-        if chosen is None and len(fitting) == 1:
-            chosen = fitting[0]
+        chosen = None if found else wanted
+        if chosen is None and (name in fitting or len(fitting) == 1):
+            chosen = name if name in fitting else fitting[0]
         if chosen is not None and chosen not in (*workspace.label_sets, PROPOSAL):
             known = ", ".join(workspace.label_sets)
             raise WorkspaceError(f"{workspace.folder}: has no label set {chosen!r}; it has {known}")
