@@ -75,7 +75,7 @@ def folder_written_aside(path: Path | str) -> Iterator[Path]:
             aside.chmod(0o755)
             with _held_aside(target.parent, target.name, ".part") as before:
                 # Moved away first: a folder that is removed file by file would be there in part.
-                if target.exists():
+                if target.is_dir():
                     target.replace(before)
                 aside.replace(target)
                 _flush_folder(target.parent)

@@ -211,6 +211,10 @@ def test_a_folder_is_replaced_whole_though_the_old_one_goes_file_by_file(
     with folder_written_aside(tmp_path / "folder") as aside:
         (aside / "newer").write_text("newer")
     assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == ["newer"]
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError), folder_written_aside(tmp_path / "file"):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="only Linux has a folder in which nothing can be made")
