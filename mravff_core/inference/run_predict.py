@@ -195,7 +195,7 @@ def unpredicted_clips(
     if named and not run.has_detector and AudioCondition.parse(condition) in run.conditions():
         return []
     marker = run.predictions_folder(condition) / _WEIGHTS
-    if marker.is_file() and marker.read_text(encoding="utf-8").strip() != _known_hash(run):
+    if marker.is_file() and marker.read_text(encoding="utf-8", errors="replace").strip() != _known_hash(run):
         return list(clip_ids)
     stored = run.predicted_clips(condition)
     return [clip_id for clip_id in clip_ids if clip_id not in stored]
@@ -300,7 +300,7 @@ def _fresh_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
     folder = run.predictions_folder(condition)
     marker = folder / _WEIGHTS
     model_hash = run.model_hash()
-    known = marker.read_text(encoding="utf-8").strip() if marker.is_file() else None
+    known = marker.read_text(encoding="utf-8", errors="replace").strip() if marker.is_file() else None
     if known not in (None, model_hash):
         run.forget(condition, sorted(run.predicted_clips(condition)))
         (folder / MANIFEST).unlink(missing_ok=True)
@@ -315,7 +315,7 @@ def _noted_hashes(run: Run, condition: AudioCondition) -> dict[str, dict[str, st
     """Input hashes by clip: those of single clips' files, which a killed call may have left, before the manifest's."""
     try:
         manifest = json.loads((run.predictions_folder(condition) / MANIFEST).read_text(encoding="utf-8"))["clips"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         manifest = {}
     return {**manifest, **run.made_from(condition)}
 

@@ -156,7 +156,7 @@ class Run:
 
     def _sweep(self) -> str:
         marker = self.folder / SWEEP_MARKER
-        return marker.read_text(encoding="utf-8").strip() if marker.is_file() else ""
+        return marker.read_text(encoding="utf-8", errors="replace").strip() if marker.is_file() else ""
 
     def model_hash(self) -> str:
         """SHA-256 over configuration and weights, or over the record of imported detections."""
@@ -178,7 +178,7 @@ class Run:
             marker = folder / "condition.txt"
             if marker.is_file() and stored_sources("detections", folder):
                 try:
-                    found.append(AudioCondition.parse(marker.read_text(encoding="utf-8").strip()))
+                    found.append(AudioCondition.parse(marker.read_text(encoding="utf-8", errors="replace").strip()))
                 except ConfigError as error:
                     raise WorkspaceError(f"{marker}: {error}; delete its folder and predict again") from error
         return found

@@ -104,9 +104,11 @@ def test_a_kill_between_manifest_and_merging_loses_nothing(
 
 def test_predictions_of_which_nobody_knows_from_what_are_made_again(workspace: Workspace) -> None:
     predict(workspace, "verb_mrav")
-    (workspace.run("verb_mrav").predictions_folder("on") / "manifest.json").unlink()
-    assert predict(workspace, "verb_mrav").computed == 3
-    assert predict(workspace, "verb_mrav").computed == 0
+    folder = workspace.run("verb_mrav").predictions_folder("on")
+    for name, content in (("manifest.json", b""), ("manifest.json", b"[]"), ("model.txt", b"\xff")):
+        (folder / name).write_bytes(content)
+        assert predict(workspace, "verb_mrav").computed == 3
+        assert predict(workspace, "verb_mrav").computed == 0
 
 
 def test_where_nothing_is_left_to_do_no_weights_are_loaded(

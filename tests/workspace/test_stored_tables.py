@@ -128,9 +128,10 @@ def test_a_run_of_another_data_set_is_no_subject_of_a_report(tmp_path: Path) -> 
 
 def test_a_record_of_something_else_and_a_sound_that_is_none_are_named(tmp_path: Path) -> None:
     workspace, run = made(tmp_path)
-    (run.predictions_folder("off") / "condition.txt").write_text("loud:3")
-    with pytest.raises(WorkspaceError, match=r"off/condition\.txt: audio condition 'loud:3' is not known"):
-        workspace.runs()
+    for content, shown in ((b"loud:3", "loud:3"), (b"o\xffff", "o\ufffdff")):
+        (run.predictions_folder("off") / "condition.txt").write_bytes(content)
+        with pytest.raises(WorkspaceError, match=rf"off/condition\.txt: audio condition '{shown}' is not known"):
+            workspace.runs()
     (run.predictions_folder("off") / "condition.txt").write_text("off")
     (run.folder / "config.yaml").write_text("base: 3\n")
     with pytest.raises(WorkspaceError, match=r"config\.yaml: is no record of a run"):
