@@ -108,11 +108,11 @@ def _check_lengths(workspace: Workspace, recipe: Recipe, start: WarmStart) -> No
         except FeatureError as error:
             refused[clip_id] = error
     if refused:
-        clip_id, error = next(iter(refused.items()))
+        first, reason = next(iter(refused.items()))
         raise FeatureError(
             f"{start.source}: what starts from it could not be scored on {len(refused)} of {len(tests)} clips of split "
-            f"{split!r}, {clip_id} the first: {error}"
-        ) from error
+            f"{split!r}, {first} the first: {reason}"
+        ) from reason
 
 
 def _feature_sets(recipe: Recipe) -> dict[str, str]:
