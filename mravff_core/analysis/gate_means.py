@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mravff_core.analysis.resampling import quantiles
+
 _SEED = 0
 
 
@@ -26,5 +28,5 @@ def gate_interval(means: pd.DataFrame, *, resamples: int = 1000) -> tuple[float,
         return mean, np.nan, np.nan
     draws = np.random.default_rng(_SEED).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
     resampled = ((draws @ (steps * gates)) / (draws @ steps)).mean(axis=1)
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    (low,), (high,) = quantiles(resampled[:, None], clips)
     return mean, float(low), float(high)

@@ -196,7 +196,7 @@ def gate_effect_correlation(classes: pd.DataFrame, *, column: str = "gate", resa
         return Correlation(math.nan, math.nan, math.nan, count)
     draws = np.random.default_rng(_SEED).integers(0, count, size=(max(1, resamples), count))
     value = float(_spearman(pairs[None, :, 0], pairs[None, :, 1])[0])
-    low, high = quantiles(_spearman(pairs[draws, 0], pairs[draws, 1])[:, None])
+    low, high = quantiles(_spearman(pairs[draws, 0], pairs[draws, 1])[:, None], count)
     return Correlation(value, float(low[0]), float(high[0]), count)
 
 

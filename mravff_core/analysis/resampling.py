@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
+from mravff_core.evaluation.few_clips import expanded_tail
 
 Floats = NDArray[np.float64]
 _SEED = 0
-_LOW, _HIGH = 0.025, 0.975
+_TAIL = 0.025
 
 
 @dataclass(frozen=True)
@@ -60,26 +61,31 @@ def mean_by_group(
     if not resamples or not count:
         return GroupMeans(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
     draws = clip_draws(count, resamples)
-    low, high = quantiles(_divide(draws @ sums, draws @ counts))
-    alone = (counts > 0).sum(axis=0) < 2
-    low[alone] = high[alone] = np.nan
+    telling = (counts > 0).sum(axis=0)
+    low, high = quantiles(_divide(draws @ sums, draws @ counts), np.maximum(telling, 2))
+    low[telling < 2] = high[telling < 2] = np.nan
     return GroupMeans(mean, low.reshape(size, columns), high.reshape(size, columns))
 
 
-def quantiles(resampled: Floats) -> tuple[Floats, Floats]:
-    """2.5 % and 97.5 % of each column of [resamples, columns], without what is not a number."""
+def quantiles(resampled: Floats, clips: NDArray[np.int64] | int) -> tuple[Floats, Floats]:
+    """Ends of the 95 % interval of each column of [resamples, columns], without what is not a number.
+
+    Args:
+        clips: [columns] that each column tells of, 2 or more, or one number for all; see `few_clips`.
+    """
+    tail = expanded_tail(_TAIL, np.broadcast_to(clips, resampled.shape[1]))
     ordered = np.sort(resampled, axis=0)
     known = np.isfinite(ordered).sum(axis=0)
     columns = np.arange(ordered.shape[1])
 
-    def at(share: float) -> Floats:
+    def at(share: Floats) -> Floats:
         place = share * np.maximum(known - 1, 0)
         below = np.floor(place).astype(np.int64)
         above = np.minimum(below + 1, np.maximum(known - 1, 0))
         part = place - below
         return ordered[below, columns] * (1 - part) + ordered[above, columns] * part
 
-    return at(_LOW), at(_HIGH)
+    return at(tail), at(1 - tail)
 
 
 def _summed(values: Floats, cell: NDArray[np.int64], cells: int) -> Floats:

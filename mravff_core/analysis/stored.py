@@ -15,7 +15,7 @@ from mravff_core.files import write_json
 from mravff_core.workspace import Workspace
 
 # Counts changes of what is stored, so that older answers are not read as newer ones.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def content_key(workspace: Workspace, sides: Sequence[Side], *settings: Any) -> str:

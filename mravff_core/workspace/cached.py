@@ -23,7 +23,7 @@ from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.tables import read_table, write_table
 
 # Counted up whenever the meaning of a cached table changes.
-_GENERATION = 1
+_GENERATION = 2
 _MOST_FILES, _MOST_IN_MEMORY = 48, 12
 _memory: OrderedDict[Path, pd.DataFrame] = OrderedDict()
 _locks: dict[Path, threading.Lock] = {}

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from mravff_core import Workspace
 from mravff_core.analysis.gates import (
@@ -115,8 +116,17 @@ def test_intervals_come_from_drawing_clips() -> None:
     found = mean_by_group(values, np.zeros(40, np.int64), clips, size=1, resamples=4000)
     draws = generator.integers(0, 8, (4000, 8))
     means = np.stack([values[clips == clip].mean(axis=0) for clip in range(8)])[draws].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975], axis=0)
+    tail = stats.norm.cdf(np.sqrt(8 / 7) * stats.t.ppf(0.025, df=7))
+    low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     assert found.low[0] == pytest.approx(low, abs=0.01) and found.high[0] == pytest.approx(high, abs=0.01)
+
+
+def test_intervals_of_few_clips_hold_the_true_mean_as_often_as_they_say() -> None:
+    """Each column is a trial of its own: ten clips of one segment each."""
+    values = np.random.default_rng(3).normal(size=(10, 2000))
+    found = mean_by_group(values, np.zeros(10, np.int64), np.arange(10), size=1, resamples=1000)
+    held = ((found.low[0] <= 0) & (found.high[0] >= 0)).mean()
+    assert 0.93 <= held <= 0.97
 
 
 def test_one_clip_gives_no_interval() -> None:

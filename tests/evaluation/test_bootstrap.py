@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mravff_core.errors import ConfigError
 from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
@@ -98,9 +99,12 @@ def test_every_interval_holds_its_value() -> None:
     np.testing.assert_allclose(result.per_class["value"], result.scores.per_class.mean(axis=1))
     # Rare labels flatter the draws; what is left of that is nothing.
     assert result.draws.mean() == pytest.approx(result.average.value)
-    for level, ends in ((0.95, [0.025, 0.975]), (0.5, [0.25, 0.75])):
+    wider = np.sqrt(15 / 14)
+    for level in (0.95, 0.5):
         found_at = bootstrap(truth, found, TIOU, resamples=200, level=level)
-        wanted = np.quantile(result.draws, ends)
+        tail = stats.norm.cdf(wider * stats.t.ppf((1 - level) / 2, df=14))
+        assert tail < (1 - level) / 2
+        wanted = np.quantile(result.draws, [tail, 1 - tail])
         np.testing.assert_allclose([found_at.average.low, found_at.average.high], wanted, rtol=1e-6)
 
 
@@ -114,6 +118,20 @@ def test_intervals_end_where_precisions_do() -> None:
     for found in (all_but_one, one):
         for table in (found.per_threshold, found.per_class, found.per_class_threshold):
             assert table["low"].min() >= 0 and table["high"].max() <= 1
+
+
+def test_few_clips_are_surer_only_where_their_number_allows_it() -> None:
+    """One run finds everything and the other nothing, in so many clips."""
+    never, always = [], []
+    for clips in range(2, 12):
+        truth = pd.DataFrame({"clip_id": range(clips), "start_s": 0.0, "end_s": 9.0, "label": 0})
+        found = truth.assign(score=0.5)
+        result = paired_bootstrap(truth, found, found[:0], TIOU, resamples=1000)
+        assert result.average.value == result.average.high == 1
+        assert (result.average.low == 0) == (result.average.p >= 0.05)
+        (always if result.average.p < 0.05 else never).append(clips)
+    assert never == [2, 3, 4, 5]
+    assert always == [6, 7, 8, 9, 10, 11]
 
 
 def test_two_clips_are_enough_for_an_interval() -> None:

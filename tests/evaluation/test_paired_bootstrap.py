@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from mravff_core.evaluation import paired_bootstrap
 
@@ -73,17 +74,23 @@ def drawn_rows(rows: list[Row], clips: list[str], times: list[int]) -> list[Row]
     ]
 
 
-def spread(draws: list[float], value: float) -> tuple[float, float, float]:
-    """Ends of the middle 95 % of the draws once their mean is the value, and two-sided p."""
+def spread(draws: list[float], value: float, clips: int) -> tuple[float, float, float]:
+    """Ends of the expanded middle 95 % of the draws once their mean is the value, and two-sided p."""
+    wider, student = math.sqrt(clips / (clips - 1)), stats.t(df=clips - 1)
+    tail = stats.norm.cdf(wider * student.ppf(0.025))
     known = [draw for draw in draws if not math.isnan(draw)]
     moved = sorted(draw - sum(known) / len(known) + value for draw in known)
     ends = []
-    for share in (0.025, 0.975):
+    for share in (tail, 1 - tail):
         place = share * (len(moved) - 1)
         under = math.floor(place)
         ends.append(moved[under] + (place - under) * (moved[min(under + 1, len(moved) - 1)] - moved[under]))
     below, above = sum(draw <= 0 for draw in moved), sum(draw >= 0 for draw in moved)
-    return ends[0], ends[1], min(1.0, 2 * (min(below, above) + 1) / (len(moved) + 1))
+    beyond = min(0.5, (min(below, above) + 1) / (len(moved) + 1))
+    p = 2 * student.cdf(stats.norm.ppf(beyond) / wider)
+    if p >= 0.05:
+        ends = [min(ends[0], 0), max(ends[1], 0)]
+    return ends[0], ends[1], p
 
 
 def mean(values: list[float]) -> float:
@@ -105,23 +112,25 @@ def test_it_agrees_with_plain_loops(seed: int) -> None:
             for label in labels
         ]
 
+    told = len({row[0] for row in truth})  # one clip has no true segment
     whole, drawn = differences([1] * 7), [differences(times) for times in draws]
     result = paired_bootstrap(table(truth), table(a), table(b), TIOU, resamples=RESAMPLES, seed=5)
     for place, tiou in enumerate(TIOU):
         value = mean([row[place] for row in whole])
-        expected = value, *spread([mean([row[place] for row in draw]) for draw in drawn], value)
+        expected = value, *spread([mean([row[place] for row in draw]) for draw in drawn], value, told)
         own = result.per_threshold.loc[tiou, ["difference", "low", "high", "p"]].tolist()
         assert own == pytest.approx(expected, abs=1e-6)
     for label in labels:
         value = sum(whole[label]) / len(TIOU)
-        expected = value, *spread([sum(draw[label]) / len(TIOU) for draw in drawn], value)
+        holding = len({row[0] for row in truth if row[3] == label})
+        expected = value, *spread([sum(draw[label]) / len(TIOU) for draw in drawn], value, holding)
         own = result.per_class.loc[label, ["difference", "low", "high", "p"]].tolist()
         assert own == pytest.approx(expected, abs=1e-6)
     value = sum(mean([row[place] for row in whole]) for place in range(len(TIOU))) / len(TIOU)
     averages = [sum(mean([row[place] for row in draw]) for place in range(len(TIOU))) / len(TIOU) for draw in drawn]
     average = result.average
     assert (average.value, average.low, average.high, average.p) == pytest.approx(
-        (value, *spread(averages, value)), abs=1e-6
+        (value, *spread(averages, value, told)), abs=1e-6
     )
 
 
@@ -140,3 +149,22 @@ def test_where_nothing_differs_p_is_as_often_small_as_it_says() -> None:
     distance = np.abs(np.sort(found["p"]) - (np.arange(trials) + 0.5) / trials).max()
     covered = ((found["low"] <= 0) & (found["high"] >= 0)).mean()
     assert distance < 0.085 and 0.92 <= covered <= 0.975
+
+
+def test_of_few_clips_p_is_hardly_more_often_small_than_it_says() -> None:
+    """As above with eight clips of two segments each, where plain percentiles call one in eight differences real."""
+    random, trials, clips = np.random.default_rng(8), 1000, 8
+    label, clip = (grid.ravel() for grid in np.mgrid[:trials, :clips])
+    once = pd.DataFrame({"clip_id": clip, "start_s": 0.0, "end_s": 10.0, "label": label})
+    truth = pd.concat([once, once.assign(start_s=20.0, end_s=30.0)], ignore_index=True)
+    ease = np.tile(random.choice([0.2, 0.8], len(once)), 2)
+    sides = []
+    for _ in range(2):
+        side = truth.assign(score=random.random(len(truth)))
+        side.loc[random.random(len(truth)) > ease, ["start_s", "end_s"]] += 100.0
+        sides.append(side)
+    found = paired_bootstrap(truth, *sides, TIOU, resamples=400).per_class
+    covered = ((found["low"] <= 0) & (found["high"] >= 0)).mean()
+    assert 0.03 <= (found["p"] < 0.05).mean() <= 0.08
+    assert (found["p"] < 0.2).mean() <= 0.23
+    assert 0.92 <= covered <= 0.97
