@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -184,7 +185,21 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     assert any("python -m mravff_core train" in text.value for text in page.markdown)
 
 
-def test_warming_up_needs_no_workspace() -> None:
-    from app.comparing.answers import warm_up
+def test_warming_up_resamples_and_draws_without_a_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.comparing import answers
 
-    warm_up()
+    made: dict[str, Any] = {}
+
+    def recording(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **settings: Any) -> Any:
+            made[name] = make(*given, **settings)
+            return made[name]
+
+        return call
+
+    for name in ("changes", "ap_difference", "class_differences", "kind_bars"):
+        monkeypatch.setattr(answers, name, recording(name, getattr(answers, name)))
+    answers.warm_up()
+    assert len(made["changes"]) == 2
+    assert made["ap_difference"].resamples == 2 and not math.isnan(made["ap_difference"].overall["low"])
+    assert all(len(made[name].data) for name in ("class_differences", "kind_bars"))
