@@ -68,9 +68,9 @@ def load_detector(
 
 def read_config(folder: Path) -> DetectorConfig:
     """Configuration of a detector in a folder of ours. Raises: CheckpointError, ConfigError."""
+    if (folder / "imported.yaml").is_file():
+        raise CheckpointError(f"{folder}: holds imported detections, which have no detector; choose another run")
     for name in (CONFIG_NAME, WEIGHTS_NAME):
-        if (folder / "imported.yaml").is_file():
-            raise CheckpointError(f"{folder}: holds imported detections, which have no detector; choose another run")
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"{folder}: has no {name}; expected a detector folder with {CONFIG_NAME} and {WEIGHTS_NAME}"

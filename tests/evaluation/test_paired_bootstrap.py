@@ -134,18 +134,23 @@ def test_it_agrees_with_plain_loops(seed: int) -> None:
     )
 
 
+def equals(truth: pd.DataFrame, ease: np.ndarray, random: np.random.Generator) -> list[pd.DataFrame]:
+    """Two runs that find each true segment with the same chance, and something else where they miss it."""
+    sides = []
+    for _ in range(2):
+        side = truth.assign(score=random.random(len(truth)))
+        side.loc[random.random(len(truth)) > ease, ["start_s", "end_s"]] += 100.0
+        sides.append(side)
+    return sides
+
+
 def test_where_nothing_differs_p_is_as_often_small_as_it_says() -> None:
     """Each label is a trial of its own; clips are easy or hard for both runs, which pairing leaves out."""
     random, trials, clips = np.random.default_rng(3), 400, 100
     label, clip = (grid.ravel() for grid in np.mgrid[:trials, :clips])
     truth = pd.DataFrame({"clip_id": clip, "start_s": 0.0, "end_s": 10.0, "label": label})
     ease = random.choice([0.1, 0.9], len(truth))
-    sides = []
-    for _ in range(2):
-        side = truth.assign(score=random.random(len(truth)))
-        side.loc[random.random(len(truth)) > ease, ["start_s", "end_s"]] += 100.0
-        sides.append(side)
-    found = paired_bootstrap(truth, *sides, TIOU, resamples=400).per_class
+    found = paired_bootstrap(truth, *equals(truth, ease, random), TIOU, resamples=400).per_class
     distance = np.abs(np.sort(found["p"]) - (np.arange(trials) + 0.5) / trials).max()
     covered = ((found["low"] <= 0) & (found["high"] >= 0)).mean()
     assert distance < 0.085 and 0.92 <= covered <= 0.975
@@ -158,12 +163,7 @@ def test_of_few_clips_p_is_hardly_more_often_small_than_it_says() -> None:
     once = pd.DataFrame({"clip_id": clip, "start_s": 0.0, "end_s": 10.0, "label": label})
     truth = pd.concat([once, once.assign(start_s=20.0, end_s=30.0)], ignore_index=True)
     ease = np.tile(random.choice([0.2, 0.8], len(once)), 2)
-    sides = []
-    for _ in range(2):
-        side = truth.assign(score=random.random(len(truth)))
-        side.loc[random.random(len(truth)) > ease, ["start_s", "end_s"]] += 100.0
-        sides.append(side)
-    found = paired_bootstrap(truth, *sides, TIOU, resamples=400).per_class
+    found = paired_bootstrap(truth, *equals(truth, ease, random), TIOU, resamples=400).per_class
     covered = ((found["low"] <= 0) & (found["high"] >= 0)).mean()
     assert 0.03 <= (found["p"] < 0.05).mean() <= 0.08
     assert (found["p"] < 0.2).mean() <= 0.23

@@ -80,6 +80,16 @@ def equal(first: DetectorOutput, second: DetectorOutput) -> bool:
     return all(torch.equal(one, other) for one, other in pairs)
 
 
+def small_recipe(folder: Path, *, epochs: int) -> Path:
+    """A recipe file that puts MRAV-FF on a small detector."""
+    path = folder / "recipe.yaml"
+    path.write_text(
+        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
+        f"train: {{epochs: {epochs}, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}}\n"
+    )
+    return path
+
+
 @pytest.mark.parametrize("name", OFFICIAL)
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
 def test_it_begins_with_the_official_output(shared: Path, tmp_path: Path, name: str, variant: dict[str, Any]) -> None:
@@ -200,11 +210,7 @@ def test_gates_open_in_a_line_over_the_warm_up() -> None:
 
 def test_from_a_run_of_the_workspace_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     workspace = small_workspace(tmp_path / "small", clips=2)
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(
-        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
-        "train: {epochs: 0, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
-    )
+    recipe = small_recipe(tmp_path, epochs=0)
     common = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]
     for source in ("verb_visual", "verb_mrav"):
         assert main(["train", str(recipe), "--from", source, "--run", f"from_{source}", *common]) == 0
@@ -235,11 +241,7 @@ def test_a_run_that_reads_other_sound_or_counts_its_classes_otherwise_is_named(
     config = small_detector(labels=changes.get("labels", VERBS)).config
     fusion = replace(config.fusion, audio_channels=changes.get("audio", CHANNELS))
     save_detector(build_detector(replace(config, fusion=fusion)), workspace.runs_folder / "other")
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(
-        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
-        "train: {epochs: 0, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
-    )
+    recipe = small_recipe(tmp_path, epochs=0)
     words = ["train", str(recipe), "--from", "other", "--run", "x", "--workspace", str(workspace.folder)]
     assert main([*words, "--device", "cpu"]) == 2
     assert re.search(message, capsys.readouterr().err)
@@ -254,11 +256,7 @@ def test_clips_that_a_published_detector_ends_before_are_told_before_training(
     base = replace(config.base, official_padding=True, absolute_position=True, max_steps=8)
     short = replace(config, base=base, test=replace(config.test, max_buffer_factor=1.0))
     save_detector(build_detector(short), workspace.runs_folder / "short")
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(
-        "data: {train_split: validation}\nfusion: {kind: mrav}\n"
-        "train: {epochs: 1, warmup_epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
-    )
+    recipe = small_recipe(tmp_path, epochs=1)
     words = ["train", str(recipe), "--from", "short", "--run", "x", "--workspace", str(workspace.folder)]
     assert main([*words, "--device", "cpu"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
