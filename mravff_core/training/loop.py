@@ -37,7 +37,7 @@ from mravff_core.training.state import (
     write_metrics,
 )
 from mravff_core.training.step import SummedLosses, open_gates, train_batch, update
-from mravff_core.training.together import strategy_for
+from mravff_core.training.together import interrupts_kept, strategy_for
 from mravff_core.training.warm_start import WarmStart, warm_started
 
 _PRECISION: Any = {"float32": "32-true", "bfloat16": "bf16-mixed"}
@@ -117,8 +117,12 @@ def _remaining_epochs(
     """Train on to the last epoch, keeping the state after each."""
     main, total = run.fabric.is_global_zero, total_epochs(run.recipe.train)
     name = f"Training {folder.name}"
-    with tqdm(total=total, initial=run.epoch, desc=name, unit="epoch", file=sys.stderr, disable=not main) as bar:
+    with (
+        interrupts_kept() as check_interrupt,
+        tqdm(total=total, initial=run.epoch, desc=name, unit="epoch", file=sys.stderr, disable=not main) as bar,
+    ):
         while run.epoch < total:
+            check_interrupt()
             with run.shares.at_work():
                 losses = _epoch(run, clips, lengths, cancel)
             bar.set_postfix(loss=f"{losses['loss']:.3f}", refresh=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -24,6 +26,32 @@ def strategy_for(devices: int) -> Iterator[Any]:
         raise
     finally:
         strategy.hear()
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[Callable[[], None]]:
+    """Give what raises KeyboardInterrupt if Ctrl-C came before, should a library's own code have let that one fall."""
+    came = threading.Event()
+
+    def check() -> None:
+        if came.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    # Only the main thread may set handlers; who has a handler of their own knows what to do.
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield check
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        came.set()
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _FirstHears(DDPStrategy):

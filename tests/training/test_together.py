@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from mravff_core.training.together import interrupts_kept
 from tests.small_workspace import small_workspace
 
 RECIPE = """
 data: {train_split: validation}
 fusion: {kind: mrav}
 base: {embed_channels: 16, neck_channels: 16, head_channels: 16, levels: 3, max_steps: 64}
-train: {epochs: 15, warmup_epochs: 1, regression_range: [[0, 4], [2, 8], [4, 100]]}
+train: {epochs: 40, warmup_epochs: 1, regression_range: [[0, 4], [2, 8], [4, 100]]}
 """
 
 
@@ -43,3 +45,15 @@ def test_ctrl_c_ends_all_processes_in_one_line_and_training_goes_on_later(tmp_pa
     again = subprocess.run(command, capture_output=True, text=True, cwd=here, check=False)
     assert again.returncode == 0, again.stderr
     assert workspace.has_run("two")
+
+
+def test_an_interrupt_that_somebody_let_fall_is_raised_again() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_kept() as check:
+        check()
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(1)
+        with pytest.raises(KeyboardInterrupt):
+            check()
+    assert signal.getsignal(signal.SIGINT) is before
