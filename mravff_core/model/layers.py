@@ -196,7 +196,10 @@ def fitted(features: Tensor, width: int) -> Tensor:
 
 def refuse_other_type(name: str, features: Tensor, weights: Tensor) -> None:
     """Raise a FeatureError for features of another number type than the weights', where nothing casts by itself."""
-    if features.dtype != weights.dtype and not torch.is_autocast_enabled(features.device.type):
+    # Autocast leaves double precision and whole numbers as they are.
+    single = {torch.float32, torch.float16, torch.bfloat16}
+    cast = torch.is_autocast_enabled(features.device.type) and {features.dtype, weights.dtype} <= single
+    if features.dtype != weights.dtype and not cast:
         raise FeatureError(
             f"{name} are of {features.dtype}, expected {weights.dtype} as the weights are; bring them there with .to()"
         )

@@ -248,8 +248,21 @@ def test_numbers_of_another_type_are_told(kind: str, other: torch.dtype) -> None
     if kind != "sum":
         with pytest.raises(FeatureError, match=f"visual level 1 are of {other}, expected torch.float32"):
             fusion((levels[0], levels[1].to(other), levels[2]), audio, masks)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_autocast_takes_halves_and_is_told_what_it_leaves_alone(kind: str) -> None:
+    fusion = fusion_of(kind=kind)
+    levels, audio, masks = pyramid()
     with torch.autocast("cpu", torch.bfloat16):
-        fusion(levels, audio.bfloat16(), masks)
+        fusion([level.bfloat16() for level in levels], audio.bfloat16(), masks)
+        fusion(levels, audio.half(), masks)
+        for other in (torch.float64, torch.int64):
+            with pytest.raises(FeatureError, match=f"audio features are of {other}, expected torch.float32"):
+                fusion(levels, audio.to(other), masks)
+            if kind != "sum":
+                with pytest.raises(FeatureError, match=f"visual level 0 are of {other}, expected torch.float32"):
+                    fusion([level.to(other) for level in levels], audio, masks)
 
 
 @pytest.mark.parametrize("sound", [True, False])
