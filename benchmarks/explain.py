@@ -20,7 +20,7 @@ from mravff_core.analysis.attribution import Options, Scorer, Target, attribute
 from mravff_core.analysis.attribution.gradients import LOOKS
 from mravff_core.analysis.attribution.span import Span
 from mravff_core.config import BaseConfig, FusionConfig
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 
 _STEPS, _LABELS = 2304, 97
 _REPEATS = 3
@@ -30,7 +30,7 @@ def full_size() -> Detector:
     """ActionFormer as published for EPIC-Kitchens-100 verbs, with MRAV-FF fusion; random weights."""
     torch.manual_seed(0)
     labels = tuple(f"verb {number}" for number in range(_LABELS))
-    return build_detector(
+    return Detector(
         DetectorConfig("verb", labels, base=BaseConfig(input_channels=2304), fusion=FusionConfig(kind="mrav"))
     ).eval()
 

@@ -33,7 +33,7 @@ from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.decode import decode
 from mravff_core.inference.predictor import Predictor
 from mravff_core.model.bases.heads import ClassHead, DistanceHead
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
 
@@ -233,7 +233,7 @@ def spread_detector(base: str, fusion: str) -> Detector:
         fusion=FusionConfig(kind=fusion, audio_channels=AUDIO_CHANNELS),  # type: ignore[arg-type]
         test=TestConfig(vote_weight="score" if base == "tridet" else "score_iou"),
     )
-    detector = build_detector(config).eval()
+    detector = Detector(config).eval()
     for module in detector.modules():
         if isinstance(module, ClassHead):
             nn.init.normal_(module.tower.out.weight, std=0.03)

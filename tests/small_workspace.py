@@ -13,7 +13,7 @@ from mravff_core.config import BaseConfig, FusionConfig, LabelSet, TestConfig
 from mravff_core.inference.extract import extract
 from mravff_core.media.probe import probe
 from mravff_core.model.checkpoints import save_detector
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.workspace import Clip
 from tests.media.factory import make_video, tone
 
@@ -53,7 +53,7 @@ def small_detector(
         test=TestConfig(max_segments=40),
         features=record if fusion != "none" else {"visual": record["visual"]},
     )
-    detector = build_detector(config).eval()
+    detector = Detector(config).eval()
     with torch.no_grad():
         for name, weight in detector.named_parameters():
             if "gate" in name or "scale" in name:

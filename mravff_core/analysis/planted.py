@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 
 from mravff_core.config import BaseConfig, FusionConfig, TestConfig
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.level_fusion import LevelFusion
 
 LEVELS = 4
@@ -49,7 +49,7 @@ def planted_detector(modality: Literal["audio", "vision"], level: int, *, seed: 
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        detector = build_detector(config).eval()
+        detector = Detector(config).eval()
         with torch.no_grad():
             for weight in detector.parameters():
                 if weight.ndim > 1:

@@ -139,7 +139,7 @@ def _make_run(workspace: Workspace, label_set: str, seed: int) -> Run:
     import torch
 
     from mravff_core.model.checkpoints import save_detector
-    from mravff_core.model.detector import DetectorConfig, build_detector
+    from mravff_core.model.detector import Detector, DetectorConfig
 
     torch.manual_seed(seed)
     config = DetectorConfig(
@@ -155,7 +155,7 @@ def _make_run(workspace: Workspace, label_set: str, seed: int) -> Run:
         },
     )
     folder = workspace.runs_folder / f"{label_set}_mrav"
-    save_detector(build_detector(config).eval(), folder)
+    save_detector(Detector(config).eval(), folder)
     return Run(folder)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from mravff_core.config import from_mapping, read_yaml, to_mapping
 from mravff_core.errors import CheckpointError, ConfigError
 from mravff_core.files import folder_written_aside, written_aside
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.official import read_official
 
 CONFIG_NAME = "config.yaml"
@@ -59,7 +59,7 @@ def load_detector(
     else:
         raise CheckpointError(f"{path}: no such file or folder; expected a detector folder or an official checkpoint")
     try:
-        detector = build_detector(detector_config)
+        detector = Detector(detector_config)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     _fill(detector, weights, path)

@@ -255,8 +255,3 @@ def check_test(config: TestConfig) -> None:
             found.append(f"{name} ({getattr(config, name)}) must lie in 0 to 1")
     if found:
         raise ConfigError(f"test: {'; '.join(found)}")
-
-
-def build_detector(config: DetectorConfig) -> Detector:
-    """A fresh detector. Raises: ConfigError for values that do not fit each other."""
-    return Detector(config)

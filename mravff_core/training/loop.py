@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mravff_core.config import LabelSet, Recipe, TrainConfig
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.model.checkpoints import save_detector
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.training.batches import BatchMaker, Clips, epoch_plan
 from mravff_core.training.checks import check_training
 from mravff_core.training.ema import AveragedWeights
@@ -167,7 +167,7 @@ def start_run(
         raise ConfigError(f"cannot train on {devices} x {accelerator} here ({reason}); try --device cpu") from error
     fabric.launch()
     torch.manual_seed(recipe.train.seed)
-    detector = build_detector(config)
+    detector = Detector(config)
     if start is not None:
         warm_started(detector, start)
     if recipe.train.freeze_base:

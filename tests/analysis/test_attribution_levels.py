@@ -13,7 +13,7 @@ from mravff_core import Batch
 from mravff_core.analysis.attribution import Scorer, Target
 from mravff_core.analysis.attribution.levels import level_effects
 from mravff_core.model.audio_pyramid import AudioPyramid
-from mravff_core.model.detector import Detector, build_detector
+from mravff_core.model.detector import Detector
 from mravff_core.model.level_fusion import LevelFusion
 from mravff_core.model.outputs import DetectorOutput
 from tests.analysis.clip_features import inputs
@@ -52,7 +52,7 @@ def test_forcing_gates_encodes_once_and_fuses_the_forced_level_alone(
 def detector_of(base: Any, fusion: str) -> Detector:
     config = small_detector(fusion=fusion).config
     torch.manual_seed(0)
-    return build_detector(dataclasses.replace(config, base=dataclasses.replace(config.base, kind=base))).eval()
+    return Detector(dataclasses.replace(config, base=dataclasses.replace(config.base, kind=base))).eval()
 
 
 @pytest.mark.parametrize("base", ["actionformer", "tridet"])

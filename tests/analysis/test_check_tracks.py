@@ -18,7 +18,7 @@ from mravff_core.analysis.checks import figures, tracks
 from mravff_core.analysis.checks.cases import SHARES_OF, Case
 from mravff_core.analysis.checks.over_time import curves
 from mravff_core.analysis.checks.randomised import likeness, resemblance
-from mravff_core.model.detector import Detector, build_detector
+from mravff_core.model.detector import Detector
 from tests.small_workspace import CHANNELS, small_detector
 
 TIME = 40
@@ -58,7 +58,7 @@ def case(target: Target, seed: int = 0, loud: float = 1.0) -> Case:
 def detector_with(**fusion: Any) -> Detector:
     config = small_detector().config
     torch.manual_seed(3)
-    return build_detector(replace(config, fusion=replace(config.fusion, **fusion))).eval()
+    return Detector(replace(config, fusion=replace(config.fusion, **fusion))).eval()
 
 
 @pytest.mark.parametrize(

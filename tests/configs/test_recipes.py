@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from mravff_core.config import LabelSet, Recipe, merge, read_recipe, read_yaml, settings, to_mapping
-from mravff_core.model.detector import DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.official_config import convert_config, convert_training
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -64,7 +64,7 @@ def test_a_recipe_builds_its_detector(path: Path) -> None:
         first.name, first.labels, recipe.base, recipe.fusion, recipe.test, further_label_sets=tuple(further)
     )
     with torch.device("meta"):
-        detector = build_detector(config)
+        detector = Detector(config)
     assert len(detector.labels) == sum(classes[name] for name in config.label_sets)
     assert len(recipe.train.regression_range) == len(detector.strides)
     assert recipe.base.max_steps % detector.strides[-1] == 0

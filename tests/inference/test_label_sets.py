@@ -21,7 +21,7 @@ from mravff_core.inference.evaluate_run import evaluate_run
 from mravff_core.inference.label_sets import decode_pairs
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
-from mravff_core.model.detector import Detector, build_detector
+from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.batches import training_batch
 from mravff_core.training.workspace_clips import WorkspaceClips
@@ -36,7 +36,7 @@ def joint_detector() -> Detector:
     from tests.model.small import randomise
 
     single = small_detector(kind="none").config
-    detector = build_detector(replace(single, further_label_sets=(LabelSet("noun", NOUNS),))).eval()
+    detector = Detector(replace(single, further_label_sets=(LabelSet("noun", NOUNS),))).eval()
     randomise(detector, 3)
     return detector
 
@@ -44,7 +44,7 @@ def joint_detector() -> Detector:
 def alone(joint: Detector, label_set: str) -> Detector:
     """The detector of one label set with the joint one's weights."""
     config = joint.config
-    detector = build_detector(
+    detector = Detector(
         replace(config, label_set=label_set, labels=config.label_sets[label_set], further_label_sets=())
     )
     weights = joint.state_dict()
@@ -152,7 +152,7 @@ def test_a_point_learns_verb_and_noun_of_its_segment(workspace: Workspace) -> No
 
 def test_a_joint_run_stores_a_table_for_each_set(workspace: Workspace) -> None:
     joint = joint_detector()
-    joint = build_detector(replace(joint.config, features={"visual": {"set": "visual"}})).eval()
+    joint = Detector(replace(joint.config, features={"visual": {"set": "visual"}})).eval()
     save_detector(joint, workspace.runs_folder / "joint")
     assert load_detector(workspace.runs_folder / "joint", device="cpu").config == joint.config
     (info,) = workspace.runs()
@@ -181,6 +181,6 @@ def test_a_joint_run_stores_a_table_for_each_set(workspace: Workspace) -> None:
 def test_label_sets_need_names_of_their_own() -> None:
     config = small_detector().config
     with pytest.raises(ConfigError, match="found 'verb' twice"):
-        build_detector(replace(config, further_label_sets=(LabelSet("verb", NOUNS),)))
+        Detector(replace(config, further_label_sets=(LabelSet("verb", NOUNS),)))
     with pytest.raises(ConfigError, match="at least one label in each"):
-        build_detector(replace(config, further_label_sets=(LabelSet("noun", ()),)))
+        Detector(replace(config, further_label_sets=(LabelSet("noun", ()),)))

@@ -19,7 +19,7 @@ from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.predictor import Predictor
 from mravff_core.model.checkpoints import load_detector
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
 
@@ -44,7 +44,7 @@ def small_detector(fusion: str = "mrav", test: TestConfig = SMALL_TEST, **base: 
         fusion=FusionConfig(kind=fusion, audio_channels=5),  # type: ignore[arg-type]
         test=test,
     )
-    detector = build_detector(config).eval()
+    detector = Detector(config).eval()
     for parameter in detector.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return detector
@@ -249,7 +249,7 @@ def test_a_detector_may_be_of_any_precision(kind: str, precision: torch.dtype, t
     torch.manual_seed(0)
     base = BaseConfig(kind=kind, input_channels=6, embed_channels=16, neck_channels=16, head_channels=16, levels=4)  # type: ignore[arg-type]
     fusion = FusionConfig(kind="mrav", audio_channels=5)
-    detector = build_detector(DetectorConfig(label_set="verb", labels=("cut", "pour"), base=base, fusion=fusion))
+    detector = Detector(DetectorConfig(label_set="verb", labels=("cut", "pour"), base=base, fusion=fusion))
     rng = np.random.default_rng(0)
     visual, audio = (rng.normal(size=(channels, 40)).astype(np.float32) for channels in (6, 5))
     clip = ClipFeatures(visual, grid=GRID, duration_s=6.0, audio=audio)

@@ -24,7 +24,7 @@ from mravff_core.inference.sound import altered_sound, with_noise
 from mravff_core.media.encoders import ENCODERS, AudioEncoder
 from mravff_core.media.probe import probe
 from mravff_core.media.sound import read_audio
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from tests.media.factory import make_video, tone
 from tests.small_workspace import small_detector, small_workspace
 
@@ -71,7 +71,7 @@ def test_the_document_follows_its_schema(video: Path, detector: Detector) -> Non
 def test_a_joint_detector_answers_in_every_label_set(video: Path, detector: Detector) -> None:
     config = detector.config
     nouns = LabelSet("noun", ("pan", "tap"))
-    joint = build_detector(replace(config, further_label_sets=(nouns,))).eval()
+    joint = Detector(replace(config, further_label_sets=(nouns,))).eval()
     document = localize(video, joint).to_mapping(min_score=0.0)
     verbs = list(config.labels)
     assert document["label_sets"] == {config.label_set: verbs, "noun": ["pan", "tap"]}
@@ -151,11 +151,11 @@ def test_features_of_unknown_origin_cannot_be_made(video: Path) -> None:
     known = small_detector().config
     foreign = DetectorConfig(known.label_set, known.labels, known.base, known.fusion, known.test, {})
     with pytest.raises(WorkspaceError, match="does not say which features"):
-        localize(video, build_detector(foreign))
+        localize(video, Detector(foreign))
     record = {"visual": {"set": "visual", "encoder": "slowfast"}}
     foreign = DetectorConfig(known.label_set, known.labels, known.base, known.fusion, known.test, record)
     with pytest.raises(WorkspaceError, match="'slowfast', which cannot be made from a video here"):
-        localize(video, build_detector(foreign))
+        localize(video, Detector(foreign))
 
 
 def test_another_clips_sound_needs_a_workspace(video: Path, detector: Detector) -> None:
@@ -225,7 +225,7 @@ def test_a_video_that_is_localized_and_added_is_encoded_once(
 
 def test_steps_of_gates_are_those_of_the_levels_that_are_fused(video: Path) -> None:
     known = small_detector().config
-    without_finest = build_detector(replace(known, base=replace(known.base, neck_first_level=1)))
+    without_finest = Detector(replace(known, base=replace(known.base, neck_first_level=1)))
     levels = localize(video, without_finest).to_mapping()["gates"]
     assert [level["step_s"] for level in levels] == pytest.approx([8 / 30, 16 / 30], abs=1e-5)
     assert levels[0]["times_s"][1] - levels[0]["times_s"][0] == pytest.approx(8 / 30, abs=1e-3)

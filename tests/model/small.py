@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from mravff_core.config import BaseConfig, FusionConfig
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.outputs import DetectorOutput
 
 VISUAL_CHANNELS, AUDIO_CHANNELS = 6, 5
@@ -32,7 +32,7 @@ def small_detector(base: dict[str, Any] | None = None, seed: int = 0, **fusion: 
         base=BaseConfig(**{**BASE, **WIDTHS, **(base or {})}),
         fusion=FusionConfig(**{"audio_channels": AUDIO_CHANNELS, **fusion}),
     )
-    detector = build_detector(config).eval()
+    detector = Detector(config).eval()
     randomise(detector, seed)
     return detector
 

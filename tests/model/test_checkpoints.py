@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from mravff_core.config import BaseConfig, FusionConfig
 from mravff_core.errors import CheckpointError, ConfigError
 from mravff_core.model.checkpoints import choose_device, load_detector, save_detector
-from mravff_core.model.detector import DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.outputs import Batch
 from tests.model.small import AUDIO_CHANNELS, VISUAL_CHANNELS, small_detector
 
@@ -35,7 +35,7 @@ def test_the_record_of_features_and_odd_labels_survive(tmp_path: Path) -> None:
     features = {"visual": {"encoder": "light_visual", "channels": 4, "hop_s": 0.1333}, "audio": None}
     base = BaseConfig(input_channels=4, embed_channels=8, neck_channels=8, head_channels=8)
     config = DetectorConfig("noun", ("crème brûlée", "yes", "12", "<b>"), base, features=features)
-    save_detector(build_detector(config), tmp_path / "run")
+    save_detector(Detector(config), tmp_path / "run")
     assert load_detector(tmp_path / "run").config == config
 
 
@@ -157,4 +157,4 @@ def test_devices() -> None:
 def test_fusion_settings_are_checked_when_building() -> None:
     base = BaseConfig(embed_channels=30, neck_channels=30, heads=3)
     with pytest.raises(ConfigError, match=r"channels \(30\) must be a multiple of heads \(4\)"):
-        build_detector(DetectorConfig("verb", ("cut",), base, FusionConfig(kind="mrav")))
+        Detector(DetectorConfig("verb", ("cut",), base, FusionConfig(kind="mrav")))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from mravff_core.config import BaseConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.chance import ClipDraws, StepDropout, set_clip_draws
-from mravff_core.model.detector import DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.level_fusion import Gate, LevelFusion
 from mravff_core.model.outputs import Batch, DetectorOutput
 from tests.model.small import AUDIO_CHANNELS, BASE, VISUAL_CHANNELS, WIDTHS, small_detector
@@ -211,7 +211,7 @@ def test_a_fresh_detector_starts_at_its_class_prior() -> None:
     base = BaseConfig(
         input_channels=4, embed_channels=16, neck_channels=16, head_channels=16, class_prior=0.02, empty_classes=(1,)
     )
-    detector = build_detector(DetectorConfig("noun", ("cup", "lid"), base))
+    detector = Detector(DetectorConfig("noun", ("cup", "lid"), base))
     bias = detector.state_dict()["base.class_head.tower.out.bias"]
     torch.testing.assert_close(bias.sigmoid(), torch.tensor([0.02, 1e-6]))
 
@@ -256,7 +256,7 @@ def test_a_batch_that_does_not_fit_is_told(batch: Batch, message: str) -> None:
 
 def test_a_detector_without_labels_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one label"):
-        build_detector(DetectorConfig("verb", ()))
+        Detector(DetectorConfig("verb", ()))
 
 
 def test_dropout_falls_on_a_clip_alike_however_it_is_batched() -> None:
@@ -294,7 +294,7 @@ def test_starts_and_ends_of_a_fresh_detector_can_all_be_learnt(base: dict[str, A
     """A distance below 0 is answered as 0 and learns nothing."""
     for seed in range(20):
         torch.manual_seed(seed)
-        detector = build_detector(DetectorConfig("verb", ("cut",), BaseConfig(**{**BASE, **WIDTHS, **base})))
+        detector = Detector(DetectorConfig("verb", ("cut",), BaseConfig(**{**BASE, **WIDTHS, **base})))
         with torch.no_grad():
             offsets = detector.eval()(Batch(torch.randn(1, VISUAL_CHANNELS, 64))).boundary_offsets
         assert torch.cat([level.flatten(0, 2) for level in offsets]).gt(0).float().mean(dim=0).min() > 0.6

@@ -13,7 +13,7 @@ from mravff_core import Batch, load_detector
 from mravff_core.config import FusionConfig
 from mravff_core.errors import ConfigError, FeatureError
 from mravff_core.model.checkpoints import save_detector
-from mravff_core.model.detector import DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import Gate
 from mravff_core.model.outputs import FusionTrace
@@ -76,7 +76,7 @@ def test_it_gives_what_our_own_detector_gives(name: str, padded_audio: bool, tmp
         base=base.config.base,
         fusion=FusionConfig(kind="mrav", audio_channels=AUDIO_CHANNELS),
     )
-    own = build_detector(settings).eval()
+    own = Detector(settings).eval()
     own.base.load_state_dict(base.base.state_dict())
     assert own.fusion is not None
     own.fusion.load_state_dict(fusion.state_dict())

@@ -9,7 +9,7 @@ import torch
 
 from mravff_core import Batch
 from mravff_core.config import BaseConfig, FusionConfig
-from mravff_core.model.detector import Detector, DetectorConfig, build_detector
+from mravff_core.model.detector import Detector, DetectorConfig
 
 CHANNELS, TIME = 6, 150
 BASES: dict[str, dict[str, Any]] = {
@@ -64,7 +64,7 @@ def detector_of(base: dict[str, Any], fusion: dict[str, Any]) -> Detector:
         fusion=FusionConfig(**{"audio_channels": CHANNELS, **fusion}),
     )
     torch.manual_seed(1)
-    detector = build_detector(config).eval().double()
+    detector = Detector(config).eval().double()
     with torch.no_grad():
         for name, weight in detector.named_parameters():
             if name.endswith(".scale"):

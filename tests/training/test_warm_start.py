@@ -17,7 +17,7 @@ from mravff_core.cli import main
 from mravff_core.config import FusionConfig, Recipe, TrainConfig
 from mravff_core.errors import ConfigError
 from mravff_core.model.checkpoints import save_detector
-from mravff_core.model.detector import build_detector
+from mravff_core.model.detector import Detector
 from mravff_core.model.outputs import DetectorOutput
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
@@ -193,7 +193,7 @@ def test_only_what_mixes_vision_away_needs_gates_that_open(variant: dict[str, An
 @pytest.mark.parametrize("gate", ["scalar", "channel", "softmax"])
 def test_gates_begin_at_a_twentieth_of_sound(gate: Any) -> None:
     source = small_detector(fusion="none")
-    detector = build_detector(replace(source.config, fusion=FusionConfig(kind="mrav", gate=gate, audio_channels=5)))
+    detector = Detector(replace(source.config, fusion=FusionConfig(kind="mrav", gate=gate, audio_channels=5)))
     warm_started(detector, WarmStart("here", source, None))
     nothing = torch.zeros(1, 16, 4)
     assert detector.fusion is not None
@@ -240,7 +240,7 @@ def test_a_run_that_reads_other_sound_or_counts_its_classes_otherwise_is_named(
     workspace = small_workspace(tmp_path / "small", clips=2)
     config = small_detector(labels=changes.get("labels", VERBS)).config
     fusion = replace(config.fusion, audio_channels=changes.get("audio", CHANNELS))
-    save_detector(build_detector(replace(config, fusion=fusion)), workspace.runs_folder / "other")
+    save_detector(Detector(replace(config, fusion=fusion)), workspace.runs_folder / "other")
     recipe = small_recipe(tmp_path, epochs=0)
     words = ["train", str(recipe), "--from", "other", "--run", "x", "--workspace", str(workspace.folder)]
     assert main([*words, "--device", "cpu"]) == 2
@@ -255,7 +255,7 @@ def test_clips_that_a_published_detector_ends_before_are_told_before_training(
     config = small_detector(fusion="none").config
     base = replace(config.base, official_padding=True, absolute_position=True, max_steps=8)
     short = replace(config, base=base, test=replace(config.test, max_buffer_factor=1.0))
-    save_detector(build_detector(short), workspace.runs_folder / "short")
+    save_detector(Detector(short), workspace.runs_folder / "short")
     recipe = small_recipe(tmp_path, epochs=1)
     words = ["train", str(recipe), "--from", "short", "--run", "x", "--workspace", str(workspace.folder)]
     assert main([*words, "--device", "cpu"]) == 2

@@ -20,7 +20,7 @@ from mravff_core.data.datasets import DATA_SETS
 from mravff_core.errors import FeatureError, WorkspaceError
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import load_detector, save_detector
-from mravff_core.model.detector import build_detector
+from mravff_core.model.detector import Detector
 from mravff_core.workspace.import_dataset import make_workspace, plan_import
 from tests.model.small import small_detector
 from tests.workspace.small_data_set import DATABASE, RATE, SECONDS, VISUAL, found, plan, steps, video, write_all
@@ -56,7 +56,7 @@ def test_a_run_predicts_from_features_that_lie_elsewhere(tmp_path: Path) -> None
     made = make_workspace(plan(tmp_path), tmp_path / "ws")
     config = small_detector(kind="mrav").config
     sets = {"visual": {"set": "visual"}, "audio": {"set": "audio"}}
-    save_detector(build_detector(replace(config, label_set="sport", features=sets)), made.runs_folder / "run")
+    save_detector(Detector(replace(config, label_set="sport", features=sets)), made.runs_folder / "run")
     assert predict(made, "run", device="cpu").computed == 2
     assert predict(made, "run", device="cpu").computed == 0
     np.save(tmp_path / "visual/one.npy", np.zeros((steps() - 1, 6), np.float32))

@@ -33,7 +33,7 @@ from mravff_core.analysis.attribution.occlusion import agreement
 from mravff_core.analysis.attribution.target import Target
 from mravff_core.analysis.checks.cases import Case
 from mravff_core.analysis.checks.tracks import Tracks, attributions
-from mravff_core.model.detector import Detector, build_detector
+from mravff_core.model.detector import Detector
 
 # With fewer, a contrast is the other's own, turned over.
 _CLASSES_TO_CONTRAST = 3
@@ -66,7 +66,7 @@ def random_twin(detector: Detector, *, seed: int = 0) -> Detector:
     device = next(detector.parameters()).device
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_detector(detector.config).to(device).eval()
+        return Detector(detector.config).to(device).eval()
 
 
 def likeness(
