@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = [
-    {"errors", "files", "time_grid", "segments", "audio_condition", "config", "freed_memory"},
+    {"errors", "files", "time_grid", "segments", "audio_condition", "config", "freed_memory", "compiled"},
     {"model", "data", "media", "evaluation", "kitchen"},
     {"workspace", "inference", "training"},
     {"analysis", "plots"},

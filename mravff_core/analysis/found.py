@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.evaluation.overlap import tiou
 
 Ints = NDArray[np.int64]
@@ -88,7 +88,7 @@ def _bounds(table: pd.DataFrame) -> Floats:
     return np.ascontiguousarray(table[["start_s", "end_s"]].to_numpy(np.float64))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _find(
     begins: Ints,
     truth_begins: Ints,

@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.evaluation.overlap import tiou
 
 Ints = NDArray[np.int64]
@@ -99,7 +99,7 @@ def _round(
     _assign_cells(bounds, *rows, a.segments_s, b.segments_s, a.score, b.score, min_tiou, *partners)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _assign_cells(
     bounds: Ints,
     rows_a: Ints,
@@ -124,7 +124,7 @@ def _assign_cells(
                 partner_a[row_a], partner_b[row_b] = row_b, row_a
 
 
-@numba.njit(cache=True)
+@compiled()
 def _candidates(
     rows_a: Ints, rows_b: Ints, segments_a: Floats, segments_b: Floats, min_tiou: float
 ) -> tuple[Ints, Ints, Floats]:
@@ -145,14 +145,14 @@ def _candidates(
     return first[:count], second[:count], overlap[:count]
 
 
-@numba.njit(cache=True)
+@compiled()
 def _grown(array: NDArray, size: int) -> NDArray:
     longer = np.empty(size, array.dtype)
     longer[: len(array)] = array
     return longer
 
 
-@numba.njit(cache=True)
+@compiled()
 def _settle_ties(order: Ints, first: Ints, second: Ints, overlap: Floats, score_a: Floats, score_b: Floats) -> None:
     """Order equal overlaps by the sum of scores, then by the sum of places; by insertion, ties being few."""
     for here in range(1, len(order)):

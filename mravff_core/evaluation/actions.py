@@ -6,11 +6,11 @@ other label.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.errors import AnnotationError, ConfigError
 from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import FOUND_COLUMNS, checked_detections, clip_index
@@ -115,7 +115,7 @@ def _merge_clip(verbs: pd.DataFrame, nouns: pd.DataFrame, noun_classes: int, min
     return table.sort_values(["score", "start_s", "end_s", "label"], ascending=[False, True, True, True])
 
 
-@numba.njit(cache=True)
+@compiled()
 def _mutual(
     verb_s: Floats,
     verb_score: Floats,

@@ -18,10 +18,10 @@ Reference: Alwassel et al., Diagnosing error in temporal action detectors, ECCV 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import Scene
 
@@ -85,7 +85,7 @@ def usual_count(scene: Scene) -> float:
     return len(scene.truth_row) / len(scene.labels)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _best_overlaps(
     found_s: Floats, clip: Integers, start: Integers, truth_s: Floats, truth_class: Integers
 ) -> tuple[Integers, Floats]:
@@ -101,7 +101,7 @@ def _best_overlaps(
     return best, most
 
 
-@numba.njit(cache=True)
+@compiled()
 def _normalized_precisions(
     right: Bools, kept: Bools, class_start: Integers, positives: Integers, usual: float
 ) -> Floats:
@@ -130,7 +130,7 @@ def _normalized_precisions(
     return result
 
 
-@numba.njit(cache=True)
+@compiled()
 def _precise_hits(
     right: Bools, class_start: Integers, positives: Integers, usual: float, min_precision: float
 ) -> Bools:

@@ -18,6 +18,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import Scene
 
@@ -92,7 +93,7 @@ def _hits(scene: Scene, matched: NDArray[np.int32]) -> tuple[Integers, Integers]
     return np.concatenate(places) if places else np.zeros(0, np.int64), starts
 
 
-@numba.njit(cache=True, parallel=True)
+@compiled(parallel=True)
 def _match_all(
     found_s: Floats,
     class_start: Integers,
@@ -110,7 +111,7 @@ def _match_all(
     return matched
 
 
-@numba.njit(cache=True)
+@compiled()
 def _match_one(
     row: int,
     found_s: Floats,
@@ -135,7 +136,7 @@ def _match_one(
             taken[level, matched[level, row]] = True
 
 
-@numba.njit(cache=True, parallel=True)
+@compiled(parallel=True)
 def _weighted_precisions(
     weights: NDArray[np.int32],
     clip: NDArray[np.int32],

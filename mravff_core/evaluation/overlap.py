@@ -6,12 +6,13 @@ Numba keeps what it compiled from one file when another changes: after a change 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 
-@numba.njit(cache=True)
+
+@compiled()
 def tiou(segment: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Temporal intersection over union of two [start, end]; 0 where the union has no length."""
     inter = max(0.0, min(segment[1], other[1]) - max(segment[0], other[0]))

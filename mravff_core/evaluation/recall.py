@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mravff_core.compiled import compiled
 from mravff_core.errors import ConfigError
 from mravff_core.evaluation.overlap import tiou
 from mravff_core.evaluation.tables import checked_thresholds, scene
@@ -81,7 +81,7 @@ def recall_at_k(
     )
 
 
-@numba.njit(cache=True)
+@compiled()
 def _first_to_reach(
     found_s: Floats, first_truth: Integers, last_truth: Integers, truth_s: Floats, thresholds: Floats
 ) -> Integers:

@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mravff_core.compiled import compiled
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -102,7 +103,7 @@ def _checked(segments: Any, scores: Any, labels: Any) -> tuple[Floats, Floats, I
     return segments, scores, labels
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _overlap(start: Any, end: Any, other_start: Any, other_end: Any) -> Any:
     """tIoU of two segments, lengths widened by the margin; float32 in and out."""
     shared = max(_ZERO, min(end, other_end) - max(start, other_start))
@@ -111,7 +112,7 @@ def _overlap(start: Any, end: Any, other_start: Any, other_end: Any) -> Any:
     return shared / (length + other_length - shared)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _soft(
     starts: Floats,
     ends: Floats,
@@ -163,13 +164,13 @@ def _soft(
     return kept, kept_scores
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _precedes(scores: Floats, ranks: Integers, slot: int, other: int) -> bool:
     """Whether the candidate in one slot comes before that in another: by score, then by rank."""
     return scores[slot] > scores[other] or (scores[slot] == scores[other] and ranks[slot] < ranks[other])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _leader(scores: Floats, ranks: Integers, first: int, stop: int) -> int:
     """Slot of the best candidate in `first:stop`; `first` where there is none."""
     highest = scores[first] if first < stop else _ZERO
@@ -183,7 +184,7 @@ def _leader(scores: Floats, ranks: Integers, first: int, stop: int) -> int:
     return leader
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _move(starts: Floats, ends: Floats, scores: Floats, ranks: Integers, source: int, target: int) -> None:
     """Overwrite one slot with another."""
     starts[target] = starts[source]
@@ -192,7 +193,7 @@ def _move(starts: Floats, ends: Floats, scores: Floats, ranks: Integers, source:
     ranks[target] = ranks[source]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _hard(segments: Floats, groups: Integers, threshold: float, limit: int) -> Integers:
     """Hard suppression within groups of segments that come best first: indices of those kept.
 
@@ -218,7 +219,7 @@ def _hard(segments: Floats, groups: Integers, threshold: float, limit: int) -> I
     return kept[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _vote(kept: Floats, segments: Floats, scores: Floats, threshold: float, by_overlap: bool) -> Floats:
     """Kept segments moved to the weighted mean of all that overlap them enough."""
     voted = kept.copy()
