@@ -55,10 +55,13 @@ class Findings:
         """Whether something would be lost."""
         return any(self.loses(kind) for kind in self.by_kind)
 
-    def first(self) -> tuple[str, tuple[str, str]]:
-        """Kind and example of the first row, in full."""
-        kind = next(kind for kind in KINDS if self.by_kind.get(kind))
-        return kind, self.by_kind[kind][0]
+    def left_out(self) -> dict[str, tuple[int, str]]:
+        """Of each kind that leaves whole clips out: how many, and an example in full."""
+        return {
+            kind: (len(found), ": ".join(found[0]))
+            for kind, (effect, _) in KINDS.items()
+            if effect == "left out" and (found := self.by_kind.get(kind))
+        }
 
     def listed(self) -> list[dict[str, str]]:
         """One row a finding: its kind, the clip's name, empty where it is of none, and what is the matter."""

@@ -26,7 +26,7 @@ from mravff_core.workspace.settings import SETTINGS_FILE
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v")
 _LOOKED_AT = 200
 _SPLIT_FOLDERS = ("train", "training", "val", "validation", "test", "testing")
-_NOT_OF_FEATURES = ("unusable names", "unknown frame rates")
+_NOT_OF_FEATURES = {"unusable names", "unknown frame rates"}
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,10 @@ def plan_import(
     paths = None if videos is None else _videos_by_name(Path(videos))
     checked = check_dataset(files, seen, heard, values=values, video_paths=paths, progress=progress)
     if not checked.clips:
-        kind, (clip, detail) = checked.findings.first()
-        likely = "" if kind in _NOT_OF_FEATURES else "; another folder, or another kind of features?"
-        raise FeatureError(
-            f"{seen.location}: none of {len(names)} clips can be used ({kind}, {clip}: {detail}){likely}"
-        )
+        left_out = checked.findings.left_out()
+        likely = "" if left_out.keys() & _NOT_OF_FEATURES else "; another folder, or another kind of features?"
+        why = ", ".join(f"{number} {kind} ({example})" for kind, (number, example) in left_out.items())
+        raise FeatureError(f"{seen.location}: none of {len(names)} clips can be used: {why}{likely}")
     sources = {"visual": (seen, visual[0].encoder)}
     if heard is not None and audio is not None:
         sources["audio"] = (heard, audio[0].encoder)

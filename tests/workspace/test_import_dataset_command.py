@@ -148,3 +148,12 @@ def test_values_that_are_not_finite_are_found_by_all_but_a_glance(
     assert "every clip is in order, as far as headers of files tell" in capsys.readouterr().out
     with pytest.raises(FeatureError, match=r"visual/one\.npy: 1 of \d+ values are not finite"):
         Workspace(tmp_path / "ws").features("visual", "one")
+
+
+def test_every_reason_is_named_where_no_clip_can_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, {name: video([(1.0, 2.0, "Diving")], fps=0) for name in ("one", "two", "three")})
+    (tmp_path / "visual/three.npy").unlink()
+    assert main(command(tmp_path)) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "none of 3 clips can be used: 1 no visual features (three: three.npy), 2 unknown frame rates (one: " in last
+    assert last.endswith("say it by --fps)")
