@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mravff_core.analysis.resampling import quantiles
+from mravff_core.analysis.resampling import interval_ends
+from mravff_core.evaluation.spread import draw_clips
 
 _SEED = 0
 
@@ -26,7 +27,7 @@ def gate_interval(means: pd.DataFrame, *, resamples: int = 1000) -> tuple[float,
     clips = len(steps)
     if not resamples or clips < 2:
         return mean, np.nan, np.nan
-    draws = np.random.default_rng(_SEED).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
+    draws = draw_clips(clips, resamples, _SEED)
     resampled = ((draws @ (steps * gates)) / (draws @ steps)).mean(axis=1)
-    (low,), (high,) = quantiles(resampled[:, None], clips)
+    (low,), (high,) = interval_ends(resampled[:, None], clips)
     return mean, float(low), float(high)

@@ -16,11 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mravff_core.analysis.resampling import mean_by_group, quantiles
+from mravff_core.analysis.resampling import interval_ends, mean_by_group
 from mravff_core.analysis.segment_gates import gates_at, gates_of, level_columns
 from mravff_core.errors import ConfigError, WorkspaceError
-from mravff_core.evaluation import mean_average_precision
-from mravff_core.evaluation.bootstrap import paired_bootstrap
+from mravff_core.evaluation import mean_average_precision, paired_bootstrap
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.cached import cached_table, has_cached_table
@@ -196,7 +195,7 @@ def gate_effect_correlation(classes: pd.DataFrame, *, column: str = "gate", resa
         return Correlation(math.nan, math.nan, math.nan, count)
     draws = np.random.default_rng(_SEED).integers(0, count, size=(max(1, resamples), count))
     value = float(_spearman(pairs[None, :, 0], pairs[None, :, 1])[0])
-    low, high = quantiles(_spearman(pairs[draws, 0], pairs[draws, 1])[:, None], count)
+    low, high = interval_ends(_spearman(pairs[draws, 0], pairs[draws, 1])[:, None], count)
     return Correlation(value, float(low[0]), float(high[0]), count)
 
 

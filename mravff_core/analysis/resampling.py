@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
 from mravff_core.evaluation.few_clips import expanded_tail
+from mravff_core.evaluation.spread import draw_clips, quantiles
 
 Floats = NDArray[np.float64]
 _SEED = 0
@@ -22,17 +23,6 @@ class GroupMeans:
     mean: Floats
     low: Floats
     high: Floats
-
-
-def clip_draws(clips: int, resamples: int, seed: int = _SEED) -> Floats:
-    """How often each of a number of clips is drawn, [resamples, clips]; each row sums to `clips`.
-
-    Raises: ConfigError for a negative number of draws.
-    """
-    if resamples < 0:
-        raise ConfigError(f"resamples is {resamples}, expected 0 or more")
-    generator = np.random.default_rng(seed)
-    return generator.multinomial(clips, np.full(clips, 1.0 / clips), size=resamples).astype(np.float64)
 
 
 def mean_by_group(
@@ -50,7 +40,10 @@ def mean_by_group(
         size: of groups.
         resamples: 0 for no intervals.
     Returns: [size, columns].
+    Raises: ConfigError for a negative number of resamples.
     """
+    if resamples < 0:
+        raise ConfigError(f"resamples is {resamples}, expected 0 or more")
     columns = values.shape[1]
     count = int(clips.max()) + 1 if len(clips) else 0
     known = np.isfinite(values)
@@ -60,14 +53,14 @@ def mean_by_group(
     mean = _divide(sums.sum(axis=0), counts.sum(axis=0)).reshape(size, columns)
     if not resamples or not count:
         return GroupMeans(mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan))
-    draws = clip_draws(count, resamples)
+    draws = draw_clips(count, resamples, _SEED).astype(np.float64)
     telling = (counts > 0).sum(axis=0)
-    low, high = quantiles(_divide(draws @ sums, draws @ counts), np.maximum(telling, 2))
+    low, high = interval_ends(_divide(draws @ sums, draws @ counts), np.maximum(telling, 2))
     low[telling < 2] = high[telling < 2] = np.nan
     return GroupMeans(mean, low.reshape(size, columns), high.reshape(size, columns))
 
 
-def quantiles(resampled: Floats, clips: NDArray[np.int64] | int) -> tuple[Floats, Floats]:
+def interval_ends(resampled: Floats, clips: NDArray[np.int64] | int) -> tuple[Floats, Floats]:
     """Ends of the 95 % interval of each column of [resamples, columns], without what is not a number.
 
     Args:
@@ -75,17 +68,7 @@ def quantiles(resampled: Floats, clips: NDArray[np.int64] | int) -> tuple[Floats
     """
     tail = expanded_tail(_TAIL, np.broadcast_to(clips, resampled.shape[1]))
     ordered = np.sort(resampled, axis=0)
-    known = np.isfinite(ordered).sum(axis=0)
-    columns = np.arange(ordered.shape[1])
-
-    def at(share: Floats) -> Floats:
-        place = share * np.maximum(known - 1, 0)
-        below = np.floor(place).astype(np.int64)
-        above = np.minimum(below + 1, np.maximum(known - 1, 0))
-        part = place - below
-        return ordered[below, columns] * (1 - part) + ordered[above, columns] * part
-
-    return at(tail), at(1 - tail)
+    return quantiles(ordered, tail), quantiles(ordered, 1 - tail)
 
 
 def _summed(values: Floats, cell: NDArray[np.int64], cells: int) -> Floats:

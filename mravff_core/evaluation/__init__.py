@@ -2,7 +2,12 @@
 
 from mravff_core.evaluation.actions import joint_actions, merge_actions
 from mravff_core.evaluation.average_precision import AveragePrecision, mean_average_precision
-from mravff_core.evaluation.bootstrap import (
+from mravff_core.evaluation.characteristics import Buckets
+from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
+from mravff_core.evaluation.error_kinds import ERRORS, KINDS
+from mravff_core.evaluation.proposals import label_proposals
+from mravff_core.evaluation.recall import Recall, recall_at_k
+from mravff_core.evaluation.uncertainty import (
     Difference,
     Interval,
     Intervals,
@@ -10,11 +15,6 @@ from mravff_core.evaluation.bootstrap import (
     bootstrap,
     paired_bootstrap,
 )
-from mravff_core.evaluation.characteristics import Buckets
-from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
-from mravff_core.evaluation.error_kinds import ERRORS, KINDS
-from mravff_core.evaluation.proposals import label_proposals
-from mravff_core.evaluation.recall import Recall, recall_at_k
 
 __all__ = [
     "ERRORS",

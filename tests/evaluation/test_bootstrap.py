@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from mravff_core.errors import ConfigError
-from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
-from mravff_core.evaluation.bootstrap import _draws, _false_discovery
+from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap, spread, uncertainty
 from mravff_core.evaluation.matching import match, precisions
+from mravff_core.evaluation.spread import draw_clips, false_discovery
 from mravff_core.evaluation.tables import scene
 
 TIOU = [0.3, 0.5]
@@ -50,7 +48,7 @@ def made_up(
 def test_weighing_clips_equals_repeating_them() -> None:
     truth, found = made_up(7, 1)
     scored = scene(truth, found, "epic")
-    weights = _draws(len(scored.clips), 20, seed=3)
+    weights = draw_clips(len(scored.clips), 20, seed=3)
     drawn = precisions(scored, match(scored, np.asarray(TIOU)), weights)
     for draw, weight in enumerate(weights):
         copies = [(clip, copy) for clip, times in zip(scored.clips, weight, strict=True) for copy in range(times)]
@@ -167,7 +165,7 @@ def test_draws_without_any_true_segment_spoil_no_others() -> None:
     found = pd.concat([found, found.assign(clip_id="other"), found.assign(clip_id="third")], ignore_index=True)
     drawn = bootstrap(truth, found, TIOU, resamples=50)
     paired = paired_bootstrap(truth, found, found.iloc[:1], TIOU, resamples=50)
-    empty = _draws(3, 50, 0)[:, 0] == 0
+    empty = draw_clips(3, 50, 0)[:, 0] == 0
     assert empty.any() and not empty.all()
     for draws, value in ((drawn.draws, drawn.average.value), (paired.draws, paired.average.value)):
         np.testing.assert_array_equal(np.isnan(draws), empty)
@@ -188,16 +186,15 @@ def test_a_run_does_not_differ_from_itself_and_beats_a_worse_one() -> None:
 
 
 def test_false_discovery_by_hand() -> None:
-    adjusted = _false_discovery(np.array([0.04, np.nan, 0.01, 0.5]))
+    adjusted = false_discovery(np.array([0.04, np.nan, 0.01, 0.5]))
     np.testing.assert_allclose(adjusted, [0.06, np.nan, 0.03, 0.5])
 
 
 def test_how_much_is_done_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     truth, found = made_up(9, 8)
     whole = paired_bootstrap(truth, found, found[::2], TIOU, resamples=20)
-    module = sys.modules[paired_bootstrap.__module__]
-    monkeypatch.setattr(module, "_COLUMNS_AT_ONCE", 2)
-    monkeypatch.setattr(module, "_DRAWS_AT_ONCE", 7)
+    monkeypatch.setattr(spread, "_COLUMNS_AT_ONCE", 2)
+    monkeypatch.setattr(uncertainty, "_DRAWS_AT_ONCE", 7)
     parts = paired_bootstrap(truth, found, found[::2], TIOU, resamples=20)
     pd.testing.assert_frame_equal(parts.per_class, whole.per_class)
     np.testing.assert_array_equal(parts.draws, whole.draws)

@@ -5,21 +5,13 @@ Detections are matched once, as clips never share true segments, and each draw o
 anew. A label of which no true segment was drawn does not count in that draw's mean, as it would
 not if that draw were the data set.
 
-Drawing clips more than once flatters rare labels: where such a label was drawn at all, it was
-often drawn twice, beside as many wrong detections as ever. Draws are therefore moved by their own
-bias, so that their mean is the value of the clips as they are, and intervals are percentiles of
-the moved draws, farther out the fewer the clips (see `few_clips`); p is larger by the same rule. Of
-1,000 draws, five clips or fewer never give a p below 0.05. There intervals of precisions end where
-their draws do, and hold the truth less often. One clip says nothing about others: where all true
-segments lie in one clip, be it those of a label or all there are, there is no interval and no p (NaN).
-
-Reference: Efron and Tibshirani, An Introduction to the Bootstrap, 1993; Benjamini and Hochberg,
-Controlling the false discovery rate, 1995.
+Intervals and p are of the draws moved by their bias (see `spread`). Of five clips or fewer, intervals
+of precisions end where their draws do, and hold the truth less often. Where all true segments lie in
+one clip, be it those of a label or all there are, there is no interval and no p (NaN).
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,8 +21,15 @@ from numpy.typing import NDArray
 
 from mravff_core.errors import ConfigError
 from mravff_core.evaluation.average_precision import AveragePrecision
-from mravff_core.evaluation.few_clips import expanded_tail, plain_tail
 from mravff_core.evaluation.matching import match, precisions
+from mravff_core.evaluation.spread import (
+    difference_spread,
+    draw_clips,
+    false_discovery,
+    mean_without_nan,
+    moved,
+    spread,
+)
 from mravff_core.evaluation.tables import (
     Scene,
     checked_detections,
@@ -44,7 +43,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Samples = NDArray[np.floating]
 _DRAWS_AT_ONCE = 64
-_COLUMNS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,7 @@ def bootstrap(
     """
     thresholds = _checked(tiou_thresholds, resamples, level)
     scored = scene(ground_truth, detections, protocol)
-    weights = _draws(len(scored.clips), resamples, seed)
+    weights = draw_clips(len(scored.clips), resamples, seed)
     table, samples = _all_precisions(scored, thresholds, weights)
     clips, of_class = _clips_with_truth(scored), _clips_by_class(scored)
     of_both = np.repeat(of_class, len(thresholds))
@@ -160,7 +158,7 @@ def bootstrap(
         per_threshold=_interval_table(table.mean(axis=0), per_threshold, level, tiou, clips),
         per_class=per_class.assign(clips=of_class),
         per_class_threshold=per_both.assign(clips=of_both),
-        draws=_moved(draws, average.value),
+        draws=moved(draws, average.value),
         level=level,
     )
 
@@ -186,19 +184,19 @@ def paired_bootstrap(
     """
     thresholds = _checked(tiou_thresholds, resamples, level)
     every = clip_index(checked_truth(ground_truth), checked_detections(a), checked_detections(b))
-    weights = _draws(len(every), resamples, seed)
+    weights = draw_clips(len(every), resamples, seed)
     scenes = [scene(ground_truth, table, protocol, every) for table in (a, b)]
     clips, of_class = _clips_with_truth(scenes[0]), _clips_by_class(scenes[0])
     (one, one_samples), (two, two_samples) = (_all_precisions(each, thresholds, weights) for each in scenes)
     own = [_average(*side, level, clips)[0] for side in ((one, one_samples), (two, two_samples))]
     samples = one_samples
     samples -= two_samples
-    per_threshold = _nanmean(samples, 1)
+    per_threshold = mean_without_nan(samples, 1)
     average, draws = float(one.mean() - two.mean()), per_threshold.mean(axis=1)
-    low, high, p = _difference_spread(average, draws, level, clips)
+    low, high, p = difference_spread(average, draws, level, clips)
     labels, tiou = pd.Index(scenes[0].labels, name="label"), pd.Index(thresholds, name="tiou")
     per_class = _difference_table(one.mean(axis=1), two.mean(axis=1), samples.mean(axis=2), level, labels, of_class)
-    per_class = per_class.assign(q=_false_discovery(per_class["p"].to_numpy()), clips=of_class)
+    per_class = per_class.assign(q=false_discovery(per_class["p"].to_numpy()), clips=of_class)
     return PairedDifferences(
         a=AveragePrecision.of(scenes[0], one, thresholds),
         b=AveragePrecision.of(scenes[1], two, thresholds),
@@ -207,7 +205,7 @@ def paired_bootstrap(
         average=Difference(average, float(low), float(high), float(p)),
         per_threshold=_difference_table(one.mean(axis=0), two.mean(axis=0), per_threshold, level, tiou, clips),
         per_class=per_class,
-        draws=_moved(draws, average),
+        draws=moved(draws, average),
         level=level,
     )
 
@@ -218,11 +216,6 @@ def _checked(tiou_thresholds: Sequence[float], resamples: int, level: float) -> 
     if not 0 < level < 1:
         raise ConfigError(f"level is {level}, expected more than 0 and less than 1, such as 0.95")
     return checked_thresholds(tiou_thresholds)
-
-
-def _draws(clips: int, resamples: int, seed: int) -> Integers:
-    """[resamples, clips] how often each clip was drawn."""
-    return np.random.default_rng(seed).multinomial(clips, np.full(clips, 1 / clips), size=resamples)
 
 
 def _all_precisions(scored: Scene, thresholds: Floats, weights: Integers) -> tuple[Floats, Samples]:
@@ -239,9 +232,9 @@ def _all_precisions(scored: Scene, thresholds: Floats, weights: Integers) -> tup
 
 def _average(table: Floats, samples: Samples, level: float, clips: int) -> tuple[Interval, Floats]:
     """Mean over labels and thresholds with its interval; means over labels of each draw, [draws, thresholds]."""
-    per_threshold = _nanmean(samples, 1)
+    per_threshold = mean_without_nan(samples, 1)
     average = float(table.mean())
-    low, high, _ = _spread(average, per_threshold.mean(axis=1), level, clips)
+    low, high, _ = spread(average, per_threshold.mean(axis=1), level, clips)
     return Interval(average, *np.clip((low, high), 0, 1).tolist()), per_threshold
 
 
@@ -258,7 +251,7 @@ def _clips_by_class(scored: Scene) -> Integers:
 def _interval_table(
     values: Floats, samples: Samples, level: float, index: pd.Index, clips: Integers | int
 ) -> pd.DataFrame:
-    low, high, _ = _spread(values, samples, level, clips)
+    low, high, _ = spread(values, samples, level, clips)
     columns = {"value": values, "low": np.maximum(low, 0), "high": np.minimum(high, 1)}
     return pd.DataFrame(columns, index=index)
 
@@ -266,83 +259,6 @@ def _interval_table(
 def _difference_table(
     a: Floats, b: Floats, samples: Samples, level: float, index: pd.Index, clips: Integers | int
 ) -> pd.DataFrame:
-    low, high, p = _difference_spread(a - b, samples, level, clips)
+    low, high, p = difference_spread(a - b, samples, level, clips)
     columns = {"a": a, "b": b, "difference": a - b, "low": low, "high": high, "p": p}
     return pd.DataFrame(columns, index=index)
-
-
-def _difference_spread(
-    values: Floats | float, samples: Samples, level: float, clips: Integers | int
-) -> tuple[Floats, Floats, Floats]:
-    """As `_spread`; the interval holds 0 wherever p does not rule it out, however few draws there are."""
-    low, high, p = _spread(values, samples, level, clips)
-    open_sign = p >= 1 - level
-    return np.where(open_sign, np.minimum(low, 0), low), np.where(open_sign, np.maximum(high, 0), high), p
-
-
-def _spread(
-    values: Floats | float, samples: Samples, level: float, clips: Integers | int
-) -> tuple[Floats, Floats, Floats]:
-    """Interval of each value over its draws and two-sided p; NaN where one clip holds all that it is about.
-
-    Args:
-        values: [n] of the clips as they are, or one.
-        samples: [draws, n]; NaN draws say nothing.
-        clips: [n] with true segments, or one number for all.
-    Returns: low, high, p, each [n].
-    """
-    counted = np.asarray(clips)
-    enough = np.maximum(counted, 2)
-    low, high, beyond = _moved_spread(values, samples, expanded_tail((1 - level) / 2, enough))
-    p = 2 * plain_tail(beyond, enough)
-    low, high, p = (np.where(counted < 2, np.nan, each) for each in (low, high, p))
-    return low, high, p
-
-
-def _moved_spread(values: Floats | float, samples: Samples, tail: Floats) -> tuple[Floats, Floats, Floats]:
-    """Ends that leave a share of the draws, moved to have the value as mean, to either side; how many lie beyond 0.
-
-    Args:
-        values, samples: as of `_spread`.
-        tail: [n], or one for all.
-    Returns: low, high and the share of draws on the far side of 0, at most a half, each [n].
-    """
-    if samples.ndim == 2 and samples.shape[1] > _COLUMNS_AT_ONCE:
-        parts = [slice(first, first + _COLUMNS_AT_ONCE) for first in range(0, samples.shape[1], _COLUMNS_AT_ONCE)]
-        tails = np.broadcast_to(tail, samples.shape[1])
-        spreads = [_moved_spread(np.asarray(values)[part], samples[:, part], tails[part]) for part in parts]
-        low, high, beyond = (np.concatenate(pieces) for pieces in zip(*spreads, strict=True))
-        return low, high, beyond
-    ordered = np.sort(samples, axis=0)
-    drawn = (~np.isnan(ordered)).sum(axis=0)
-    move = values - _nanmean(samples, 0)
-    ends = []
-    for share in (tail, 1 - tail):
-        place = share * np.maximum(drawn - 1, 0)
-        under = place.astype(np.int64)
-        over = np.minimum(under + 1, np.maximum(drawn - 1, 0))
-        first, second = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (under, over))
-        ends.append(first + (place - under) * (second - first) + move)
-    below, above = (ordered + move <= 0).sum(axis=0), (ordered + move >= 0).sum(axis=0)
-    return ends[0], ends[1], np.minimum(0.5, (np.minimum(below, above) + 1) / (drawn + 1))
-
-
-def _moved(draws: Floats, value: float) -> Floats:
-    """Draws moved to have a value as mean; those without any true segment stay NaN."""
-    return draws + (value - _nanmean(draws, 0))
-
-
-def _nanmean(samples: Samples, axis: int) -> Floats:
-    """Mean without NaN in double precision; NaN where there is nothing else."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(samples, axis=axis, dtype=np.float64)
-
-
-def _false_discovery(p: Floats) -> Floats:
-    """Benjamini and Hochberg's adjusted values; NaN stays and does not count."""
-    order = np.argsort(-p)[: int((~np.isnan(p)).sum())]
-    share = p[order] * len(order) / np.arange(len(order), 0, -1)
-    adjusted = np.full_like(p, np.nan)
-    adjusted[order] = np.minimum.accumulate(np.minimum(share, 1.0))
-    return adjusted
