@@ -86,6 +86,10 @@ def run(args: argparse.Namespace) -> None:
         common.print_json(documents)
     elif not args.csv:
         common.print_table([_row(doc) for doc in documents], empty="the workspace has no run; make one with train")
+        if documents:
+            common.note_units(
+                "; recall@5x is among as many detections of a clip and class as five times its true segments"
+            )
 
 
 def _class_rows(document: dict[str, Any]) -> list[dict[str, Any]]:

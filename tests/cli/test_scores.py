@@ -220,3 +220,22 @@ def test_imported_detections_miss_what_they_leave_out_of_a_named_split(
         assert compared["clips"] == clips
     (scored,) = json.loads(printed(capsys, copy, "evaluate", "--run", "theirs", *options))
     assert compared["overall"]["a"] == pytest.approx(scored["average"])
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("evaluate", "--run", "verb_mrav"), "recall@5x is among"),
+        (("compare", "--a", "verb_mrav", "--b", "verb_visual", "--resamples", "20"), "* where one leaves out 0"),
+        (("stress", "--runs", "verb_mrav", "--conditions", "off", "--resamples", "20"), "0 all sight to 1 all sound"),
+    ],
+)
+def test_tables_for_people_say_what_their_numbers_are(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], command: tuple[str, ...], words: str
+) -> None:
+    where = ("--workspace", str(workspace.folder))
+    assert main([*command, *where]) == 0
+    said = capsys.readouterr().err
+    assert "note: scores are in percent" in said and words in said
+    assert main([*command, *where, "--json"]) == 0
+    assert "in percent" not in capsys.readouterr().err
