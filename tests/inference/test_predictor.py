@@ -223,6 +223,21 @@ def test_published_detectors_end_where_their_configuration_ends() -> None:
         Predictor(detector).prepare(np.zeros((6, 97)), grid=GRID)
 
 
+@pytest.mark.parametrize("first_level", [0, 1, 2])
+def test_published_detectors_end_where_the_points_of_a_level_do(first_level: int) -> None:
+    settings = TestConfig(max_buffer_factor=1.98)
+    detector = small_detector("none", settings, official_padding=True, window=(-1,), neck_first_level=first_level)
+    # The published code lists the points of each level that heads read: every stride-th step below 64 * 1.98.
+    points = {stride: len(np.arange(0, 64 * 1.98, stride)) for stride in (1, 2, 4, 8)[first_level:]}
+    for steps in range(65, 140):
+        padded = -(-steps // 8) * 8
+        if all(padded // stride <= count for stride, count in points.items()):
+            Predictor(detector).prepare(np.zeros((6, steps)), grid=GRID)
+        else:
+            with pytest.raises(FeatureError, match=f"the clip has {steps} feature steps"):
+                Predictor(detector).prepare(np.zeros((6, steps)), grid=GRID)
+
+
 def test_a_forward_pass_loads_neither_tables_nor_a_compiler() -> None:
     heavy = "{'pandas', 'numba', 'duckdb', 'pyarrow', 'scipy'}"
     program = (

@@ -37,6 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_head_layer": {"head_num_layers": 1},
     "no_embedding": {"backbone_arch": [0, 1, 2], "input_dim": 16},
     "one_level": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]]},
+    "one_level_by_three": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]], "scale_factor": 3},
     "no_stem": {"backbone_arch": [1, 0, 2]},
     "scale_factor_four": {"scale_factor": 4, "n_mha_win_size": [5, 5, -1]},
     "scale_factor_one": {"scale_factor": 1},

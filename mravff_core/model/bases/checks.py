@@ -89,7 +89,7 @@ def _pyramid(config: BaseConfig) -> Iterator[str]:
 def _attention(config: BaseConfig) -> Iterator[str]:
     if config.embed_channels % config.heads:
         yield f"embed_channels ({config.embed_channels}) must be a multiple of heads ({config.heads})"
-    if config.scale_factor > 1 and config.scale_factor % 2:
+    if config.levels > 1 and config.scale_factor > 1 and config.scale_factor % 2:
         yield f"scale_factor ({config.scale_factor}) must be 1 or even where attention skips steps"
     if config.relative_position and any(window > 1 and window % 2 == 0 for window in config.window):
         yield "relative_position needs odd windows"

@@ -74,7 +74,8 @@ class PyramidBase(Base):
         """Published detectors stop at a multiple of the length they were trained on. Raises: FeatureError."""
         if not self.config.official_padding:
             return
-        extent, longest = self.padding.extent(steps), math.ceil(self.config.max_steps * max_buffer_factor)
+        extent, stride = self.padding.extent(steps), self.strides[0]
+        longest = math.ceil(self.config.max_steps * max_buffer_factor / stride) * stride
         if extent > longest:
             raise FeatureError(
                 f"the clip has {steps} feature steps, {extent} with padding, but the checkpoint's configuration ends "
