@@ -15,32 +15,17 @@ from mravff_core.cli import common
 from mravff_core.errors import MravffError
 from mravff_core.files import refusal
 
-# Order of the help page.
-GROUPS = (
-    "demo",
-    "epic_size",
-    "localize",
-    "import_",
-    "extract",
-    "train",
-    "sweep",
-    "results",
-    "predict",
-    "merge",
-    "evaluate",
-    "diagnose",
-    "gates",
-    "compare",
-    "stress",
-    "explain",
-    "export",
-    "verify_explanations",
-    "film",
-    "report",
-    "runs",
-    "bench",
-    "doctor",
-)
+# Modules of the commands under the headings of the help page.
+GROUPS = {
+    "to begin with": ("demo", "localize", "epic_size"),
+    "bring in data": ("import_", "extract"),
+    "train": ("train", "sweep", "results"),
+    "detect and score": ("predict", "merge", "evaluate", "export"),
+    "find out why": ("diagnose", "gates", "compare", "stress", "explain", "verify_explanations"),
+    "show others": ("report", "film"),
+    "look after it all": ("runs", "bench", "doctor"),
+}
+_NAME_WIDTH = 23
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,9 +54,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mravff_core", description="See what an audio-visual action localizer sees, hears and decides."
+        prog="python -m mravff_core",
+        usage="%(prog)s COMMAND [options]   (COMMAND --help says more, with an example)",
+        description="See what an audio-visual action localizer sees, hears and decides.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in GROUPS:
-        importlib.import_module(f"mravff_core.cli.{group}").register(commands)
+    # Listed under headings below, which argparse has not for commands.
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, help=argparse.SUPPRESS, prog=parser.prog)
+    lines = []
+    for heading, modules in GROUPS.items():
+        before = set(commands.choices)
+        for module in modules:
+            importlib.import_module(f"mravff_core.cli.{module}").register(commands)
+        lines.append(f"{heading}:")
+        for name, command in commands.choices.items():
+            if name not in before:
+                summary, indent = command.get_default("summary"), " " * _NAME_WIDTH
+                lines.append(common.wrapped(summary, first=f"  {name}".ljust(_NAME_WIDTH), indent=indent))
+        lines.append("")
+    parser.epilog = "\n".join(lines).rstrip()
     return parser

@@ -15,7 +15,9 @@ _CHECKOUT = Path(__file__).resolve().parents[2]
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "bench", run, "measure speed and memory, and print tables")
+    parser = common.add_command(
+        commands, "bench", run, "measure speed and memory, and print tables", example="inference evaluation"
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure, such as inference (default: all)")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +27,29 @@ if TYPE_CHECKING:
 DEFAULT_WORKSPACE = "workspaces/demo"
 _OUTPUTS = ("out", "csv", "figure", "page")
 Commands = Any  # argparse keeps the type of its sub-parser action private
+Options = Any  # a parser, or a group of one's options, whose type it keeps private too
 
 
 def add_command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], None], summary: str
+    commands: Commands, name: str, run: Callable[[argparse.Namespace], None], summary: str, example: str = ""
 ) -> argparse.ArgumentParser:
-    """Add a command whose `run` gets the parsed arguments."""
-    parser = commands.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    parser.set_defaults(run=run)
+    """Add a command whose `run` gets the parsed arguments; its help ends with the example, the words after its name."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=wrapped(summary[0].upper() + summary[1:] + "."),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # Left in one line, to be copied.
+    parser.epilog = f"example: {parser.prog} {example}" if example else None
+    parser.set_defaults(run=run, summary=summary)
     return parser
+
+
+def wrapped(words: str, *, first: str = "", indent: str = "") -> str:
+    """Text in lines as wide as the terminal, the first one and all others begun as given."""
+    width = max(60, shutil.get_terminal_size().columns - 2)
+    return textwrap.fill(words, width, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def add_workspace(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
@@ -52,10 +68,33 @@ def add_run(parser: argparse.ArgumentParser, words: str = "run of the workspace"
 
 
 def add_labels(
-    parser: argparse.ArgumentParser, words: str = "label set of a joint run, or action (default: the run's first)"
+    parser: Options,
+    words: str = "label set of a joint run, or action (default: the run's first)",
+    *,
+    default: str = "",
 ) -> None:
-    """`--labels SET`."""
-    parser.add_argument("--labels", "--label-set", default="", metavar="SET", help=words)
+    """`--labels SET`, also `--label-set SET`."""
+    parser.add_argument("--labels", "--label-set", default=default, metavar="SET", help=words)
+
+
+def add_min_score(
+    parser: argparse.ArgumentParser, words: str = "detections below do not count", *, default: float = 0.2
+) -> None:
+    """`--min-score SCORE`."""
+    parser.add_argument(
+        "--min-score", type=float, default=default, metavar="SCORE", help=f"{words} (default: {default})"
+    )
+
+
+def add_resamples(parser: argparse.ArgumentParser) -> None:
+    """`--resamples N`."""
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="draws of clips for 95 %% intervals; 0 for none (default: 1000)",
+    )
 
 
 def add_audio(parser: argparse.ArgumentParser) -> None:
@@ -205,9 +244,10 @@ def thresholds(text: str | None) -> list[float] | None:
     return list(dict.fromkeys(numbers(text, "--tiou"))) if text else None
 
 
-def listed(text: str | None) -> list[str]:
-    """Names with commas between them, each once; blanks around them do not count."""
-    return [name for name in dict.fromkeys(part.strip() for part in (text or "").split(",")) if name]
+def listed(words: str | Sequence[str] | None) -> list[str]:
+    """Names with commas or blanks between them, each once."""
+    words = [words] if isinstance(words, str) else words or []
+    return [name for name in dict.fromkeys(part.strip() for word in words for part in word.split(",")) if name]
 
 
 def open_workspace(args: argparse.Namespace) -> Workspace:

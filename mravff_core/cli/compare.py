@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "compare", run, "compare two runs or two sounds: average precision and events gained, lost, moved"
+        commands,
+        "compare",
+        run,
+        "compare two runs or two sounds: average precision and events gained, lost, moved",
+        example="--a verb_mrav@off --b verb_mrav",
     )
     common.add_workspace(parser)
     side = "RUN[@CONDITION]"
@@ -24,11 +28,17 @@ def register(commands: common.Commands) -> None:
     parser.add_argument("--b", required=True, metavar=side, help="to: such as my_run; differences are b minus a")
     common.add_labels(parser, "label set, or action of joint runs (default: the first that both runs know)")
     common.add_clips(parser)
-    parser.add_argument("--min-score", type=float, default=0.2, help="detections below do not count (default: 0.2)")
-    parser.add_argument("--match-tiou", type=float, default=0.3, help="least overlap of one event (default: 0.3)")
-    parser.add_argument("--moved-tiou", type=float, default=0.75, help="an event moved below this (default: 0.75)")
-    parser.add_argument("--correct-tiou", type=float, default=0.5, help="least overlap to be correct (default: 0.5)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips (default: 1000)")
+    common.add_min_score(parser)
+    parser.add_argument(
+        "--match-tiou", type=float, default=0.3, metavar="T", help="least overlap of one event (default: 0.3)"
+    )
+    parser.add_argument(
+        "--moved-tiou", type=float, default=0.75, metavar="T", help="an event moved below this (default: 0.75)"
+    )
+    parser.add_argument(
+        "--correct-tiou", type=float, default=0.5, metavar="T", help="least overlap to be correct (default: 0.5)"
+    )
+    common.add_resamples(parser)
     common.add_device(parser)
     common.add_csv(parser)
     parser.add_argument(

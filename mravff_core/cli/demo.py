@@ -9,9 +9,17 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "demo", run, "render the demo kitchen and detect in it; goes on where it was")
+    parser = common.add_command(
+        commands,
+        "demo",
+        run,
+        "render the demo kitchen and detect in it; goes on where it was",
+        example="--clips 4 --workspace workspaces/small",
+    )
     common.add_workspace(parser)
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives another kitchen (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another seed gives another kitchen (default: 0)"
+    )
     parser.add_argument("--clips", type=_count, metavar="N", help="validation clips (default: 16)")
     parser.add_argument(
         "--train", action="store_true", help="render the training clips too (`train` does so by itself)"

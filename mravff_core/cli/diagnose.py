@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def register(commands: common.Commands) -> None:
     """Add the command."""
     summary = "print error kinds and their costs, misses and sensitivity of a run, and write diagnosis.json"
-    parser = common.add_command(commands, "diagnose", run, summary)
+    parser = common.add_command(commands, "diagnose", run, summary, example="--run verb_mrav --csv detections.csv")
     common.add_workspace(parser)
     common.add_run(parser, required=True)
     common.add_audio(parser)
     common.add_labels(parser)
     common.add_clips(parser)
-    parser.add_argument("--tiou", default=None, help="thresholds (default: the data set's, else 0.1 to 0.5)")
+    parser.add_argument("--tiou", metavar="T,U", help="thresholds (default: the data set's, else 0.1 to 0.5)")
     parser.add_argument(
         "--data-set", choices=("thumos14", "activitynet", "epic"), help="thresholds and buckets of a published data set"
     )

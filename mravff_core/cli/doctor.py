@@ -16,7 +16,13 @@ LIBRARIES = ("torch", "numpy", "pandas", "numba", "av", "streamlit", "duckdb", "
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "doctor", run, "say what of libraries, devices and workspace is in order")
+    parser = common.add_command(
+        commands,
+        "doctor",
+        run,
+        "say what of libraries, devices and workspace is in order",
+        example="--workspace workspaces/demo",
+    )
     common.add_workspace(parser)
     common.add_json(parser)
 

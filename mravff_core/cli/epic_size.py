@@ -10,7 +10,11 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "epic-size", run, "make a workspace of EPIC-Kitchens-100's true size, its detections made up"
+        commands,
+        "epic-size",
+        run,
+        "make a workspace of EPIC-Kitchens-100's true size, its detections made up",
+        example="--annotations epic-kitchens-100-annotations",
     )
     parser.add_argument(
         "--annotations",
@@ -24,7 +28,9 @@ def register(commands: common.Commands) -> None:
         metavar="DIR",
         help="folder to make (default: workspaces/epic_size)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed makes other detections (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another seed makes other detections (default: 0)"
+    )
     common.add_json(parser)
 
 

@@ -12,7 +12,9 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     summary = "print mean average precision with intervals, and recall, averaged over thresholds; write metrics.json"
-    parser = common.add_command(commands, "evaluate", run, summary)
+    parser = common.add_command(
+        commands, "evaluate", run, summary, example="--run verb_mrav --resamples 1000 --against verb_visual"
+    )
     common.add_workspace(parser)
     common.add_run(parser, "run of the workspace (default: all)")
     common.add_audio(parser)
@@ -22,7 +24,10 @@ def register(commands: common.Commands) -> None:
     parser.add_argument("--noun-run", default="", metavar="NAME", help="see --verb-run")
     parser.add_argument("--tiou", metavar="T,U", help="thresholds (default: the workspace's, those of its data set)")
     parser.add_argument(
-        "--protocol", default="epic", choices=("epic", "activitynet", "actionformer"), help="default: epic"
+        "--protocol",
+        default="epic",
+        choices=("epic", "activitynet", "actionformer"),
+        help="how precision is computed; actionformer for THUMOS14 as published (default: epic)",
     )
     parser.add_argument(
         "--resamples", type=int, default=0, metavar="N", help="draws of clips for 95 %% intervals, such as 1000"

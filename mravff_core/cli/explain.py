@@ -19,7 +19,11 @@ _QUANTITIES = ("logit", "contrast", "probability", "start", "end")
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "explain", run, "say how much of a detection comes from sound and sight, when, and at which level"
+        commands,
+        "explain",
+        run,
+        "say how much of a detection comes from sound and sight, when, and at which level",
+        example="--run verb_mrav --clip kitchen_val_003 --detection 0 --figure why.html",
     )
     common.add_workspace(parser)
     common.add_run(parser, "run of the workspace (default: one with gates)")
@@ -49,7 +53,7 @@ def register(commands: common.Commands) -> None:
         help="sight to compare with: mean, frozen or clip:ID (default: mean)",
     )
     parser.add_argument(
-        "--steps", type=int, default=32, help="of Integrated Gradients; more where needed (default: 32)"
+        "--steps", type=int, default=32, metavar="N", help="of Integrated Gradients; more where needed (default: 32)"
     )
     parser.add_argument("--measures", action="store_true", help="add Captum's infidelity and sensitivity; takes longer")
     parser.add_argument("--figure", metavar="FILE", help="write a figure: .html, .svg or .png")

@@ -11,7 +11,11 @@ from mravff_core.errors import ConfigError
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "export", run, "write a run's detections as a challenge submission or a table"
+        commands,
+        "export",
+        run,
+        "write a run's detections as a challenge submission or a table",
+        example="--run verb_mrav --format csv --out detections.csv",
     )
     common.add_workspace(parser)
     common.add_run(parser, required=True)

@@ -9,10 +9,16 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "extract", run, "encode clips of a workspace into visual and audio features")
+    parser = common.add_command(
+        commands,
+        "extract",
+        run,
+        "encode clips of a workspace into visual and audio features",
+        example="--split validation",
+    )
     common.add_workspace(parser)
     common.add_clips(parser)
-    parser.add_argument("--workers", type=int, default=2, help="clips encoded at once (default: 2)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="clips encoded at once (default: 2)")
     common.add_json(parser)
 
 

@@ -10,7 +10,9 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     summary = "write a clip as MP4 with segments, gates and spectrogram moving under the picture"
-    parser = common.add_command(commands, "film", run, summary)
+    parser = common.add_command(
+        commands, "film", run, summary, example="--clip kitchen_val_003 --run verb_mrav --out film.mp4"
+    )
     common.add_workspace(parser)
     parser.add_argument("--clip", required=True, metavar="ID", help="which clip")
     common.add_run(parser, "run whose detections and gates are shown (default: none)")
@@ -18,7 +20,7 @@ def register(commands: common.Commands) -> None:
     common.add_labels(parser, "label set of true and predicted segments (default: the run's first)")
     parser.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where to begin (default: 0)")
     parser.add_argument("--end", type=float, metavar="SECONDS", help="where to end (default: with the clip)")
-    parser.add_argument("--min-score", type=float, default=0.2, help="lowest score shown (default: 0.2)")
+    common.add_min_score(parser, "lowest score shown")
     parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="colours (default: dark)")
     parser.add_argument("--out", required=True, metavar="FILE.mp4", help="where to write it")
     common.add_device(parser)

@@ -17,7 +17,11 @@ _SORTS = ("gate", "spread", "count", "effect", "name")
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "gates", run, "print the mean gate of every class at every level, beside what audio is worth to it"
+        commands,
+        "gates",
+        run,
+        "print the mean gate of every class at every level, beside what audio is worth to it",
+        example="--run verb_mrav --sort effect",
     )
     common.add_workspace(parser)
     common.add_run(parser, required=True)
@@ -30,15 +34,17 @@ def register(commands: common.Commands) -> None:
         choices=("true", "detected", "correct"),
         help="where gates are averaged: in true, detected, or correctly detected segments (default: true)",
     )
-    parser.add_argument("--tiou", type=float, default=0.5, help="least overlap of a correct detection (default: 0.5)")
-    parser.add_argument("--min-score", type=float, default=0.2, help="detections below do not count (default: 0.2)")
+    parser.add_argument(
+        "--tiou", type=float, default=0.5, metavar="T", help="least overlap of a correct detection (default: 0.5)"
+    )
+    common.add_min_score(parser)
     parser.add_argument("--length", default="", metavar="LEAST,MOST", help="only segments of this many seconds")
     parser.add_argument("--audibility", default="", metavar="LEAST,MOST", help="only segments of this audibility")
-    parser.add_argument("--min-count", type=int, default=1, help="least segments of a class (default: 1)")
+    parser.add_argument("--min-count", type=int, default=1, metavar="N", help="least segments of a class (default: 1)")
     parser.add_argument(
         "--sort", default="gate", metavar="COLUMN", help=f"{', '.join(_SORTS)} or gate_0, gate_1, … (default: gate)"
     )
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips (default: 1000)")
+    common.add_resamples(parser)
     common.add_csv(parser)
     common.add_json(parser)
 

@@ -12,20 +12,22 @@ from mravff_core.cli import common, import_dataset
 def register(commands: common.Commands) -> None:
     """Add the command and its kinds."""
     parser = common.add_command(
-        commands, "import", run_annotations, "take true segments or detections for clips of the workspace from a file"
+        commands,
+        "import",
+        run_annotations,
+        "take in true segments of clips, or by its kinds a whole data set, sounds, detections or a checkpoint",
+        example="--annotations segments.csv",
     )
     parser.add_argument(
         "--annotations",
         metavar="FILE",
         help="ActivityNet-style JSON, EPIC-Kitchens CSV, or CSV with clip_id, start_s, end_s and a column a label set",
     )
-    parser.add_argument(
-        "--label-set", help="label set of an ActivityNet-style file (default: the first of the workspace)"
-    )
+    common.add_labels(parser, "label set of an ActivityNet-style file (default: the first of the workspace)")
     parser.add_argument("--allow-missing", action="store_true", help="go on although segments would be cut or left out")
     common.add_workspace(parser)
     common.add_json(parser)
-    kinds = parser.add_subparsers(title="other kinds of import", metavar="KIND")
+    kinds = parser.add_subparsers(title="other kinds of import, each with options of its own", metavar="KIND")
     import_dataset.register(kinds)
     _register_sounds(kinds)
     _register_detections(kinds)
@@ -38,14 +40,13 @@ def _register_checkpoint(kinds: common.Commands) -> None:
         "checkpoint",
         run_checkpoint,
         "take an official ActionFormer, TriDet or TemporalMaxer checkpoint, or a run, as a run",
+        example="epoch_015.pth.tar --config epic_slowfast_verb.yaml --run official",
     )
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
     parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")
     common.add_run(parser, "name of the run that is made", required=True)
-    parser.add_argument(
-        "--label-set",
-        metavar="SET",
-        help="what its classes are (default: the set with as many; proposal where it has one class and no set has)",
+    common.add_labels(
+        parser, "what its classes are (default: the set with as many; proposal where it has one class and no set has)"
     )
     parser.add_argument("--visual", default="visual", metavar="SET", help="visual features it reads (default: visual)")
     parser.add_argument("--audio", default="audio", metavar="SET", help="audio features it reads (default: audio)")
@@ -55,7 +56,11 @@ def _register_checkpoint(kinds: common.Commands) -> None:
 
 def _register_detections(kinds: common.Commands) -> None:
     parser = common.add_command(
-        kinds, "detections", run_detections, "take another tool's detections as a run that has no detector"
+        kinds,
+        "detections",
+        run_detections,
+        "take another tool's detections as a run that has no detector",
+        example="results.json --run theirs",
     )
     parser.add_argument(
         "file",
@@ -64,7 +69,7 @@ def _register_detections(kinds: common.Commands) -> None:
         "clip_id, start_s, end_s, score and label or a column a label set",
     )
     common.add_run(parser, "name of the run that is made", required=True)
-    parser.add_argument("--label-set", help="what a single label is (default: the first of the workspace)")
+    common.add_labels(parser, "what a single label is (default: the first of the workspace)")
     parser.add_argument("--replace", action="store_true", help="make an imported run of that name anew")
     common.add_workspace(parser, nested=True)
     common.add_json(parser, nested=True)
@@ -72,7 +77,11 @@ def _register_detections(kinds: common.Commands) -> None:
 
 def _register_sounds(kinds: common.Commands) -> None:
     parser = common.add_command(
-        kinds, "epic-sounds", run_sounds, "take EPIC-Sounds' events as known sounds of clips of the workspace"
+        kinds,
+        "epic-sounds",
+        run_sounds,
+        "take EPIC-Sounds' events as known sounds of clips of the workspace",
+        example="--annotations EPIC_Sounds_validation.csv",
     )
     parser.add_argument("--annotations", nargs="+", required=True, metavar="CSV", help="EPIC_Sounds_*.csv")
     common.add_workspace(parser, nested=True)
@@ -87,7 +96,7 @@ def run_annotations(args: argparse.Namespace) -> None:
     if args.annotations is None:
         raise ConfigError("import: found neither --annotations FILE nor a kind of import, such as detections FILE")
     workspace = common.open_workspace(args)
-    plan = plan_annotations(workspace, args.annotations, args.label_set or next(iter(workspace.label_sets), "verb"))
+    plan = plan_annotations(workspace, args.annotations, args.labels or next(iter(workspace.label_sets), "verb"))
     findings, taken = plan.findings, args.allow_missing or not plan.findings.needs_permission
     if taken:
         workspace.set_annotations(plan.segments, plan.clip_ids)
@@ -118,7 +127,7 @@ def run_detections(args: argparse.Namespace) -> None:
     from mravff_core.workspace.import_detections import import_detections
 
     workspace = common.open_workspace(args)
-    made = import_detections(workspace, args.file, args.run_name, label_set=args.label_set, replace=args.replace)
+    made = import_detections(workspace, args.file, args.run_name, label_set=args.labels or None, replace=args.replace)
     if args.json:
         common.print_json(dataclasses.asdict(made))
         return
@@ -139,7 +148,7 @@ def run_checkpoint(args: argparse.Namespace) -> None:
         args.path,
         args.run_name,
         config=args.config,
-        label_set=args.label_set,
+        label_set=args.labels or None,
         visual=args.visual,
         audio=args.audio,
     )

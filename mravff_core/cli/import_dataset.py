@@ -16,14 +16,16 @@ from mravff_core.errors import ConfigError, WorkspaceError
 def register(kinds: common.Commands) -> None:
     """Add one kind of import for each data set."""
     for key, data_set in DATA_SETS.items():
+        example = f"--annotations FILE --features DIR --workspace workspaces/{key}"
         title = data_set.title if data_set.visual else "any other data set, its features described by options"
-        parser = common.add_command(kinds, key, functools.partial(run, key), f"make a workspace of {title}")
+        parser = common.add_command(
+            kinds, key, functools.partial(run, key), f"make a workspace of {title}", example=example
+        )
         _add_files(parser)
         _add_features(parser, "visual", "", list(data_set.visual))
         _add_features(parser, "audio", "audio-", list(data_set.audio))
-        parser.add_argument(
-            "--label-set", default=data_set.label_set, help=f"what a single label is (default: {data_set.label_set})"
-        )
+        words = f"what a single label is (default: {data_set.label_set})"
+        common.add_labels(parser, words, default=data_set.label_set)
         parser.add_argument(
             "--allow-missing",
             action="store_true",
@@ -48,10 +50,10 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         help="ActivityNet-style JSON; EPIC-Kitchens' CSVs or their folder; or CSV with clip_id, start_s, end_s and "
         "a column a label set",
     )
-    parser.add_argument("--classes", metavar="FILE", help="class names of --label-set, one a line, in their order")
+    parser.add_argument("--classes", metavar="FILE", help="class names of --labels, one a line, in their order")
     parser.add_argument("--split", metavar="NAME", help="split of clips whose files do not say it")
     parser.add_argument("--videos", metavar="DIR", help="folder with the videos, at any depth, for the app to play")
-    parser.add_argument("--name", help="name of a new workspace (default: the data set's)")
+    parser.add_argument("--name", metavar="NAME", help="name of a new workspace (default: the data set's)")
 
 
 def _add_features(parser: argparse.ArgumentParser, modality: str, prefix: str, kinds: list[str]) -> None:
@@ -89,7 +91,7 @@ def run(key: str, args: argparse.Namespace) -> None:
         raise ConfigError("found options that say how audio features were made, but no --audio-features DIR")
     files = read_dataset(
         args.annotations,
-        label_set=args.label_set,
+        label_set=args.labels,
         classes=args.classes,
         split=args.split,
         named_splits=data_set.named_splits,

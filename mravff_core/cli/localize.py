@@ -11,7 +11,9 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "localize", run, "find actions in one video file")
+    parser = common.add_command(
+        commands, "localize", run, "find actions in one video file", example="my.mp4 --out result.json"
+    )
     parser.add_argument("video", metavar="VIDEO", help="any video file; use ./-name for one that starts with a dash")
     parser.add_argument(
         "--run",
@@ -26,7 +28,7 @@ def register(commands: common.Commands) -> None:
     )
     parser.add_argument("--add", action="store_true", help="also add the video to the workspace as a clip")
     parser.add_argument("--out", metavar="FILE", help="write the result document to this JSON file")
-    parser.add_argument("--min-score", type=float, default=0.1, help="leave out detections below (default: 0.1)")
+    common.add_min_score(parser, "leave out detections below", default=0.1)
     common.add_audio(parser)
     common.add_device(parser)
     common.add_json(parser)

@@ -20,6 +20,7 @@ def register(commands: common.Commands) -> None:
         "merge",
         run,
         "make a run of stored detections: actions of a verb run and a noun run, or proposals with class scores",
+        example="--verb-run verb_mrav --noun-run noun_mrav --run actions",
     )
     common.add_workspace(parser)
     common.add_run(parser, "name of the run that is made", required=True)
@@ -41,7 +42,7 @@ def register(commands: common.Commands) -> None:
     labelled.add_argument(
         "--proposals-per-clip", type=int, default=200, metavar="N", help="best proposals of each clip (default: 200)"
     )
-    labelled.add_argument("--label-set", metavar="SET", help="whose classes (default: the set with as many)")
+    common.add_labels(labelled, "whose classes (default: the set with as many)")
     labelled.add_argument("--allow-missing", action="store_true", help="leave out clips that the file does not score")
     common.add_json(parser)
 
@@ -84,7 +85,7 @@ def _labelled(workspace: Workspace, args: argparse.Namespace) -> MergedRuns:
         args.class_scores,
         args.run_name,
         logits=args.logits,
-        label_set=args.label_set,
+        label_set=args.labels or None,
         classes_per_clip=args.classes_per_clip,
         proposals_per_clip=args.proposals_per_clip,
         allow_missing=args.allow_missing,

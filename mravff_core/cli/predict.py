@@ -11,7 +11,11 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "predict", run, "detect in all or chosen clips and store detections and gates"
+        commands,
+        "predict",
+        run,
+        "detect in all or chosen clips and store detections and gates",
+        example="--run verb_mrav --audio shift:2 --split validation",
     )
     common.add_workspace(parser)
     common.add_run(parser, "run of the workspace (default: every one with a detector)")

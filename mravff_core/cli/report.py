@@ -10,7 +10,9 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     summary = "write an error analysis as one self-contained HTML file, its figures and tables beside it if wished"
-    parser = common.add_command(commands, "report", run, summary)
+    parser = common.add_command(
+        commands, "report", run, summary, example="--runs verb_mrav@off verb_mrav --out report.html"
+    )
     common.add_workspace(parser)
     parser.add_argument("--out", required=True, metavar="FILE.html", help="where to write it")
     parser.add_argument(
@@ -20,7 +22,7 @@ def register(commands: common.Commands) -> None:
         help="the first two are compared, gates and errors are the last one's (default: the first gated run with "
         "sound off and on)",
     )
-    parser.add_argument("--title", default="Error analysis", help="title of the page")
+    parser.add_argument("--title", default="Error analysis", metavar="TEXT", help="title of the page")
     parser.add_argument(
         "--sections",
         nargs="+",
@@ -33,10 +35,10 @@ def register(commands: common.Commands) -> None:
     parser.add_argument("--no-notes", action="store_true", help="leave segments out that only have a note")
     parser.add_argument("--no-films", action="store_true", help="show segments as pictures only: a smaller file")
     parser.add_argument(
-        "--tiou", type=float, default=0.5, help="overlap from which a detection is right (default: 0.5)"
+        "--tiou", type=float, default=0.5, metavar="T", help="overlap from which a detection is right (default: 0.5)"
     )
-    parser.add_argument("--min-score", type=float, default=0.2, help="least score in lists (default: 0.2)")
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips (default: 1000)")
+    common.add_min_score(parser, "least score in lists")
+    common.add_resamples(parser)
     parser.add_argument("--figures", metavar="DIR", help="also write every figure there as SVG and PNG")
     parser.add_argument("--tables", metavar="DIR", help="also write every table there as CSV")
     common.add_device(parser)
@@ -54,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"--out is {args.out!r}, expected a file name that ends in .html")
     workspace = common.open_workspace(args)
     plan = ReportPlan(
-        sides=tuple(args.runs or usual_sides(workspace)),
+        sides=tuple(common.listed(args.runs) or usual_sides(workspace)),
         title=args.title,
         sections=tuple(args.sections or USUAL),
         label_set=args.labels,

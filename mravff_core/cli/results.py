@@ -10,12 +10,19 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "results", run, "write a page of what sweeps found, beside published numbers")
+    parser = common.add_command(
+        commands,
+        "results",
+        run,
+        "write a page of what sweeps found, beside published numbers",
+        example="--out results.md",
+    )
     common.add_workspace(parser)
-    parser.add_argument("--sweeps", metavar="NAMES", help="with commas between them (default: all, verbs first)")
+    parser.add_argument("--sweeps", metavar="NAME,NAME", help="with commas between them (default: all, verbs first)")
     parser.add_argument(
         "--fusion",
         default="none,concat,cross_attention,mrav",
+        metavar="KIND,KIND",
         help="order of the kinds; differences are to the first (default: none,concat,cross_attention,mrav)",
     )
     parser.add_argument("--out", metavar="FILE.md", default="docs/results.md", help="default: docs/results.md")

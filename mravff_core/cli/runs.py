@@ -10,7 +10,9 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "runs", run, "list the runs of a workspace")
+    parser = common.add_command(
+        commands, "runs", run, "list the runs of a workspace", example="--workspace workspaces/demo"
+    )
     common.add_workspace(parser)
     common.add_json(parser)
 

@@ -11,19 +11,24 @@ from mravff_core.errors import ConfigError
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "stress", run, "alter the sound and print precision and mean gate against each alteration"
+        commands,
+        "stress",
+        run,
+        "alter the sound and print precision and mean gate against each alteration",
+        example="--runs verb_mrav verb_visual --conditions shift:-2 silence swap:+1 noise:0",
     )
     common.add_workspace(parser)
-    parser.add_argument("--runs", metavar="A,B", help="runs, with commas between them (default: all)")
+    parser.add_argument("--runs", nargs="+", metavar="RUN", help="which runs (default: all)")
     parser.add_argument(
         "--conditions",
-        metavar="C,D",
-        help="audio conditions, with commas between them (default: shifts from -5 to +5 s, silence, off, the next "
+        nargs="+",
+        metavar="CONDITION",
+        help="audio conditions, as for --audio elsewhere (default: shifts from -5 to +5 s, silence, off, the next "
         "clip's sound, noise from 20 to -10 dB)",
     )
     common.add_labels(parser, "label set, or action of joint runs (default: each run's first)")
     common.add_clips(parser)
-    parser.add_argument("--resamples", type=int, default=1000, help="of the bootstrap over clips (default: 1000)")
+    common.add_resamples(parser)
     common.add_device(parser)
     common.add_csv(parser)
     common.add_json(parser)

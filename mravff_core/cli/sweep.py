@@ -14,20 +14,25 @@ from mravff_core.cli import common
 def register(commands: common.Commands) -> None:
     """Add the command."""
     parser = common.add_command(
-        commands, "sweep", run, "train a recipe with several seeds, fusions and bases, and compare them; resumes"
+        commands,
+        "sweep",
+        run,
+        "train a recipe with several seeds, fusions and bases, and compare them; resumes",
+        example="configs/kitchen/ablation_verb.yaml --seeds 3 --fusion none,mrav",
     )
     parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="YAML files, one sweep each")
     common.add_workspace(parser)
-    parser.add_argument("--name", help="of the sweep (default: the recipe's)")
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from the recipe's on (default: 5)")
+    parser.add_argument("--name", metavar="NAME", help="of the sweep (default: the recipe's)")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many, from the recipe's on (default: 5)")
     parser.add_argument(
         "--fusion",
         default="none,mrav",
+        metavar="KIND,KIND",
         help="kinds with commas between them, with settings of their own as in mrav:mix=residual; "
         "differences are to the first (default: none,mrav)",
     )
-    parser.add_argument("--base", help="kinds with commas between them (default: the recipe's)")
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at once (default: 1)")
+    parser.add_argument("--base", metavar="KIND,KIND", help="kinds with commas between them (default: the recipe's)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at once (default: 1)")
     common.add_device(parser)
     common.add_json(parser)
 

@@ -12,14 +12,22 @@ from mravff_core.cli import common
 
 def register(commands: common.Commands) -> None:
     """Add the command."""
-    parser = common.add_command(commands, "train", run, "train a detector with a YAML recipe; resumes where it was")
+    parser = common.add_command(
+        commands,
+        "train",
+        run,
+        "train a detector with a YAML recipe; resumes where it was",
+        example="configs/kitchen/verb_mrav.yaml --run my_verbs --seed 1",
+    )
     parser.add_argument("recipe", metavar="RECIPE", help="YAML file such as configs/kitchen/verb_mrav.yaml")
     common.add_workspace(parser)
     common.add_run(parser, "name of the run (default: the recipe's)")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
+    parser.add_argument("--epochs", type=int, metavar="N", help="after the warm-up, instead of the recipe's")
     parser.add_argument(
-        "--fusion", help="kind of fusion instead of the recipe's: none, sum, concat, cross_attention, mrav"
+        "--fusion",
+        metavar="KIND",
+        help="kind of fusion instead of the recipe's: none, sum, concat, cross_attention, mrav",
     )
     parser.add_argument(
         "--from",
@@ -29,9 +37,13 @@ def register(commands: common.Commands) -> None:
     )
     parser.add_argument("--from-config", metavar="YAML", help="configuration of an official checkpoint")
     parser.add_argument("--freeze-base", action="store_true", help="train the fusion alone")
-    parser.add_argument("--devices", type=int, default=1, help="how many devices (default: 1)")
+    parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many train together (default: 1)")
     parser.add_argument(
-        "--cache-mb", type=float, default=2048, help="features kept in memory, in megabytes (default: 2048)"
+        "--cache-mb",
+        type=float,
+        default=2048,
+        metavar="MB",
+        help="features kept in memory, in megabytes (default: 2048)",
     )
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
     common.add_device(parser)

@@ -14,11 +14,16 @@ def register(commands: common.Commands) -> None:
         "verify-explanations",
         run,
         "hold explanations to known truth, planted detectors and random weights; store the figures with the run",
+        example="--run verb_mrav --quick",
     )
     common.add_workspace(parser)
     common.add_run(parser, "run of the workspace (default: every one that listens)")
     parser.add_argument(
-        "--segments", type=int, default=300, help="least true segments; a demo kitchen renders more (default: 300)"
+        "--segments",
+        type=int,
+        default=300,
+        metavar="N",
+        help="least true segments; a demo kitchen renders more (default: 300)",
     )
     parser.add_argument("--quick", action="store_true", help="few segments only, to see whether all works")
     parser.add_argument(

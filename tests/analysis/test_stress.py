@@ -87,7 +87,7 @@ def test_the_mean_gate_of_one_clip_has_no_interval(stressed: Workspace) -> None:
 
 def test_the_command_prints_the_table(stressed: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["stress", "--workspace", str(stressed.folder), "--runs", ",".join(RUNS), "--resamples", "30"]
-    assert main([*words, "--conditions", ",".join(SOUNDS), "--json"]) == 0
+    assert main([*words, "--conditions", *SOUNDS, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     table = stress_table(stressed, RUNS, conditions=SOUNDS, resamples=30)
     assert [row["map"] for row in rows] == pytest.approx(table["map"].tolist())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mravff_core.cli import _parser
+from mravff_core.cli import _parser, main
 from mravff_core.config import Recipe
 from mravff_core.model.official_families import FAMILIES
 
@@ -33,6 +33,25 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("words", commands())
 def test_a_command_of_the_documents_is_understood(words: str) -> None:
     _parser().parse_args(shlex.split(words, comments=True))
+
+
+def help_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        main([*words, "--help"])
+    return capsys.readouterr().out
+
+
+def test_every_command_is_listed_and_shows_an_example_that_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    names = re.findall(r"^  ([a-z][a-z-]+) ", help_of([], capsys), re.MULTILINE)
+    kinds = re.findall(r"^    ([a-z][a-z0-9-]+) ", help_of(["import"], capsys), re.MULTILINE)
+    assert len(names) > 20 and len(kinds) > 7
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| command |")[2].partition("\n\n")[0]
+    in_readme = re.findall(r"^\| `([a-z-]+)", table, re.MULTILINE)
+    assert list(dict.fromkeys(in_readme)) == names
+    for words in [*([name] for name in names), *(["import", kind] for kind in kinds)]:
+        (example,) = re.findall(r"^example: python -m mravff_core (.+)$", help_of(words, capsys), re.MULTILINE)
+        assert example.split()[: len(words)] == words
+        _parser().parse_args(shlex.split(example))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
