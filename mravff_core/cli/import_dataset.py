@@ -69,6 +69,7 @@ def _add_features(parser: argparse.ArgumentParser, modality: str, prefix: str, k
         ("hop", float, "frames from step to step; 0 where the steps share the clip out evenly"),
         ("window", float, "frames each step was computed from"),
         ("fps", float, "frames per second of those frames; 0 for the clip's own"),
+        ("every", int, "read each N-th of the saved steps alone, which have the hop"),
         ("resize", int, "bring every clip to this many steps"),
     ):
         group.add_argument(f"--{prefix}{option}", type=kind, metavar="N", help=f"{words}, instead of the kind's")
@@ -131,6 +132,7 @@ _GRID_OPTIONS = {
     "hop": "hop_frames",
     "window": "window_frames",
     "fps": "frames_per_second",
+    "every": "every",
     "resize": "resize_steps",
 }
 _NONE_AT_ZERO = ("hop", "fps")

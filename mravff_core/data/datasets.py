@@ -29,6 +29,7 @@ class FeatureKind:
     window_frames: float | None = None
     frames_per_second: float | None = None
     resize_steps: int | None = None
+    every: int = 1
 
 
 # VGGish hears windows of 0.96 s one after another unless it was told otherwise.

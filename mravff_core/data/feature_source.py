@@ -33,12 +33,13 @@ class FeatureSource:
         modality: what was encoded.
         time_first: saved as [time, channels], which decides where both have the same length and
             where several files are stacked; otherwise the declared channels tell.
-        hop_frames: frames from step to step; None where the steps share the video out evenly.
+        hop_frames: frames from one saved step to the next; None where the steps share the video out evenly.
         window_frames: frames each step was computed from; None for the hop.
         frames_per_second: rate of those frames; None for the video's own.
         offset_frames: centre of step 0; None for half a window.
         resize_steps: every video is brought to this many steps by linear interpolation, as
             ActivityNet's features are for some detectors.
+        every: saved steps to one that is read, the first of them.
         folders: below the location, looked through in this order for each video, as where every
             split has a folder of its own.
     """
@@ -53,13 +54,19 @@ class FeatureSource:
     frames_per_second: float | None = None
     offset_frames: float | None = None
     resize_steps: int | None = None
-    # A stamp shows which file was found, whatever folders were looked through.
+    # Neither is in what a stamp is made of, lest stamps of before change: `every` joins it where it matters.
+    every: int = field(default=1, repr=False)
     folders: tuple[str, ...] = field(default=("",), repr=False)
 
     @property
     def is_archive(self) -> bool:
         """Whether all videos' features lie in one file."""
         return Path(self.location).suffix in HDF5_SUFFIXES
+
+    @property
+    def read_hop_frames(self) -> float | None:
+        """Frames from one step that is read to the next; None where they share the video out evenly."""
+        return None if self.hop_frames is None else self.hop_frames * self.every
 
     def path(self, name: str, number: int = 0) -> Path:
         """File of one video's features, the first of several."""
@@ -71,7 +78,7 @@ class FeatureSource:
 
     def stamp(self, name: str) -> str:
         """Changes with the files, as far as size and time of writing show, and with what is declared here."""
-        facts = [repr(self)]
+        facts = [repr(self)] if self.every == 1 else [repr(self), f"every {self.every}"]
         for number in range(len(self.files)):
             path = self.path(name, number)
             found = path.stat() if path.is_file() else None
@@ -93,7 +100,7 @@ class FeatureSource:
         return [shape[1:] if len(shape) == 3 and shape[0] == 1 else shape for shape in shapes]
 
     def size(self, name: str) -> tuple[int, int]:
-        """Channels and steps of a video's features, before they are resized.
+        """Channels of a video's features, and how many steps are read, before they are resized.
 
         Raises: FeatureError for a file that is missing, unreadable or of another width.
         """
@@ -109,13 +116,13 @@ class FeatureSource:
                 f"{self.path(name)}: features are {' and '.join(str(list(shape)) for shape in shapes)}, "
                 f"expected {self.channels} channels on either axis; made by another encoder?"
             )
-        return channels, steps
+        return channels, -(-steps // self.every)
 
     def grid(self, steps: int, duration_s: float, frames_per_second: float) -> TimeGrid:
         """Time grid of a video's features, once resized.
 
         Args:
-            steps: as saved.
+            steps: that are read.
             duration_s: of the video.
             frames_per_second: of the video, 0 where unknown.
         Raises: FeatureError if the grid needs a rate that is not known.
@@ -127,7 +134,7 @@ class FeatureSource:
         if self.hop_frames is None:
             hop = window = duration_s * rate / wanted
         else:
-            hop, window = self.hop_frames, self.window_frames or self.hop_frames
+            hop, window = self.hop_frames * self.every, self.window_frames or self.hop_frames
             if self.resize_steps:
                 hop = window = ((steps - 1) * hop + window) / wanted
         return TimeGrid(
@@ -150,12 +157,12 @@ class FeatureSource:
             refuse_unfinite(self.path(name, number), part)
 
     def _parts(self, name: str) -> Iterator[NDArray]:
-        """[channels, time] of each file as saved, cut to the shortest. Raises: FeatureError."""
+        """[channels, time] of the steps of each file that are read, cut to the shortest. Raises: FeatureError."""
         _, steps = self.size(name)
         for number in range(len(self.files)):
             array = load_array(self.path(name, number), self._key(name, number))
             array = array[0] if array.ndim == 3 else array
-            yield (array.T if self._is_time_first(array.shape) else array)[:, :steps]
+            yield (array.T if self._is_time_first(array.shape) else array)[:, :: self.every][:, :steps]
 
     def _key(self, name: str, number: int) -> str:
         return self.files[number].replace("{name}", name) if self.is_archive else ""

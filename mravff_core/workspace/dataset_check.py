@@ -200,14 +200,14 @@ def _covered_s(source: FeatureSource, video: SourceVideo, values: bool, kind: st
 def _slack_s(source: FeatureSource, video: SourceVideo) -> float:
     """How far whole windows may fall short of a video's length, or run over it."""
     rate = source.frames_per_second or video.frames_per_second
-    hop = source.hop_frames or 0.0
+    hop = source.read_hop_frames or 0.0
     return ((source.window_frames or hop) + 2 * hop) / rate
 
 
 def _hop_s(audio: FeatureSource, visual: FeatureSource, video: SourceVideo) -> float:
     """The longer of two hops, in seconds, with room for the window that the last step of either may lack."""
     hops = [
-        (source.hop_frames or 0.0) / (source.frames_per_second or video.frames_per_second or 1.0)
+        (source.read_hop_frames or 0.0) / (source.frames_per_second or video.frames_per_second or 1.0)
         for source in (audio, visual)
     ]
     return max(hops) + 1e-6

@@ -118,6 +118,27 @@ def test_resized_features_cover_what_they_covered(tmp_path: Path, hop: float | N
     np.testing.assert_allclose(found.array[:, 10], ARRAY[:, 3])
 
 
+@pytest.mark.parametrize(("every", "kept"), [(1, [0, 1, 2, 3, 4, 5, 6]), (2, [0, 2, 4, 6]), (3, [0, 3, 6]), (9, [0])])
+def test_steps_may_be_left_out_and_the_others_stay_where_they_are(tmp_path: Path, every: int, kept: list[int]) -> None:
+    save(tmp_path / "v.npy", ARRAY.T)
+    whole = replace(SOURCE, location=str(tmp_path))
+    source = replace(whole, every=every)
+    assert source.size("v") == (CHANNELS, len(kept))
+    found, saved = source.read("v", 4.0, 0.0), whole.read("v", 4.0, 0.0)
+    np.testing.assert_array_equal(found.array, ARRAY[:, kept])
+    for place, step in enumerate(kept):
+        assert found.grid.to_seconds(float(place)) == pytest.approx(saved.grid.to_seconds(float(step)))
+    assert found.grid.window_frames == 32
+    assert (source.stamp("v") == whole.stamp("v")) == (every == 1)
+
+
+def test_steps_are_left_out_before_the_others_are_resized(tmp_path: Path) -> None:
+    save(tmp_path / "v.npy", ARRAY.T)
+    found = replace(SOURCE, location=str(tmp_path), every=2, resize_steps=4).read("v", 4.0, 0.0)
+    np.testing.assert_array_equal(found.array, ARRAY[:, ::2])
+    assert found.grid.hop_frames == (3 * 32 + 32) / 4
+
+
 def test_the_first_step_stands_where_it_is_declared_to(tmp_path: Path) -> None:
     save(tmp_path / "v.npy", ARRAY.T)
     source = replace(SOURCE, location=str(tmp_path), offset_frames=3.0)

@@ -124,6 +124,16 @@ def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.Captu
     assert Workspace(tmp_path / "ws").label_sets == {"stunt": ("Billiards", "Diving")}
 
 
+def test_saved_steps_may_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_all(tmp_path, DATABASE)
+    assert main(command(tmp_path, "--every", "3", "--json")) == 0
+    kinds = {finding["found"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert "features and length disagree" not in kinds
+    found = Workspace(tmp_path / "ws").features("visual", "one")
+    np.testing.assert_array_equal(found.array, np.load(tmp_path / "visual/one.npy").T[:, ::3])
+    assert (found.grid.hop_frames, found.grid.window_frames) == (12, 16)
+
+
 def test_files_that_are_named_are_the_only_ones_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_all(tmp_path, DATABASE)
     np.save(tmp_path / "visual/one_flow.npy", np.ones((steps(), 6), np.float32))
