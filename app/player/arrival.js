@@ -46,7 +46,6 @@ export class Arrival {
     timeline.setDuration(clip.duration_s);
     playback.reset(timeline.duration_s);
     root.dataset.painted = "false";
-    this.player.onSound();
   }
 
   /** Another run's detections have other names; true segments keep theirs. */

@@ -108,12 +108,14 @@ export class Details {
     const { player } = this;
     const loop = button("loop", "Repeat this segment (R)", () => player.tour.toggleLoop(), icon("loop"));
     loop.setAttribute("aria-pressed", String(player.looping));
+    const play = button("play-segment", "Play this segment (Enter)", () => player.tour.play(), icon("play"));
+    loop.disabled = play.disabled = !player.playback.playable;
     return el("div", { class: "mv-head" },
       this.swatch(segment, isTrue),
       el("strong", { class: "mv-class" }, this.name(segment)),
       el("span", { class: "mv-kind" }, isTrue ? "true segment" : player.nameOfRow(segment)),
       el("span", { class: "mv-actions" },
-        button("play-segment", "Play this segment (Enter)", () => player.tour.play(), icon("play")), loop,
+        play, loop,
         button("zoom-segment", "Zoom to this segment (Z)", () => player.tour.zoom(), icon("fit")),
         button("unselect", "Select nothing (Esc)", () => player.tour.select(null), "✕")));
   }

@@ -42,8 +42,10 @@ export class Playback {
     this.video.muted = host.settings.muted;
     this.trouble = el("div", { class: "mv-trouble", role: "alert", hidden: true }, el("span", {}),
       button("retry-video", "Load the video again", () => this.load(), "Retry"));
+    this.nothing = el("p", { class: "mv-nothing", "data-testid": "no-video", hidden: true },
+      "This clip has features only, no video to show.");
     const big = button("big-play", "Play (Space)", () => this.toggle(), icon("play", 34));
-    this.screen = el("div", { class: "mv-screen mv-fresh" }, this.video, big, this.trouble);
+    this.screen = el("div", { class: "mv-screen mv-fresh" }, this.video, big, this.nothing, this.trouble);
     this.stopWatching = watchFrames(this.video, (time_s) => this.onFrame(time_s));
     this.listeners = {
       play: () => this.onPlayState(),
@@ -69,9 +71,14 @@ export class Playback {
     return this.wanted_s ?? this.shown_s ?? 0;
   }
 
+  /** Whether there is anything to play. */
+  get playable() {
+    return Boolean(this.host.clip?.video_url);
+  }
+
   /** Whether there is a picture, or a sentence that says why there is none. */
   get settled() {
-    return this.video.readyState >= 2 || !this.trouble.hidden || !this.host.clip?.video_url;
+    return this.video.readyState >= 2 || !this.trouble.hidden || !this.playable;
   }
 
   /** Forget the last clip. */
@@ -86,6 +93,9 @@ export class Playback {
     // Loading begins at zero; a second try returns to where we were.
     Object.assign(this, { wanted_s: this.time_s, passed_s: NaN, arriving: true });
     this.screen.classList.toggle("mv-no-video", !video_url);
+    this.nothing.hidden = this.playable;
+    this.host.onSound();
+    this.host.onPlaying(false);
     if (poster_url) this.video.poster = poster_url;
     else this.video.removeAttribute("poster");
     if (video_url) this.video.src = video_url;
@@ -149,7 +159,7 @@ export class Playback {
   }
 
   onError() {
-    if (!this.host.clip?.video_url || !this.video.error) return;
+    if (!this.playable || !this.video.error) return;
     const words = this.video.error.code === 4 ? "is not there or has a format this browser cannot play" : "could not be loaded";
     this.trouble.firstChild.textContent = `The video ${words}.`;
     this.trouble.hidden = false;

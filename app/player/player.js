@@ -180,7 +180,7 @@ export class Player {
   }
 
   onPlaying(playing) {
-    this.transport.showPlaying(playing);
+    this.transport.showPlaying(playing, this.playback.playable);
     this.playback.screen.classList.toggle("mv-playing", playing);
   }
 
@@ -189,7 +189,7 @@ export class Player {
   }
 
   onSound() {
-    this.transport.showSound(this.video, this.clip?.has_audio);
+    this.transport.showSound(this.video, this.clip?.has_audio && this.playback.playable);
   }
 
   onPicture() {

@@ -27,7 +27,7 @@ export class Showing {
 
   showLoop() {
     const { transport, playback, selectedSegment } = this.player;
-    transport.showLoop(playback, Boolean(selectedSegment));
+    transport.showLoop(playback, playback.playable && Boolean(selectedSegment));
   }
 
   /** Another segment is selected, or it plays in another way. */

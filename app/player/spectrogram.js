@@ -21,6 +21,7 @@ export class SpectrogramTrack extends Track {
     this.shading.classList.add("mv-small");
     this.shading.hidden = true;
     this.shaded = true;
+    this.explained = false;
     this.veil = null;
     this.extras.append(this.shading);
     this.showShade();
@@ -39,10 +40,12 @@ export class SpectrogramTrack extends Track {
     this.pyramid = null;
     const silent = "This clip has no sound.";
     const missing = this.player.clip?.video_url === null ? "This clip has features only, no video to hear." : silent;
-    if (!this.waitFor(source, missing)) return;
+    if (!this.waitFor(source, missing)) return void this.offerShade();
     const { arrays, meta } = source.value;
     const [bands, columns] = arrays.mel?.shape ?? [0, 0];
-    if (!columns) return void this.say(silent);
+    if (!columns) this.say(silent);
+    this.offerShade();
+    if (!columns) return;
     this.meta = meta;
     this.bands = bands;
     this.values = arrays.mel.values;
@@ -53,13 +56,19 @@ export class SpectrogramTrack extends Track {
   /** Darken by the sound's part of an explanation. @param {Object|null} found of the attribution track */
   shadeBy(found) {
     this.veil = null;
-    this.shading.hidden = !found;
+    this.explained = Boolean(found);
+    this.offerShade();
     if (!found) return;
     const { audio } = found.values;
     const most = audio.reduce((top, value) => Math.max(top, Math.abs(value)), 0);
     const bytes = Uint8Array.from(audio, (value) => (most ? Math.round((255 * Math.abs(value)) / most) : 255));
     const { first_s, step_s } = found.meta;
     this.veil = { pyramid: new TilePyramid(bytes, 1, bytes.length, VEIL), first_s: first_s - step_s / 2, step_s };
+  }
+
+  /** Only a spectrum that is there can be darkened. */
+  offerShade() {
+    this.shading.hidden = !this.explained || Boolean(this.message);
   }
 
   toggleShade() {

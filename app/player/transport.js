@@ -68,9 +68,12 @@ export class Transport {
     }
   }
 
-  showPlaying(playing) {
+  /** @param {boolean} playable whether the clip has a video */
+  showPlaying(playing, playable) {
     this.play.replaceChildren(icon(playing ? "pause" : "play"));
-    this.play.title = playing ? "Pause (Space)" : "Play (Space)";
+    this.play.title = !playable ? "This clip has no video" : playing ? "Pause (Space)" : "Play (Space)";
+    this.play.disabled = !playable;
+    this.speed.disabled = !playable;
     this.play.setAttribute("aria-label", this.play.title);
   }
 

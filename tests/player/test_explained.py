@@ -72,6 +72,14 @@ def test_the_spectrum_is_darker_where_sound_did_not_matter_until_told_otherwise(
     assert explained.get("shade").get_attribute("aria-pressed") == "false"
 
 
+def test_no_spectrum_offers_no_darkening(explained: Stand, data: dict[str, Any]) -> None:
+    assert explained.get("shade").is_visible()
+    data["sources"]["signal"] = None
+    explained.show(data | {"clip": data["clip"] | {"video_url": None}})
+    explained.wait("p.melTrack.message.includes('features only')")
+    assert not explained.get("shade").is_visible()
+
+
 def test_the_track_goes_with_its_detection_and_folds_and_moves_like_others(explained: Stand, site: Site) -> None:
     names = "p.tracks.map((t) => t.name)"
     assert explained.state(names).index("attribution") == 2

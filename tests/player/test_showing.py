@@ -251,3 +251,19 @@ def test_colours_follow_the_theme_while_the_page_is_open(painted: Stand) -> None
     painted.wait("p.theme.dark && p.root.classList.contains('mv-dark')")
     dark = painted.state("getComputedStyle(p.details.root.querySelector('.mv-item .mv-swatch')).backgroundColor")
     assert light != dark
+
+
+def test_a_clip_of_features_alone_says_so_and_offers_nothing_to_play(painted: Stand, data: dict[str, Any]) -> None:
+    knobs = ("play", "speed", "mute", "volume", "loop-selected", "loop-around", "play-segment", "loop")
+    painted.page.locator(".mv-item").first.click()
+    assert not painted.get("no-video").is_visible()
+    assert [name for name in knobs if painted.get(name).is_disabled()] == []
+    clip, sources = data["clip"] | {"id": "bare", "video_url": None}, data["sources"] | {"signal": None}
+    painted.open(data | {"clip": clip, "sources": sources})
+    assert "features only, no video to show" in painted.get("no-video").inner_text()
+    painted.page.locator(".mv-item").first.click()
+    assert [name for name in knobs if painted.get(name).is_enabled()] == []
+    assert painted.get("play").get_attribute("title") == "This clip has no video"
+    painted.show(data)
+    painted.painted()
+    assert painted.get("play").is_enabled() and not painted.get("no-video").is_visible()
