@@ -114,7 +114,7 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
         "max_steps": data["max_seq_len"],
         "dropout": train.get("dropout", 0.0),
         "drop_path": train.get("droppath", 0.0),
-        "class_prior": train["cls_prior_prob"],
+        "class_prior": _class_prior(train["cls_prior_prob"], family),
         "empty_classes": train["head_empty_cls"],
         "official_padding": True,
     }
@@ -157,6 +157,12 @@ def _test_settings(full: Mapping[str, Any], family: Family) -> dict[str, Any]:
         "max_buffer_factor": full["model"]["max_buffer_len_factor"],
         "keep_outside": True,
     }
+
+
+def _class_prior(value: Any, family: Family) -> Any:
+    """Where class heads start: with a bias of 0 where a prior is switched off, which TriDet's code cannot do."""
+    is_off = family.kind != "tridet" and isinstance(value, (int, float)) and value <= 0
+    return 0.5 if is_off else value
 
 
 def _at_least_zero(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 Facts about that code (happyharrycn/actionformer_release, 61ea7eb; dingfengshi/TriDet, 764b816;
 TuanTNG/TemporalMaxer, c0f16bf): a file lists only differences from defaults; TriDet's names no
-network and leaves no default for `sgp_mlp_dim`; its stem always has window 1; a convolutional
-encoder has no position encoding. TemporalMaxer's neck goes by `fpn_norm`, whatever `fpn_with_ln`
-says, and makes one norm for all levels; its maxima are taken over 3 steps, whatever `scale_factor`
-says; its points are assigned as `model.assigner` says, whatever `train_cfg` says.
+network and leaves no default for `sgp_mlp_dim`, but takes none at all (~) for four times
+`embd_dim`; its stem always has window 1; a convolutional encoder has no position encoding.
+TemporalMaxer's neck goes by `fpn_norm`, whatever `fpn_with_ln` says, and makes one norm for all
+levels; its maxima are taken over 3 steps, whatever `scale_factor` says; its points are assigned as
+`model.assigner` says, whatever `train_cfg` says.
 """
 
 from __future__ import annotations
@@ -210,7 +211,8 @@ def _tridet_settings(model: Settings, levels: int, where: str) -> dict[str, Any]
     if model["backbone_type"] == "SGP":
         if "sgp_mlp_dim" not in model:
             raise ConfigError(f"{where}: model.sgp_mlp_dim is missing, which TriDet's code has no default for")
-        settings["sgp_channels"] = model["sgp_mlp_dim"]
+        hidden = model["sgp_mlp_dim"]
+        settings["sgp_channels"] = 4 * model["embd_dim"] if hidden is None else hidden
     return settings
 
 

@@ -113,7 +113,7 @@ class PublishedTriDet(Published):
         shapes = {**_norm_shapes(f"{name}.ln", width), f"{name}.gn.weight": (width,), f"{name}.gn.bias": (width,)}
         for layer, kernel in kernels.items():
             shapes |= {f"{name}.{layer}.weight": (width, 1, kernel), f"{name}.{layer}.bias": (width,)}
-        hidden = self.model["sgp_mlp_dim"]
+        hidden = 4 * width if self.model["sgp_mlp_dim"] is None else self.model["sgp_mlp_dim"]
         for layer, outputs, inputs in (("mlp.0", hidden, width), ("mlp.2", width, hidden)):
             shapes |= {f"{name}.{layer}.weight": (outputs, inputs, 1), f"{name}.{layer}.bias": (outputs,)}
         if stride > 1 and self.model["downsample_type"] == "avg":

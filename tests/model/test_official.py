@@ -47,6 +47,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "several_inputs": {"input_dim": [5, 7], "embd_dim": [6, 10]},
     "no_drop_path": {"train_cfg": {"droppath": 0.0}},
     "empty_classes": {"train_cfg": {"head_empty_cls": [0, 3]}},
+    "prior_switched_off": {"train_cfg": {"cls_prior_prob": 0}},
 }
 
 

@@ -13,7 +13,8 @@ import yaml
 from mravff_core.errors import CheckpointError, ConfigError, FeatureError
 from mravff_core.inference.predictor import Predictor
 from mravff_core.model.checkpoints import load_detector, save_detector
-from mravff_core.model.official_config import convert_training
+from mravff_core.model.detector import Detector
+from mravff_core.model.official_config import convert_config, convert_training
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
 from tests.model.published import assert_as_published, written
@@ -132,6 +133,13 @@ def test_centres_are_sampled_as_the_assigner_says() -> None:
     assert (settings.centre_sampling, settings.centre_radius) == ("radius", 1.5)
     assert (settings.initial_loss_norm, settings.input_noise, settings.iou_weight_power) == (250, 0.0, 0.0)
     assert convert_training(small_temporalmaxer_config(), "epic.yaml").centre_radius == 2.5
+
+
+@pytest.mark.parametrize("prior", [0, -1.0])
+def test_class_heads_start_at_zero_where_their_prior_is_switched_off(prior: float) -> None:
+    config = convert_config(small_temporalmaxer_config(train_cfg={"cls_prior_prob": prior}), "epic.yaml")
+    bias = Detector(config).state_dict()["base.class_head.tower.out.bias"]
+    assert torch.equal(bias, torch.zeros(5))
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_level_of_any_window": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]], "n_sgp_win_size": -1},
     "no_stem": {"backbone_arch": [1, 0, 2]},
     "deep_stem": {"backbone_arch": [1, 4, 2], "k": 4},
+    "hidden_width_not_given": {"sgp_mlp_dim": None},
     "wider": {"embd_dim": 48, "fpn_dim": 48, "sgp_mlp_dim": 50},
     "no_drop_path": {"train_cfg": {"droppath": 0.0}},
     "convolutional": {"backbone_type": "conv", "use_abs_pe": True},
@@ -154,6 +155,7 @@ def test_a_yaml_file_without_a_network_s_name_is_told_by_its_settings(tmp_path: 
         ({"num_bins": 2.5}, "found float 2.5, expected int"),
         ({"regression_range": [[0, 4]]}, "expected one range for each of 3 levels"),
         ({"use_trident_head": "no"}, "found str 'no', expected bool"),
+        ({"train_cfg": {"cls_prior_prob": 0}}, r"class_prior \(0\.0\) must lie between 0 and 1"),
     ],
 )
 def test_an_impossible_configuration_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
