@@ -41,9 +41,10 @@ def run(args: argparse.Namespace) -> None:
     """Train what is missing, then print the table of each sweep."""
     from mravff_core.analysis.sweep import is_done, members_of, sweep
     from mravff_core.analysis.sweep_table import sweep_table, table_file
-    from mravff_core.config import read_recipe
+    from mravff_core.config import read_yaml
     from mravff_core.errors import ConfigError, MravffError
     from mravff_core.inference.demo import add_split, is_demo
+    from mravff_core.training.official_recipe import training_recipe
 
     if args.name and len(args.recipes) > 1:
         raise ConfigError("--name goes with one recipe; several are named by their files")
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"--jobs is {args.jobs}, expected 1 or more")
     fusions, bases = common.listed(args.fusion), common.listed(args.base)
     workspace = common.open_workspace(args)
-    recipes = [read_recipe(path) for path in args.recipes]
+    recipes = [training_recipe(read_yaml(path), path, workspace) for path in args.recipes]
     every = [members_of(recipe, seeds=args.seeds, fusions=fusions, bases=bases, name=args.name) for recipe in recipes]
     # Of several sweeps, too, what belongs to one seed comes before what belongs to the next.
     members = sorted((member for one in every for member in one), key=lambda member: member.seed)

@@ -19,7 +19,11 @@ def register(commands: common.Commands) -> None:
         "train a detector with a YAML recipe; resumes where it was",
         example="configs/kitchen/verb_mrav.yaml --run my_verbs --seed 1",
     )
-    parser.add_argument("recipe", metavar="RECIPE", help="YAML file such as configs/kitchen/verb_mrav.yaml")
+    parser.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="YAML file such as configs/kitchen/verb_mrav.yaml, or one of ActionFormer's, TriDet's or TemporalMaxer's",
+    )
     common.add_workspace(parser)
     common.add_run(parser, "name of the run (default: the recipe's)")
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's")
@@ -52,18 +56,22 @@ def register(commands: common.Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make what training needs (demo clips included), train, and score on the test split."""
-    from mravff_core.config import Recipe, from_mapping, merge, read_yaml
+    from mravff_core.config import merge, read_yaml
     from mravff_core.errors import ConfigError
     from mravff_core.inference.demo import add_split, is_demo
     from mravff_core.inference.evaluate_run import evaluate_run
     from mravff_core.training.from_workspace import train_in_workspace
+    from mravff_core.training.official_recipe import features_caution, training_recipe
 
     if args.from_config and not args.start:
         raise ConfigError("--from-config goes with --from: it describes the checkpoint named there")
-    recipe = from_mapping(Recipe, merge(read_yaml(args.recipe), _changes(args)), args.recipe)
+    settings = merge(read_yaml(args.recipe), _changes(args))
+    workspace = common.open_workspace(args)
+    recipe = training_recipe(settings, args.recipe, workspace)
     if recipe.train.freeze_base and recipe.start.checkpoint is None:
         print("note: nothing is started from (--from), so the base that is frozen stays untrained", file=sys.stderr)
-    workspace = common.open_workspace(args)
+    if caution := features_caution(settings, args.recipe, workspace, recipe):
+        print(f"caution: {args.recipe} is for other visual features ({caution})", file=sys.stderr)
     if is_demo(workspace):
         with common.progress_bar("Making demo clips") as progress:
             add_split(workspace, recipe.data.train_split, progress=progress)

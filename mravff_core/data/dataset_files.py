@@ -151,7 +151,7 @@ def _activitynet(
             duration_s, rate, frames = (_number(path, name, entry, key) for key in ("duration", "fps", "frame"))
             if not rate and duration_s:
                 rate = frames / duration_s
-            videos[name] = SourceVideo(name, _split(entry.get("subset") or split), duration_s, rate)
+            videos[name] = SourceVideo(name, usual_split(entry.get("subset") or split), duration_s, rate)
             for item in entry.get("annotations", []):
                 if item.get("label_id") is not None and item["label"] not in no_classes:
                     _settle(numbers, str(item["label"]), item["label_id"], path)
@@ -217,7 +217,7 @@ def _plain(paths: Sequence[Path], label_set: str, names: tuple[str, ...] | None,
         said = first.get("split")
         videos[str(name)] = SourceVideo(
             str(name),
-            _split(said if isinstance(said, str) else split),
+            usual_split(said if isinstance(said, str) else split),
             _number(paths[0], str(name), first, "duration_s"),
             _number(paths[0], str(name), first, "frames_per_second"),
         )
@@ -241,7 +241,8 @@ def _in_own_words(videos: dict[str, SourceVideo], named_splits: Mapping[str, str
     return {name: replace(video, split=own[name]) for name, video in videos.items()}
 
 
-def _split(text: object) -> str:
+def usual_split(text: object) -> str:
+    """Our word for a split, whatever a file calls it; `own` where it says none."""
     lowered = str(text or "").strip().lower() or "own"
     return _SPLITS.get(lowered, lowered)
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mravff_core.config import read_yaml
-from mravff_core.data.features import Features
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.segments import PROPOSAL, check_order
 from mravff_core.workspace import Workspace
-from mravff_core.workspace.feature_record import feature_record
+from mravff_core.workspace.feature_record import feature_record, other_grid
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def import_checkpoint(
         label_sets=tuple(label_sets),
         features=sets,
         class_score_file=_class_score_file(config),
-        other_grid=None if config is None else _other_grid(own.features["visual"], workspace.features(visual, clip_id)),
+        other_grid=None if config is None else other_grid(own.features["visual"], workspace.features(visual, clip_id)),
     )
 
 
@@ -130,26 +126,6 @@ def _class_score_file(config: Path | str | None) -> str | None:
     """What an official configuration names. Raises: ConfigError."""
     test = None if config is None else read_yaml(config).get("test_cfg")
     return str(test["ext_score_file"]) if test and test.get("ext_score_file") else None
-
-
-def _other_grid(trained: Mapping[str, Any], found: Features) -> str | None:
-    """How features lie in time otherwise than those that an official configuration describes; None if they do not."""
-    if trained["resized_steps"]:
-        steps = found.array.shape[1]
-        wanted = trained["resized_steps"]
-        return None if steps == wanted else f"every clip brought to {wanted} steps, here the first has {steps}"
-    hop, window = trained["stride_frames"] * trained["downsample_rate"], trained["window_frames"]
-    if hop <= 0:  # shared out evenly
-        return None
-    grid, rate = found.grid, trained["frames_per_second"]
-    same_rate = not rate or math.isclose(rate, grid.frames_per_second)
-    if same_rate and math.isclose(hop, grid.hop_frames) and math.isclose(window, grid.window_frames):
-        return None
-    at_rate = f" at {rate:g} a second" if rate else ""
-    return (
-        f"a step every {hop:g} frames of {window:g}{at_rate}, here every {grid.hop_frames:g} "
-        f"of {grid.window_frames:g} at {grid.frames_per_second:g}"
-    )
 
 
 def _clip_with(workspace: Workspace, sets: dict[str, str]) -> str:

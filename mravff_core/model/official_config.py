@@ -53,7 +53,7 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
 def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
     """Our settings for how an official configuration trains; missing keys keep the official defaults.
 
-    A warm start takes over from them what points learn; our own recipes are held to all of them.
+    A training by that configuration goes by all of them; a warm start takes over what points learn.
 
     Arguments and errors as for `convert_config`.
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from mravff_core.data.features import Features
 from mravff_core.workspace.layout import Workspace
 
 
@@ -26,3 +28,27 @@ def feature_record(workspace: Workspace, feature_sets: Mapping[str, str], clip_i
             "hop_s": round(features.grid.hop_s, 9),
         }
     return record
+
+
+def other_grid(trained: Mapping[str, Any], found: Features) -> str | None:
+    """How features lie in time otherwise than those that an official configuration describes; None if they do not.
+
+    Args:
+        trained: what the configuration says of visual features, as `convert_config` keeps it.
+    """
+    if trained["resized_steps"]:
+        steps = found.array.shape[1]
+        wanted = trained["resized_steps"]
+        return None if steps == wanted else f"every clip brought to {wanted} steps, here the first has {steps}"
+    hop, window = trained["stride_frames"] * trained["downsample_rate"], trained["window_frames"]
+    if hop <= 0:  # shared out evenly
+        return None
+    grid, rate = found.grid, trained["frames_per_second"]
+    same_rate = not rate or math.isclose(rate, grid.frames_per_second)
+    if same_rate and math.isclose(hop, grid.hop_frames) and math.isclose(window, grid.window_frames):
+        return None
+    at_rate = f" at {rate:g} a second" if rate else ""
+    return (
+        f"a step every {hop:g} frames of {window:g}{at_rate}, here every {grid.hop_frames:g} "
+        f"of {grid.window_frames:g} at {grid.frames_per_second:g}"
+    )

@@ -1,0 +1,96 @@
+"""The YAML file of an official detector trains here as it says, and is refused where it could not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mravff_core import Workspace, load_detector
+from mravff_core.cli import main
+from mravff_core.config import read_recipe, read_yaml
+from mravff_core.errors import ConfigError
+from mravff_core.training.official_recipe import features_caution, training_recipe
+from tests.model.published import small_config
+from tests.small_workspace import CHANNELS, NOUNS, VERBS, small_workspace
+
+
+def official(**changes: dict[str, Any]) -> dict[str, Any]:
+    """A small configuration of ActionFormer's for verbs of the small workspace."""
+    raw = small_config()
+    raw["dataset"] |= {"input_dim": CHANNELS, "num_classes": len(VERBS)}
+    raw |= {"train_split": ["validation"], "opt": {"learning_rate": 0.01, "epochs": 1, "warmup_epochs": 1}}
+    for section, more in changes.items():
+        raw[section] = raw.get(section, {}) | more
+    return raw
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return small_workspace(tmp_path_factory.mktemp("official"))
+
+
+def test_it_trains_as_it_says_and_with_mrav_in_two_lines_of_ours(workspace: Workspace, tmp_path: Path) -> None:
+    theirs, ours = tmp_path / "theirs.yaml", tmp_path / "ours.yaml"
+    theirs.write_text(yaml.safe_dump(official()))
+    ours.write_text("extends: theirs.yaml\nfusion: {kind: mrav}\ntrain: {epochs: 0}\n")
+    words = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]
+    assert main(["train", str(theirs), *words]) == 0 and main(["train", str(ours), *words, "--run", "listening"]) == 0
+    recipe = read_recipe(workspace.runs_folder / "theirs/recipe.yaml")
+    assert (recipe.data.label_set, recipe.data.train_split, recipe.data.test_split) == ("verb",) + ("validation",) * 2
+    assert (recipe.train.epochs, recipe.train.learning_rate, recipe.fusion.kind) == (1, 0.01, "none")
+    detector = load_detector(workspace.runs_folder / "theirs", device="cpu")
+    assert detector.config.base.embed_channels == official()["model"]["embd_dim"]
+    assert not detector.config.base.official_padding and not detector.config.test.keep_outside
+    listening = load_detector(workspace.runs_folder / "listening", device="cpu")
+    assert listening.config.base == detector.config.base and listening.config.fusion.kind == "mrav"
+
+
+def test_a_label_set_is_found_by_its_classes_or_named(workspace: Workspace) -> None:
+    def label_set(raw: dict[str, Any]) -> str:
+        return training_recipe(raw, "theirs.yaml", workspace).data.label_set
+
+    assert label_set(official(dataset={"num_classes": len(NOUNS)})) == "noun"
+    assert label_set(official(dataset={"num_classes": 1})) == "proposal"
+    with pytest.raises(
+        ConfigError, match=r"num_classes is 9, the workspace has verb of 3, noun of 2; .*label_set: NAME"
+    ):
+        label_set(official(dataset={"num_classes": 9}))
+    assert label_set(official(dataset={"num_classes": 9}) | {"data": {"label_set": "verb"}}) == "verb"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"opt": {"type": "SGD"}}, "opt.type is 'SGD', expected AdamW"),
+        ({"opt": {"learning_rat": 0.1}}, "opt has unknown settings learning_rat; it has type"),
+        ({"dataset": {"downsample_rate": 2}}, "downsample_rate is 2, expected 1"),
+        ({"fusion": {"kinds": "mrav"}}, "FusionConfig has no field kinds"),
+    ],
+)
+def test_what_could_not_be_followed_is_refused(workspace: Workspace, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        training_recipe(official(**changes), "theirs.yaml", workspace)
+    with pytest.raises(ConfigError, match=r"train_split is \['a', 'b'\], expected one split"):
+        training_recipe(official() | {"train_split": ["a", "b"]}, "theirs.yaml", workspace)
+
+
+def test_other_features_are_told(workspace: Workspace) -> None:
+    cases = (
+        ({"feat_stride": 7}, "a step every 7 frames"),
+        ({"input_dim": 7}, f"7 channels, here {CHANNELS}"),
+        ({"feat_stride": 0}, None),
+    )
+    for changes, words in cases:
+        raw = official(dataset=changes)
+        caution = features_caution(raw, "theirs.yaml", workspace, training_recipe(raw, "theirs.yaml", workspace))
+        assert caution is None if words is None else words in str(caution)
+
+
+def test_recipes_of_ours_are_read_as_ever(workspace: Workspace) -> None:
+    path = Path(__file__).resolve().parents[2] / "configs/kitchen/verb_mrav.yaml"
+    recipe = training_recipe(read_yaml(path), path, workspace)
+    assert recipe == read_recipe(path)
+    assert features_caution(read_yaml(path), path, workspace, recipe) is None
