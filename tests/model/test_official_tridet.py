@@ -65,6 +65,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_level": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]]},
     "one_level_of_any_window": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]], "n_sgp_win_size": -1},
     "no_stem": {"backbone_arch": [1, 0, 2]},
+    "no_stem_behind_a_wide_embedding": {"backbone_arch": [2, 0, 2], "embd_kernel_size": 7},
+    "embedding_that_sees_farther_than_the_stem": {"embd_kernel_size": 9, "k": 0.5},
     "deep_stem": {"backbone_arch": [1, 4, 2], "k": 4},
     "hidden_width_not_given": {"sgp_mlp_dim": None},
     "wider": {"embd_dim": 48, "fpn_dim": 48, "sgp_mlp_dim": 50},

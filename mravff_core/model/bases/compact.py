@@ -107,7 +107,9 @@ def compact_levels(config: BaseConfig, lengths: Sequence[int], extents: Sequence
     stem = config.stem_layers * reach(config, 0)
     # Steps from the start that the clip reaches, and from the end that the padded end reaches.
     starts, end = [length + stem for length in lengths], stem
-    levels = [_level(lengths, extents, starts, end)]
+    # The embedded padding is alike everywhere, but a clip's last steps look at as much as their convolution reaches.
+    kept = [length + max(stem, config.embed_kernel // 2) for length in lengths]
+    levels = [_level(lengths, extents, kept, end)]
     for level in range(1, config.levels):
         more = reach(config, level)
         lengths = [-(-length // stride) for length in lengths]
