@@ -7,6 +7,7 @@ share the neck's width.
 from __future__ import annotations
 
 import copy
+import difflib
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,9 @@ from mravff_core.model.official_families import Family, family_of
 
 # Beyond any vocabulary, and below what a list of names would fill memory with.
 _MOST_CLASSES = 1_000_000
+_ALIKE = 0.8
+# What else stands in these is of no concern here: folders, file names, workers.
+_WITH_MORE = ("dataset", "loader", "opt")
 _DERIVED_MODEL_KEYS = {"input_dim", "num_classes", "max_seq_len", "train_cfg", "test_cfg"}
 
 
@@ -123,9 +127,12 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
 def _with_defaults(raw: Mapping[str, Any], family: Family, where: str) -> dict[str, Any]:
     defaults = family.defaults
     full: dict[str, Any] = merge(copy.deepcopy(defaults), dict(raw))
+    _refuse_misspelt(raw, defaults, where)
     for section, known in defaults.items():
         if isinstance(known, dict) and not isinstance(full[section], dict):
             raise ConfigError(f"{where}: {section} is {full[section]!r}, expected a mapping of settings")
+        if section in _WITH_MORE:
+            _refuse_misspelt(full[section], known, where, f"{section}.")
     for section, more in (
         ("model", _DERIVED_MODEL_KEYS | family.optional),
         ("train_cfg", family.optional_train),
@@ -138,6 +145,13 @@ def _with_defaults(raw: Mapping[str, Any], family: Family, where: str) -> dict[s
                 f"is this a configuration of {family.title}?"
             )
     return full
+
+
+def _refuse_misspelt(given: Mapping[Any, Any], known: Mapping[str, Any], where: str, section: str = "") -> None:
+    """Refuse what is written almost like a setting that is read, and would otherwise keep its default unnoticed."""
+    for name in map(str, given.keys() - known.keys()):
+        if likely := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
+            raise ConfigError(f"{where}: {section}{name} is not known; mistyped for {section}{likely[0]}?")
 
 
 def _test_settings(full: Mapping[str, Any], family: Family) -> dict[str, Any]:

@@ -313,6 +313,27 @@ def test_a_grid_of_features_is_made_of_numbers(tmp_path: Path, key: str, value: 
         load_detector(path, config=config)
 
 
+@pytest.mark.parametrize(
+    ("section", "more", "likely"),
+    [
+        ("test_config", {"min_score": 0.1}, "test_config is not known; mistyped for test_cfg"),
+        ("dataset", {"feat_strides": 4}, "dataset.feat_strides is not known; mistyped for dataset.feat_stride"),
+        ("opt", {"warmup_epoch": 4}, "opt.warmup_epoch is not known; mistyped for opt.warmup_epochs"),
+    ],
+)
+def test_a_mistyped_setting_does_not_keep_its_default_unnoticed(
+    tmp_path: Path, section: str, more: dict[str, Any], likely: str
+) -> None:
+    config = small_config()
+    path = written(tmp_path, Published(config).weights)
+    beside = {"devices": ["cuda:0"], "train_split": ["training"], "output_folder": "./ckpt/"}
+    files = {"json_file": "a.json", "feat_folder": "b", "file_prefix": None, "file_ext": ".npy"}
+    whole = {**config, **beside, "dataset": config["dataset"] | files, "opt": {"type": "AdamW", "eta_min": 1e-4}}
+    load_detector(path, config={**whole, "loader": {"num_workers": 4}})
+    with pytest.raises(ConfigError, match=likely):
+        load_detector(path, config={**whole, section: {**whole.get(section, {}), **more}})
+
+
 def test_a_configuration_of_another_network_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, Published(small_config()).weights)
     with pytest.raises(
