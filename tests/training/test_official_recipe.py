@@ -65,7 +65,7 @@ def test_a_label_set_is_found_by_its_classes_or_named(workspace: Workspace) -> N
     ("changes", "words"),
     [
         ({"opt": {"type": "SGD"}}, "opt.type is 'SGD', expected AdamW"),
-        ({"opt": {"learning_rat": 0.1}}, "opt has unknown settings learning_rat; it has type"),
+        ({"opt": {"nesterov": True}}, "opt has unknown settings nesterov; it has type"),
         ({"dataset": {"downsample_rate": 2}}, "downsample_rate is 2, expected 1"),
         ({"fusion": {"kinds": "mrav"}}, "FusionConfig has no field kinds"),
     ],
