@@ -9,7 +9,7 @@ Protocols:
     epic          EPIC-Kitchens-100 detection challenge: labels with true segments count
     activitynet   the same over any data set: labels without true segments are left out
     actionformer  as the published ActionFormer code computes it: near-duplicate true
-                  segments and momentary ones are dropped, and a detection whose label has
+                  segments and those under a millisecond are dropped, and a detection whose label has
                   no true segment is counted against the label at whose place in the list
                   of labels its number falls
 

@@ -6,7 +6,7 @@ bands only; misses and sensitivity at all detections. A missed true segment is o
 detection found before its label's normalized precision fell to `min_precision`.
 
 Sensitivity is the normalized average precision over the true segments of one bucket, beside all
-wrong detections.
+wrong detections. A detection that found a segment of another bucket at any threshold counts at none.
 
 Reference: Alwassel et al., Diagnosing error in temporal action detectors, ECCV 2018. Unlike its
 code, a detection in a clip without true segments is background.
@@ -301,7 +301,8 @@ def _sensitivity(rows: _Rows, buckets: Mapping[str, Buckets]) -> pd.DataFrame:
             chosen = rows.places[name] == place
             if not chosen.any():
                 continue
-            kept = ~right | chosen[np.maximum(rows.matched, 0)]
+            elsewhere = (right & ~chosen[np.maximum(rows.matched, 0)]).any(axis=0)
+            kept = np.broadcast_to(~elsewhere, right.shape)
             positives = np.bincount(scored.truth_class[chosen], minlength=len(scored.labels))
             precision = float(np.nanmean(normalized_precisions(scored, right, kept, positives)))
             relative = precision / overall if overall > 0 else float("nan")

@@ -97,7 +97,7 @@ def scene(ground_truth: pd.DataFrame, detections: pd.DataFrame, protocol: str, c
     if clips is None:
         clips = clip_index(truth, found)
     if protocol == "actionformer":
-        truth = _without_near_duplicates(truth[truth["end_s"] - truth["start_s"] > _DUPLICATE_S])
+        truth = _without_near_duplicates(truth[truth["end_s"] - truth["start_s"] >= _DUPLICATE_S])
     if truth.empty:
         raise AnnotationError("there are no true segments to score against")
     labels, truth_class = np.unique(truth["label"].to_numpy(), return_inverse=True)

@@ -68,6 +68,13 @@ def test_equals_it_on_small_cases(shared: Path) -> None:
         np.testing.assert_allclose(result.per_threshold, case["mAP"], atol=1e-9, err_msg=name)
 
 
+def test_the_published_code_drops_segments_under_a_millisecond_only() -> None:
+    truth = pd.DataFrame({"clip_id": "a", "start_s": 0.0, "end_s": [0.001, 0.0009], "label": [3, 7]})
+    found = truth.assign(score=[0.9, 0.8])
+    assert mean_average_precision(truth, found, TIOU, protocol="actionformer").per_class.index.tolist() == [3]
+    assert mean_average_precision(truth, found, TIOU, protocol="activitynet").per_class.index.tolist() == [3, 7]
+
+
 @st.composite
 def scenes(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Disjoint true segments, and detections with many equal scores."""

@@ -144,6 +144,48 @@ def test_the_parts_agree_with_each_other(scene: tuple[pd.DataFrame, pd.DataFrame
     pd.testing.assert_frame_equal(shuffled.sensitivity, result.sensitivity)
 
 
+def plain_sensitivity(truth: pd.DataFrame, result: Diagnosis, of_bucket: set[int]) -> float:
+    """Mean over labels and thresholds, as the definition reads, of one bucket's rows in the true segments."""
+    tables = [result.detections(tiou).assign(right=lambda t: t["kind"] == "true positive") for tiou in (0.3, 0.7)]
+    counting = truth[truth["end_s"] > truth["start_s"]]
+    usual = len(counting) / counting["label"].nunique()
+    precisions = []
+    for label in sorted(truth["label"].loc[list(of_bucket)].unique()):
+        to_find = sum(truth["label"].loc[row] == label for row in of_bucket)
+        ranked = [table[table["label"] == label].to_dict("records") for table in tables]
+        about_it = [
+            all(not one["right"] or one["truth_row"] in of_bucket for one in at_each)
+            for at_each in zip(*ranked, strict=True)
+        ]
+        for own in ranked:
+            hits, wrong, at_hits = 0, 0, []
+            for one, counts in zip(own, about_it, strict=True):
+                if counts and one["right"]:
+                    hits += 1
+                    weight = hits / to_find * usual
+                    at_hits.append(weight / (weight + wrong))
+                elif counts:
+                    wrong += 1
+            precisions.append(sum(max(at_hits[place:]) for place in range(hits)) / to_find)
+    return float(np.mean(precisions))
+
+
+@settings(deadline=None, max_examples=40)
+@given(scenes())
+def test_sensitivity_equals_a_plain_reading_of_its_definition(scene: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    truth, found = scene
+    # Beside each segment one that is a little shorter falls into another bucket, and detections may find either.
+    shorter = truth.assign(end_s=truth["start_s"] + 0.6 * (truth["end_s"] - truth["start_s"]))
+    truth = pd.concat([truth, shorter], ignore_index=True)
+    found = pd.concat([found, truth.assign(score=0.4), truth.assign(start_s=truth["start_s"] - 0.7, score=0.7)])
+    own = Buckets((0.0, 0.9, 1.7, 9.0), ("short", "middling", "long"))
+    result = diagnose(truth, found, tiou_thresholds=[0.3, 0.7], buckets={"length": own})
+    rows = result.truths(0.3)
+    for bucket, precision in result.sensitivity["precision"].loc["length"].items():
+        of_bucket = set(rows.loc[rows["length_bucket"] == bucket, "row"])
+        assert precision == pytest.approx(plain_sensitivity(truth, result, of_bucket), abs=1e-12)
+
+
 def one_clip() -> tuple[pd.DataFrame, pd.DataFrame]:
     truth = pd.DataFrame(
         {"clip_id": "a", "start_s": [0.0, 20.0], "end_s": [10.0, 30.0], "label": [0, 1], "audibility": [0.0, 0.8]}
