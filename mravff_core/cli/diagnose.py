@@ -24,6 +24,11 @@ def register(commands: common.Commands) -> None:
     parser.add_argument(
         "--data-set", choices=("thumos14", "activitynet", "epic"), help="thresholds and buckets of a published data set"
     )
+    parser.add_argument(
+        "--missed-by",
+        metavar="NAME,NAME",
+        help="also tell misses by several characteristics together, such as length,coverage",
+    )
     common.add_device(parser)
     common.add_csv(parser)
     parser.add_argument(
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> None:
         tiou_thresholds=common.thresholds(args.tiou),
     )
     common.note_empty_clips(workspace, [analysis.label_set], chosen)
-    document = _document(analysis)
+    document = _document(analysis, common.listed(args.missed_by))
     name = "diagnosis.json" if analysis.label_set == found.label_sets[0] else f"diagnosis.{analysis.label_set}.json"
     if chosen is None:
         common.warn_of_unstored([common.store_json(found.predictions_folder(audio) / name, document)])
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
         _print(document)
 
 
-def _document(analysis: ErrorAnalysis) -> dict[str, Any]:
+def _document(analysis: ErrorAnalysis, missed_by: list[str]) -> dict[str, Any]:
     diagnosis = analysis.diagnosis
     thresholds = [float(tiou) for tiou in diagnosis.thresholds]
     return {
@@ -86,8 +91,12 @@ def _document(analysis: ErrorAnalysis) -> dict[str, Any]:
         "tiou": thresholds,
         "normalized_map": {f"{tiou:g}": float(diagnosis.per_class[tiou].mean()) for tiou in thresholds},
         "gains": {f"{tiou:g}": analysis.gains(tiou).to_dict() for tiou in thresholds},
+        "gains_per_class": {
+            analysis.labels[label]: gains for label, gains in diagnosis.gains_per_class.to_dict("index").items()
+        },
         "profile": {f"{tiou:g}": common.plain_records(analysis.profile(tiou).reset_index()) for tiou in thresholds},
         "missed": common.plain_records(diagnosis.missed.reset_index()),
+        "missed_by": common.plain_records(diagnosis.missed_by(*missed_by).reset_index()) if missed_by else [],
         "sensitivity": common.plain_records(diagnosis.sensitivity.reset_index()),
         "buckets": {
             name: {"edges": [str(edge) for edge in own.edges], "names": list(own.names)}
@@ -117,3 +126,10 @@ def _print(document: dict[str, Any]) -> None:
         for row in document["missed"]
     ]
     common.print_table(misses, empty="there are no true segments")
+    if document["missed_by"]:
+        print()
+        together = [
+            {**row, "share": f"{100 * row['share']:.1f} %", "missed": f"{100 * row['missed']:.1f} %"}
+            for row in document["missed_by"]
+        ]
+        common.print_table(together, empty="")

@@ -1,6 +1,6 @@
 """How good detections are: average precision over temporal overlap, how sure it is, and what errors cost."""
 
-from mravff_core.evaluation.actions import joint_actions, merge_actions
+from mravff_core.evaluation.actions import merge_actions
 from mravff_core.evaluation.average_precision import AveragePrecision, mean_average_precision
 from mravff_core.evaluation.characteristics import Buckets
 from mravff_core.evaluation.diagnosis import Diagnosis, diagnose
@@ -29,7 +29,6 @@ __all__ = [
     "Recall",
     "bootstrap",
     "diagnose",
-    "joint_actions",
     "label_proposals",
     "mean_average_precision",
     "merge_actions",

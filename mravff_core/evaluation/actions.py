@@ -1,4 +1,4 @@
-"""Detections of actions, a verb and a noun together, from a joint detector or from two separate ones.
+"""Detections of actions, a verb and a noun together, from those of two separate detectors.
 
 An action's label is verb * number of nouns + noun. EPIC-Kitchens' action metric scores it like any
 other label.
@@ -18,28 +18,6 @@ from mravff_core.segments import action_labels
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-
-def joint_actions(detections: pd.DataFrame, noun_classes: int) -> pd.DataFrame:
-    """Actions of a joint detector, each of whose detections has a verb and a noun.
-
-    Args:
-        detections: `verb` and `noun` and any other columns.
-        noun_classes: how many nouns there are.
-    Returns: the same rows with `label` in place of `verb` and `noun`.
-    Raises: AnnotationError if a column is missing or a number no class.
-    """
-    missing = [name for name in ("verb", "noun") if name not in detections]
-    if missing:
-        raise AnnotationError(
-            f"detections: lack column {', '.join(missing)}; they have {', '.join(map(str, detections.columns))}"
-        )
-    verbs, nouns = (detections[name].to_numpy() for name in ("verb", "noun"))
-    _check_nouns(nouns, noun_classes)
-    if len(verbs) and verbs.min() < 0:
-        raise AnnotationError(f"detections: verb {verbs.min()} is no class, expected 0 or more")
-    table = detections.drop(columns=["verb", "noun"])
-    return table.assign(label=action_labels(verbs.astype(np.int64), nouns.astype(np.int64), noun_classes))
 
 
 def merge_actions(

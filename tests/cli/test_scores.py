@@ -177,6 +177,22 @@ def test_diagnose_prints_what_the_page_shows(
     assert pd.read_csv(out)["kind"].tolist() == analysis.detections(0.5)["kind"].tolist()
     table = printed(capsys, workspace, "diagnose", "--run", "verb_visual")
     assert "without wrong label" in table and "missed %" in table
+    lost = pd.DataFrame(document["gains_per_class"]).mean(axis=1)
+    assert lost.to_dict() == pytest.approx(pd.DataFrame(document["gains"]).mean(axis=1).to_dict())
+
+
+def test_diagnose_tells_misses_by_several_characteristics(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("diagnose", "--run", "verb_visual", "--missed-by")
+    document = json.loads(printed(capsys, workspace, *words, "length,coverage", "--json"))
+    pairs = analyse_errors(workspace, "verb_visual").diagnosis.missed_by("length", "coverage")
+    rows = pd.DataFrame(document["missed_by"])
+    assert rows[["length", "coverage"]].to_records(index=False).tolist() == pairs.index.tolist()
+    assert rows[["segments", "share", "missed"]].to_numpy() == pytest.approx(pairs.to_numpy())
+    assert "coverage" in printed(capsys, workspace, *words, "length,coverage").splitlines()[-len(rows) - 2]
+    assert main([*words, "colour", "--workspace", str(workspace.folder)]) == 2
+    assert "characteristic 'colour' is not known here; known are length" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "diagnose"])

@@ -1,4 +1,4 @@
-"""Actions from joint detections and from two separate runs, whatever the order of rows."""
+"""Actions from two separate runs, whatever the order of rows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ import pandas as pd
 import pytest
 
 from mravff_core.errors import AnnotationError, ConfigError
-from mravff_core.evaluation import joint_actions, mean_average_precision, merge_actions
+from mravff_core.evaluation import mean_average_precision, merge_actions
 
 NOUNS = 5
 
 
 def table(rows: list[tuple[str, float, float, int, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["clip_id", "start_s", "end_s", "label", "score"])
-
-
-def test_joint_detections_get_the_number_of_their_pair() -> None:
-    found = pd.DataFrame({"clip_id": "a", "start_s": 0.0, "end_s": [1.0, 2.0], "verb": [2, 0], "noun": [3, 4]})
-    assert joint_actions(found.assign(score=0.5), NOUNS)["label"].tolist() == [13, 4]
-    with pytest.raises(AnnotationError, match="noun 5 is no class, expected 0 to 4"):
-        joint_actions(found.assign(noun=[0, 5]), NOUNS)
-    with pytest.raises(AnnotationError, match="verb -1 is no class, expected 0 or more"):
-        joint_actions(found.assign(verb=[2, -1]), NOUNS)
-    with pytest.raises(AnnotationError, match="lack column noun"):
-        joint_actions(found.drop(columns="noun"), NOUNS)
 
 
 def test_a_verb_and_a_noun_that_agree_make_an_action() -> None:
