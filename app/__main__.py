@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -50,6 +51,8 @@ def serve(args: argparse.Namespace) -> int:
     from starlette.middleware import Middleware
     from streamlit import App
 
+    # It would warn that options of a running server changed, before there is any.
+    logging.getLogger("streamlit.config").addFilter(lambda record: "config option section" not in str(record.msg))
     from app import urls
     from app.connecting import connecting_script
     from app.head_scripts import HeadScripts

@@ -1,6 +1,8 @@
-"""Text of people and files on a page, where Streamlit would read Markdown."""
+"""Text of people and files on a page, where Streamlit would read Markdown, and text in place of a number."""
 
 from __future__ import annotations
+
+NOTHING = "–"  # in a cell of a table, where Streamlit would write None
 
 
 def plain(text: str) -> str:

@@ -16,7 +16,7 @@ import streamlit as st
 from app import urls
 from app.context import AppContext
 from app.page_state import PageState
-from app.plain_text import plain
+from app.plain_text import NOTHING, plain
 from app.session import send_to_player
 from app.snippet import snippet
 from app.whole_table import offer_whole
@@ -126,6 +126,7 @@ def segment_table(
             height=min(height, 38 + (len(shown) + 1) * (_PICTURE_PX if "picture" in shown else 35)),
             hide_index=True,
             row_height=_PICTURE_PX if "picture" in shown else None,
+            placeholder=NOTHING,
             column_config=_column_config(shown, columns or {}, play_key),
             on_select=picked,
             selection_mode="single-cell",
@@ -171,7 +172,7 @@ def _column_config(shown: pd.DataFrame, columns: Mapping[str, Any], play_key: st
         "clip_id": st.column_config.TextColumn("Clip", width=None if "picture" in shown else 66),
         "start_s": st.column_config.NumberColumn("Start (s)", **seconds),
         "end_s": st.column_config.NumberColumn("End (s)", **seconds),
-        "length_s": st.column_config.NumberColumn("Length", **seconds),
+        "length_s": st.column_config.NumberColumn("Length (s)", **seconds),
         **columns,
     }
 

@@ -13,6 +13,7 @@ from app.comparing.answers import Happened, drawn
 from app.comparing.choices import ANY, CompareChoices
 from app.differences import with_signs
 from app.page_state import PageState
+from app.plain_text import NOTHING
 from app.whole_table import offer_whole
 from mravff_core.analysis.ap_difference import ApDifference
 from mravff_core.plots.compare import class_differences
@@ -114,6 +115,7 @@ def _choosing_table(
         height=height,
         width="stretch",
         hide_index=True,
+        placeholder=NOTHING,
         column_config=columns,
         on_select=picked,
         selection_mode="single-cell",

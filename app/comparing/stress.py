@@ -14,7 +14,7 @@ from app.context import AppContext
 from app.differences import with_signs
 from app.jobs import Job
 from app.page_state import PageState
-from app.plain_text import plain
+from app.plain_text import NOTHING, plain
 from app.sidebar import run_title, sound_title
 from app.view import preferred
 from app.work import offer, show_progress
@@ -55,7 +55,7 @@ def stress_section(app: AppContext, state: State, infos: Sequence[RunInfo]) -> N
     )
     with st.expander("As a table"):
         shown = with_signs(_shown(table), ["change", "change_low", "change_high"])
-        st.dataframe(shown, width="stretch", hide_index=True, column_config=_COLUMNS)
+        st.dataframe(shown, width="stretch", hide_index=True, placeholder=NOTHING, column_config=_COLUMNS)
 
 
 def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:

@@ -19,6 +19,7 @@ from app.kept import kept
 from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
 from app.pages.gates_class import show_class, show_pairs
+from app.plain_text import NOTHING
 from app.run_choice import choose_shared_run
 from app.says_errors import says_errors
 from app.view import clips_in_order, preferred
@@ -278,6 +279,7 @@ def _table(shown: pd.DataFrame, level_names: list[str]) -> None:
         width="stretch",
         height=_MATRIX_PX,
         hide_index=True,
+        placeholder=NOTHING,
         column_config=columns,
         key="class table",
     )

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.choices import from_query, to_query
 from app.context import AppContext
-from app.plain_text import plain
+from app.plain_text import NOTHING, plain
 from app.run_choice import folded
 from app.segment_table import player_query
 from app.view import View
@@ -217,7 +217,9 @@ def test_a_broken_address_says_so(app_context: AppContext) -> None:
 
 
 def test_the_table_shows_every_segment_with_a_way_to_play_it(app_context: AppContext) -> None:
-    shown: pd.DataFrame = data_page().dataframe[0].value
+    (table, *_) = data_page().dataframe
+    assert table.proto.placeholder == NOTHING
+    shown: pd.DataFrame = table.value
     truth = app_context.workspace.truth("verb")
     assert list(shown["play"]) == ["▶"] * len(truth)
     assert list(shown["length_s"]) == pytest.approx(list(truth["end_s"] - truth["start_s"]))

@@ -66,7 +66,7 @@ def test_no_answer_waits_for_the_collector() -> None:
     assert _settings(_parser().parse_args([]))["runner.postScriptGC"] is False
 
 
-def test_it_stops_although_a_browser_holds_a_video_open(tmp_path: Path) -> None:
+def test_it_stops_although_a_browser_holds_a_video_open_and_warns_of_nothing(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "w", name="W", label_sets={"verb": list(VERBS)})
     (workspace.folder / "media").mkdir()
     (workspace.folder / "media/long.mp4").write_bytes(bytes(40_000_000))
@@ -75,7 +75,9 @@ def test_it_stops_although_a_browser_holds_a_video_open(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "app", "--workspace", str(workspace.folder), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL)
+    said = tmp_path / "said"
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=log, stderr=log)
     try:
         browser = connected(port, process)
         browser.sendall(b"GET /av/video/long HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -83,6 +85,7 @@ def test_it_stops_although_a_browser_holds_a_video_open(tmp_path: Path) -> None:
         process.terminate()
         process.wait(15)
         browser.close()
+        assert "config option" not in said.read_text()
     finally:
         process.kill()
 
