@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,6 +149,21 @@ def test_files_that_are_no_configuration(tmp_path: Path, text: str, match: str) 
     (tmp_path / "me.yaml").write_text(text)
     with pytest.raises(ConfigError, match=match):
         read_yaml(tmp_path / "me.yaml")
+
+
+def test_tuples_of_yaml_are_lists_and_nothing_else_of_python_is_read(tmp_path: Path) -> None:
+    written = {"backbone_arch": (2, 2, 5), "regression_range": [(0, 4), (4, 10000)], "crop": ((0.9, 1.0), ())}
+    (tmp_path / "dumped.yaml").write_text(yaml.dump(written))
+    assert "!!python/tuple" in (tmp_path / "dumped.yaml").read_text()
+    assert read_yaml(tmp_path / "dumped.yaml") == {
+        "backbone_arch": [2, 2, 5],
+        "regression_range": [[0, 4], [4, 10000]],
+        "crop": [[0.9, 1.0], []],
+    }
+    for tag in ("python/object/apply:os.getcwd []", "python/name:os.getcwd ''", "python/tuple {a: 1}"):
+        (tmp_path / "code.yaml").write_text(f"a: !!{tag}")
+        with pytest.raises(ConfigError, match=r"code\.yaml: not readable as YAML"):
+            read_yaml(tmp_path / "code.yaml")
 
 
 def test_every_shipped_recipe_is_valid() -> None:

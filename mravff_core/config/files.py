@@ -26,6 +26,15 @@ Config = TypeVar("Config")
 _EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Plain values alone, as `yaml.safe_load`, and Python's tuples as `yaml.dump` writes them."""
+
+
+_PlainLoader.add_constructor(
+    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, deep=True)
+)
+
+
 def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
     """Build a configuration dataclass from plain YAML or JSON values.
 
@@ -129,7 +138,7 @@ def _parsed(text: str, suffix: str) -> Any:
     if suffix == ".txt":
         with suppress(SyntaxError, ValueError, MemoryError, RecursionError):
             return ast.literal_eval(text)
-    return yaml.safe_load(text)
+    return yaml.load(text, _PlainLoader)
 
 
 def _coerce(hint: Any, value: Any, where: str) -> Any:
