@@ -53,7 +53,7 @@ def about(app: AppContext) -> None:
     infos, damaged = app.workspace.readable_runs()
     clips = len(app.workspace.clips)
     st.markdown(f"**{plain(app.workspace.settings.name)}**", help=f"`{app.workspace.folder}`")
-    st.caption(f"{clips} clip{'s' * (clips != 1)} · {len(infos)} run{'s' * (len(infos) != 1)}")
+    st.caption(f"{clips:,} clip{'s' * (clips != 1)} · {len(infos)} run{'s' * (len(infos) != 1)}")
     for name, sentence in damaged.items():
         st.warning(f"The run {plain(name)} is left out: {plain(sentence)}", icon=":material/heart_broken:")
 
@@ -68,8 +68,8 @@ def run_title(info: RunInfo) -> str:
 def _choose_run(app: AppContext, view: View, infos: dict[str, RunInfo]) -> View:
     if not infos:
         st.info(
-            "There are no runs yet. Make one with `python -m mravff_core train`, or bring in a checkpoint or "
-            "detections with `python -m mravff_core import`.",
+            "There are no runs yet: the pages Errors and Compare say how to get one. Clips and true segments are "
+            "shown without.",
             icon=":material/model_training:",
         )
         names = label_sets_of(None, app.workspace)

@@ -39,7 +39,9 @@ def show() -> None:
         sidebar.about(app)
     infos = app.workspace.readable_runs()[0]
     if not infos:
-        say_no_runs("No runs to compare yet")
+        say_no_runs(
+            app.workspace, "No runs to compare yet", "Compared are runs, or sounds that a run hears.", detections=True
+        )
         return
     state = open_page("compare", CompareChoices)
     state.segmented("section", "Section", SECTIONS, label_visibility="collapsed")
@@ -85,7 +87,7 @@ def _say_alike(app: AppContext) -> None:
     else:
         st.info(
             "There is one run and it never listens, so nothing differs from it yet. Train another, or import "
-            "another tool’s detections with `python -m mravff_core import detections FILE`.",
+            f"another tool’s detections with `{app.workspace.command('import detections FILE --run NAME')}`.",
             icon=":material/equal:",
         )
 

@@ -47,7 +47,7 @@ def show() -> None:
         sidebar.about(app)
     infos = preferred(app.workspace.readable_runs()[0])
     if not infos:
-        say_no_runs("No run to analyse yet")
+        say_no_runs(app.workspace, "No run to analyse yet", "Errors are those of a run's detections.", detections=True)
         return
     with st.sidebar:
         info = _choose_source(state, infos)
@@ -155,7 +155,7 @@ def _headline(analysis: ErrorAnalysis, tiou: float, truths: pd.DataFrame) -> Non
     found = int(truths["found"].sum())
     numbers = (
         ("Normalized mAP", f"{100 * precision:.1f}", f"at tIoU {tiou:g}, over the bands of rank shown below"),
-        ("True segments found", f"{found} of {len(truths)}", "by a detection that is not drowned by wrong ones"),
+        ("True segments found", f"{found:,} of {len(truths):,}", "by a detection that is not drowned by wrong ones"),
         ("Costliest kind", *_costliest(gains)),
     )
     for column, (label, value, help_) in zip(st.columns(len(numbers)), numbers, strict=True):

@@ -14,6 +14,7 @@ from app.context import AppContext, context
 from app.doubts import doubts
 from app.explaining import KIND, NO_LOGIT, begin, job_name, work
 from app.jobs import Job
+from app.no_runs import say_no_runs
 from app.page_state import PageState, open_page
 from app.pages.explain_checks import show_checks, warn
 from app.pages.explain_panels import show_attention, show_frames, show_listening
@@ -82,9 +83,13 @@ def show() -> None:
         sidebar.about(app)
     infos = [info for info in preferred(app.workspace.readable_runs()[0]) if info.has_detector]
     clips = clips_in_order(app.workspace)
-    if not infos or not clips:
+    if not infos:
+        need = "Explanations ask a detector why; detections of another tool come without one."
+        say_no_runs(app.workspace, "Nothing to explain yet", need)
+        return
+    if not clips:
         st.subheader("Nothing to explain yet", anchor=False)
-        st.write("Explanations need clips and a detector: make the demo kitchen with `python -m mravff_core demo`.")
+        st.write("There are no clips; the page Add takes videos.")
         return
     with st.sidebar:
         info = _choose_source(app, state, infos, clips)

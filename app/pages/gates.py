@@ -16,6 +16,7 @@ from app.context import AppContext, context
 from app.differences import with_signs
 from app.jobs import Job
 from app.kept import kept
+from app.no_runs import say_no_runs
 from app.pacing import first_figures_first
 from app.page_state import PageState, open_page
 from app.pages.gates_class import show_class, show_pairs
@@ -97,7 +98,7 @@ def show() -> None:
         sidebar.about(app)
     infos = [info for info in preferred(app.workspace.readable_runs()[0]) if info.fusion == "mrav"]
     if not infos:
-        _no_gates()
+        say_no_runs(app.workspace, "No run with gates yet", "Gates come from detectors with MRAV-FF fusion.")
         return
     with st.sidebar:
         info = _choose_source(app, state, infos)
@@ -111,15 +112,6 @@ def show() -> None:
     state.keep()
     _show(app, state, info, segments, steps)
     state.keep()
-
-
-def _no_gates() -> None:
-    st.subheader("No run with gates yet", anchor=False)
-    st.write(
-        "Gates come from detectors with MRAV-FF fusion. Train one with "
-        "`python -m mravff_core train RECIPE` (for the demo kitchen `configs/kitchen/verb_mrav.yaml`), "
-        "or take one over with `python -m mravff_core import checkpoint`."
-    )
 
 
 def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
@@ -189,7 +181,7 @@ def _show(app: AppContext, state: State, info: RunInfo, segments: pd.DataFrame, 
     label_set = state.choices.labels or info.label_set
     names = app.workspace.class_names(label_set)
     if segments.empty:
-        _no_segments(state, info, label_set)
+        _no_segments(app, state, info, label_set)
         return
     counted = _filtered(state, segments)
     if counted.empty:
@@ -215,11 +207,11 @@ def _counted_columns(segments: pd.DataFrame) -> list[str]:
     return ["clip_id", "label", "gate", *level_columns(segments)]
 
 
-def _no_segments(state: State, info: RunInfo, label_set: str) -> None:
+def _no_segments(app: AppContext, state: State, info: RunInfo, label_set: str) -> None:
     """Say why there is no segment at all, which no filter can help."""
     words = {
         "true": f"No clip that `{info.run}` was run on has true {label_set} segments. Choose detected segments at the "
-        "left, or import true ones with `python -m mravff_core import --annotations FILE`.",
+        f"left, or import true ones with `{app.workspace.command('import --annotations FILE')}`.",
         "detected": f"`{info.run}` found nothing in any clip. Choose true segments at the left.",
         "correct": f"No detection of `{info.run}` is correct at tIoU {state.choices.tiou:g}. Lower it, or choose "
         "another kind of segments at the left.",

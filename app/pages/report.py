@@ -80,7 +80,7 @@ def show() -> None:
     with st.sidebar:
         sidebar.about(app)
     if not app.workspace.readable_runs()[0]:
-        say_no_runs("Nothing to report on yet")
+        say_no_runs(app.workspace, "Nothing to report on yet", "Reports are about runs.", detections=True)
         return
     state = open_page("report", ReportChoices)
     _mend(app, state)

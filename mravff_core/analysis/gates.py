@@ -128,7 +128,7 @@ def audio_effect(
             missing = "off" if run.predicted_clips(audio) else audio
             raise WorkspaceError(
                 f"run {run_name!r} has nothing stored for audio {missing} to compare with; make it with "
-                f"'python -m mravff_core predict --run {run_name} --audio {missing}'"
+                f"'{workspace.command(f'predict --run {run_name} --audio {missing}')}'"
             )
         truth = workspace.truth(label_set, sorted(clips))
         return _effect_table(truth, on, off, workspace.class_names(label_set), resamples)

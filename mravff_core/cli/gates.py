@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     if everything.empty:
         raise WorkspaceError(
             f"{workspace.folder}: run {args.run_name!r} has gates but no {args.segments} {label_set} segments; "
-            "annotate clips with 'python -m mravff_core import --annotations FILE', or choose others with --segments"
+            f"annotate clips with '{workspace.command('import --annotations FILE')}', or choose others with --segments"
         )
     segments = keep(everything)
     if segments.empty:

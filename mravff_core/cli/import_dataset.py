@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import functools
 import math
+from pathlib import Path
 from typing import Any
 
 from mravff_core.cli import common
@@ -53,7 +54,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", metavar="FILE", help="class names of --labels, one a line, in their order")
     parser.add_argument("--split", metavar="NAME", help="split of clips whose files do not say it")
     parser.add_argument("--videos", metavar="DIR", help="folder with the videos, at any depth, for the app to play")
-    parser.add_argument("--name", metavar="NAME", help="name of a new workspace (default: the data set's)")
+    parser.add_argument(
+        "--name", metavar="NAME", help="name of a new workspace (default: the data set's, else its folder's)"
+    )
 
 
 def _add_features(parser: argparse.ArgumentParser, modality: str, prefix: str, kinds: list[str]) -> None:
@@ -98,9 +101,11 @@ def run(key: str, args: argparse.Namespace) -> None:
         named_splits=data_set.named_splits,
         no_classes=data_set.no_classes,
     )
-    with common.progress_bar(f"Checking {data_set.title}") as progress:
+    # A data set of one's own has no name but the one that its folder is given.
+    title = args.name or (data_set.title if data_set.visual else Path(args.workspace).resolve().name)
+    with common.progress_bar(f"Checking {title}") as progress:
         plan = plan_import(
-            args.name or data_set.title,
+            title,
             files,
             visual=(visual, args.features),
             audio=audio,

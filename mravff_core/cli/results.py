@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     found.sort(key=lambda name: (not name.startswith("verb"), name))
     names = common.listed(args.sweeps) or found
     if not names:
-        raise WorkspaceError(f"{workspace.folder}: has no sweep; make one with 'python -m mravff_core sweep RECIPE'")
+        raise WorkspaceError(f"{workspace.folder}: has no sweep; make one with '{workspace.command('sweep RECIPE')}'")
     results = [sweep_results(workspace, name, tuple(common.listed(args.fusion))) for name in names]
     out = Path(args.out)
     write_text(out, results_page(workspace.settings, results, "python -m mravff_core results"))

@@ -37,7 +37,7 @@ def build_report(
     if workspace.truth(plan.label_set).empty:
         raise WorkspaceError(
             f"{workspace.folder}: no clip has true {plan.label_set} segments to report against; "
-            "import some with 'python -m mravff_core import --annotations FILE'"
+            f"import some with '{workspace.command('import --annotations FILE')}'"
         )
     sections = []
     names = [name for name in SECTIONS if name in plan.sections]

@@ -16,6 +16,7 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,10 @@ class Workspace:
         self._tables: dict[Path, tuple[int, pd.DataFrame]] = {}
         # The table of clips, and its clips by id.
         self._known_clips: tuple[pd.DataFrame, dict[str, Clip]] | None = None
+
+    def command(self, words: str) -> str:
+        """What to type to run a command of ours on this workspace."""
+        return f"python -m mravff_core {words} --workspace {shlex.quote(str(self.folder))}"
 
     @classmethod
     def create(

@@ -77,7 +77,7 @@ def merge_proposals(
     if not any(map(len, tables.values())):
         raise WorkspaceError(
             f"run {proposals!r} has no proposals stored in clips that {scores.path} has scores of; predict first with "
-            f"'python -m mravff_core predict --run {proposals}'"
+            f"'{workspace.command(f'predict --run {proposals}')}'"
         )
     origin = run.model_hash().encode() + scores.path.read_bytes()
     classes = {labels: len(workspace.label_sets[labels])}

@@ -69,7 +69,7 @@ def merge_runs(
     if not total:
         raise WorkspaceError(
             f"runs {verb_run!r} and {noun_run!r} have no clip in common that both were predicted for under one sound; "
-            "predict both first with 'python -m mravff_core predict --run NAME'"
+            f"predict both first with '{workspace.command('predict --run NAME')}'"
         )
     noun_classes = len(workspace.label_sets["noun"])
     origin = "".join(run.model_hash() for run in sources).encode()

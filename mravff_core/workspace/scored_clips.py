@@ -22,6 +22,6 @@ def scored_clips(workspace: Workspace, label_set: str, clip_ids: Sequence[str] |
         which = "no clip" if clip_ids is None else "none of the chosen clips"
         raise WorkspaceError(
             f"{workspace.folder}: {which} has true {label_set} segments to score against; "
-            "import some with 'python -m mravff_core import --annotations FILE'"
+            f"import some with '{workspace.command('import --annotations FILE')}'"
         )
     return sorted(with_truth if clip_ids is None else set(clip_ids))

@@ -182,7 +182,8 @@ def test_an_empty_workspace_shows_the_way_on(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(context, "_current", opened)
     page = open_page("compare")
     assert page.subheader[0].value == "No runs to compare yet"
-    assert any("python -m mravff_core train" in text.value for text in page.markdown)
+    (ways,) = [text.value for text in page.markdown if "mravff_core train" in text.value]
+    assert f"import detections FILE --run NAME --workspace {empty.folder}`" in ways
 
 
 def test_warming_up_resamples_and_draws_without_a_workspace(monkeypatch: pytest.MonkeyPatch) -> None:

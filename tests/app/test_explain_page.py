@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app import context
 from app.context import AppContext
+from app.detectors import DetectorCache
+from app.jobs import JobQueue
+from app.uploads import Uploads
+from mravff_core import Workspace
 from mravff_core.analysis.checks import CHECKS_FILE
 from mravff_core.analysis.explain_run import Question, explain_detection
+from mravff_core.workspace import Clip
+from mravff_core.workspace.import_detections import import_detections
 from tests.analysis.test_checks import recipe_of_small_detector
 from tests.app.page_script import page_script
 
@@ -120,3 +128,15 @@ def test_a_change_too_small_to_see_has_no_direction(difference: float, delta: st
     assert page.metric[0].delta == delta
     grey = page.metric[0].proto.color == page.metric[0].proto.MetricColor.GRAY
     assert grey == (colour == "off")
+
+
+def test_detections_of_another_tool_alone_lead_to_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = Workspace.create(tmp_path / "w", name="W", label_sets={"verb": ["cut"]})
+    workspace.add_clips([Clip("one", "One", "", 10.0)])
+    (tmp_path / "found.csv").write_text("clip_id,start_s,end_s,label,score\none,1,2,cut,0.5\n")
+    import_detections(workspace, tmp_path / "found.csv", "theirs")
+    opened = AppContext(workspace, DetectorCache(workspace), JobQueue(), Uploads(tmp_path / "uploads"))
+    monkeypatch.setattr(context, "_current", opened)
+    page = page_script("explain", {}).run()
+    assert not page.exception and "come without one" in words_of(page)
+    assert f"import checkpoint PATH --run NAME --workspace {workspace.folder}`" in words_of(page)

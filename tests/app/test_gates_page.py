@@ -113,7 +113,8 @@ def test_a_workspace_without_gated_runs_says_how_to_get_one(tmp_path: Path, monk
     opened = AppContext(empty, DetectorCache(empty), JobQueue(), Uploads(tmp_path / "uploads"))
     monkeypatch.setattr(context, "_current", opened)
     page = open_page("gates")
-    assert page.subheader[0].value == "No run with gates yet" and "train RECIPE" in words_of(page)
+    assert page.subheader[0].value == "No run with gates yet"
+    assert f"train RECIPE --workspace {empty.folder}`" in words_of(page) and "detections FILE" not in words_of(page)
 
 
 def test_without_true_segments_the_page_says_where_to_get_them(app_context: AppContext) -> None:

@@ -121,7 +121,8 @@ def test_generic_features_must_be_described(tmp_path: Path, capsys: pytest.Captu
     assert main([*words]) == 2
     assert "--hop must say how the features were made" in capsys.readouterr().err
     assert main([*words, "--hop", "4", "--window", "16", "--fps", "0", "--label-set", "stunt"]) == 0
-    assert Workspace(tmp_path / "ws").label_sets == {"stunt": ("Billiards", "Diving")}
+    made = Workspace(tmp_path / "ws")
+    assert made.label_sets == {"stunt": ("Billiards", "Diving")} and made.settings.name == "ws"
 
 
 def test_saved_steps_may_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
