@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 from streamlit.elements.lib.mutable_tab_container import TabContainer
@@ -22,7 +22,10 @@ from streamlit.elements.lib.mutable_tab_container import TabContainer
 from app import addresses
 from app.choices import from_query, to_query
 
-C = TypeVar("C")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
 
 
 @dataclass
@@ -78,7 +81,7 @@ class PageState(Generic[C]):
             kept = count if last == source else self._held.renewed.get(name, 0)
             self._held.renewed[name] = self._held.renewed.get(name, 0) + 1
             self._held.last[name] = (source, kept)
-            self._held.choices = replace(self._held.choices, **{name: value})  # type: ignore[type-var]
+            self._held.choices = replace(self._held.choices, **{name: value})
 
     @property
     def choices_in_address(self) -> bool:
@@ -91,7 +94,7 @@ class PageState(Generic[C]):
 
     def hear_inputs(self) -> None:
         """Take what inputs say before they are drawn, so that what stands above them is not a step behind."""
-        for name in [each.name for each in fields(self.choices)]:  # type: ignore[arg-type]
+        for name in [each.name for each in fields(self.choices)]:
             said = st.session_state.get(self.key(name))
             if said is not None:
                 self._take(name, tuple(said) if isinstance(getattr(self.choices, name), tuple) else said)
@@ -217,7 +220,7 @@ def open_page(page: str, kind: type[C]) -> PageState[C]:
     if held is None or (query and not addresses.is_ours(page, query)):
         choices, complaints = from_query(kind, query)
         before = held.renewed if held is not None else {}
-        renewed = {name.name: before.get(name.name, 0) + 1 for name in fields(kind)}  # type: ignore[arg-type]
+        renewed = {name.name: before.get(name.name, 0) + 1 for name in fields(kind)}
         held = st.session_state[key] = _Held(choices, renewed)
         addresses.note(page, query)
         addresses.complain(complaints)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -12,8 +13,10 @@ from app.plain_text import plain
 from app.session import widget_key
 from app.sides import MOST_OTHERS, Side, offered_sides
 from app.view import View, label_sets_of, preferred
-from mravff_core.audio_condition import AudioCondition
+from mravff_core.audio_condition import AudioCondition, Kind
 from mravff_core.workspace import RunInfo
+
+T = TypeVar("T")
 
 FUSIONS = {
     "mrav": "MRAV-FF",
@@ -23,7 +26,7 @@ FUSIONS = {
     "cross_attention": "cross-attention",
 }
 _NEXT_CLIP = "+1"
-_SOUNDS = {
+_SOUNDS: dict[Kind, str] = {
     "on": "As recorded",
     "off": "Off: no fusion",
     "silence": "Digital silence",
@@ -204,9 +207,11 @@ def _choose_shown(app: AppContext, view: View) -> View:
     return replace(view, threshold=threshold, classes=tuple(classes))
 
 
-def _select(label, options, usual, key, format_func=str, **more):  # type: ignore[no-untyped-def]
+def _select(
+    label: str, options: Sequence[T], usual: T | None, key: str, format_func: Callable[[T], str] = str, **more: Any
+) -> T:
     """A select box that starts from `usual` and forgets a choice that is no longer offered."""
-    usual = usual if usual in options else options[0]
+    usual = usual if usual is not None and usual in options else options[0]
     if st.session_state.get(key, usual) not in options:
         st.session_state[key] = usual
     return st.selectbox(label, options, index=options.index(usual), key=key, format_func=format_func, **more)

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import imageio_ffmpeg  # type: ignore[import-untyped]
+import imageio_ffmpeg
 import numpy as np
 
 from mravff_core.media.decode import VideoFrame, iter_audio, iter_frames

@@ -11,6 +11,7 @@ from mravff_core.errors import ConfigError
 
 Kind = Literal["on", "off", "silence", "shift", "swap", "noise"]
 
+_PLAIN: tuple[Kind, ...] = ("on", "off", "silence")
 _GRAMMAR = "on, off, silence, shift:SECONDS, swap:CLIP, swap:+N or noise:SNR_DB"
 
 
@@ -39,8 +40,9 @@ class AudioCondition:
         if isinstance(text, AudioCondition):
             return text
         kind, separator, value = text.strip().partition(":")
-        if kind in ("on", "off", "silence") and not separator:
-            return cls(kind)  # type: ignore[arg-type]
+        for plain in _PLAIN:
+            if kind == plain and not separator:
+                return cls(plain)
         if kind == "swap" and value and (value[0] != "+" or re.fullmatch(r"\+[1-9]\d{0,5}", value)):
             return cls("swap", clip_id=value)
         if kind in ("shift", "noise") and separator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -123,7 +123,7 @@ def _choosing_table(
     )
 
 
-def _toggled(state: State):  # type: ignore[no-untyped-def]
+def _toggled(state: State) -> Callable[[Sequence[str]], str]:
     """A click on the chosen class chooses all again."""
     return lambda data: ANY if data[0] == state.choices.name else data[0]
 

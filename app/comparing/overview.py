@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -86,6 +87,6 @@ def _verdict(compared: Compared, scored: ApDifference) -> str:
     return f"{words} points {over}; {says}. 95 % interval, paired, {scored.resamples:,} resamples of clips."
 
 
-def _toggled(state: PageState[CompareChoices]):  # type: ignore[no-untyped-def]
+def _toggled(state: PageState[CompareChoices]) -> Callable[[Sequence[str]], str]:
     """A click on the chosen kind chooses all again."""
     return lambda data: ANY if data[0] == state.choices.kind else data[0]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app import charts, sidebar
 from app.context import AppContext, context
 from app.error_marks import Mark
+from app.jobs import Job
 from app.kept import kept
 from app.marks import sets_input
 from app.no_runs import say_no_runs
@@ -26,7 +28,7 @@ from mravff_core.analysis.side import Side
 from mravff_core.analysis.stored import content_key
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots import errors as plots
-from mravff_core.workspace import RunInfo
+from mravff_core.workspace import RunInfo, Workspace
 
 _TIOUS = (0.1, 0.2, 0.3, 0.4, 0.5)
 # Tabs of charts, and the kinds of marks in them.
@@ -99,7 +101,7 @@ def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
     if not info.has_detector:
         return
 
-    def work(job):  # type: ignore[no-untyped-def]
+    def work(job: Job) -> None:
         from mravff_core.inference.run_predict import predict
 
         job.report(0.0, "loading the detector")
@@ -122,8 +124,8 @@ def _analysis(app: AppContext, side: Side, label_set: str, clip: str = "") -> Er
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking at every detection …")
-def _cached_analysis(  # type: ignore[no-untyped-def]
-    key: str, _workspace, _side: Side, label_set: str, _clip_ids: list[str] | None
+def _cached_analysis(
+    key: str, _workspace: Workspace, _side: Side, label_set: str, _clip_ids: list[str] | None
 ) -> ErrorAnalysis:
     return analyse_errors(_workspace, _side, label_set=label_set, clip_ids=_clip_ids)
 
@@ -234,7 +236,7 @@ def _tab_of(mark: str) -> str:
     return next((tab for tab, kinds in _TABS.items() if mark.partition("=")[0] in kinds), next(iter(_TABS)))
 
 
-def _chart(state: State, figure, name: str) -> None:  # type: ignore[no-untyped-def]
+def _chart(state: State, figure: go.Figure, name: str) -> None:
     charts.chart(figure, name=name, state=state, field="mark", value=lambda mark: _toggled(state, mark))
 
 

@@ -92,7 +92,10 @@ def _document(analysis: ErrorAnalysis, missed_by: list[str]) -> dict[str, Any]:
         "normalized_map": {f"{tiou:g}": float(diagnosis.per_class[tiou].mean()) for tiou in thresholds},
         "gains": {f"{tiou:g}": analysis.gains(tiou).to_dict() for tiou in thresholds},
         "gains_per_class": {
-            analysis.labels[label]: gains for label, gains in diagnosis.gains_per_class.to_dict("index").items()
+            analysis.labels[label]: gains
+            for label, gains in zip(
+                diagnosis.gains_per_class.index, diagnosis.gains_per_class.to_dict("records"), strict=True
+            )
         },
         "profile": {f"{tiou:g}": common.plain_records(analysis.profile(tiou).reset_index()) for tiou in thresholds},
         "missed": common.plain_records(diagnosis.missed.reset_index()),

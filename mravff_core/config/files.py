@@ -21,7 +21,10 @@ from mravff_core.config.settings import BaseConfig, FusionConfig, Recipe
 from mravff_core.config.weight_sizes import beyond_memory
 from mravff_core.errors import ConfigError
 
-Config = TypeVar("Config")
+if typing.TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 # YAML takes 1e-4, without a dot, for text.
 _EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
@@ -48,7 +51,7 @@ def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
     if not isinstance(raw, dict):
         raise ConfigError(f"{where}: found {_describe(raw)}, expected a mapping of settings")
     hints = typing.get_type_hints(cls)
-    names = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    names = [f.name for f in dataclasses.fields(cls)]
     unknown = sorted(str(key) for key in raw.keys() - set(names))
     if unknown:
         likely = ""

@@ -110,6 +110,11 @@ def added(*points: Point) -> Point:
     return float(sum(point[0] for point in points)), float(sum(point[1] for point in points))
 
 
+def less(point: Point, other: Point) -> Point:
+    """One point as seen from another."""
+    return added(point, (-other[0], -other[1]))
+
+
 def elbow_angle(at: Point, side: str) -> float:
     """How far a hand leans, its elbow being below the picture and a little outwards."""
     home = 650.0 if side == "right" else -10.0
@@ -122,7 +127,7 @@ def touching(point: Point, part: Point, side: str = "right") -> Point:
     """Where the palm has to be for a part of the hand, such as a finger tip, to be at `point`."""
     at = point
     for _ in range(3):
-        at = added(point, tuple(-value for value in turned(part, elbow_angle(at, side))))  # type: ignore[arg-type]
+        at = less(point, turned(part, elbow_angle(at, side)))
     return at
 
 
@@ -138,7 +143,7 @@ def _tilt(now: Moment) -> Pose:
     tilt = now.held(0.22, 0.16)
     angle = -(0.98 + 0.12 * now.gesture.lean) * tilt - 0.09 * now.gesture.reach * bob * tilt
     spout = added((x + 3, y - 26 + 24 * tilt), (0.0, 2.2 * now.gesture.reach * bob * tilt))
-    grip = added(spout, tuple(-value for value in turned(JUG_SPOUT, angle)))  # type: ignore[arg-type]
+    grip = less(spout, turned(JUG_SPOUT, angle))
     return Pose(Hand(grip, "grip", "jug", angle), _steadied(now.spot), inside=now.gesture.look)
 
 
@@ -148,7 +153,7 @@ def _circle(now: Moment) -> Pose:
     wide = now.spot.half_width * 0.52 * now.gesture.reach
     tip = (x + wide * np.cos(angle), y + 6 + wide * 0.26 * np.sin(angle))
     lean = 0.82 + 0.14 * now.gesture.lean - 0.10 * np.cos(angle)
-    grip = added(tip, tuple(-value for value in turned(SPOON_TIP, lean)))  # type: ignore[arg-type]
+    grip = less(tip, turned(SPOON_TIP, lean))
     return Pose(Hand(grip, "grip", "spoon", lean), _steadied(now.spot), inside=now.gesture.look)
 
 
@@ -197,7 +202,7 @@ def _chop(now: Moment) -> Pose:
     lift = 0.5 + 0.5 * np.cos(TURN * now.cycle)
     edge = (cut + 1, BOARD[1] + 3 - 15 * now.gesture.reach * lift - 12 * (1 - calm))
     tilt = -0.10 + 0.16 * lift + 0.05 * now.gesture.lean
-    grip = added(edge, tuple(-value for value in turned(KNIFE_EDGE, tilt)))  # type: ignore[arg-type]
+    grip = less(edge, turned(KNIFE_EDGE, tilt))
     done = int(max(0.0, now.cycle - now.gesture.phase + (now.gesture.phase - 0.5) % 1.0))
     slices = tuple(_slice(look, left_end + length, number) for number in range(min(done, 9)))
     shown = (cut - left_end) / length

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 
@@ -22,6 +23,13 @@ class Batch:
     audio: Tensor | None = None
     valid_mask: Tensor | None = None
     audio_present: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device."""
+        return Batch(
+            self.visual.to(device),
+            *(None if part is None else part.to(device) for part in (self.audio, self.valid_mask, self.audio_present)),
+        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from mravff_core.media.spectrogram import LogMel
 from mravff_core.plots.theme import Theme, styled
 from mravff_core.plots.words import as_text, signed
 
+Modality = Literal["audio", "vision"]
+_MODALITIES: tuple[Modality, ...] = ("audio", "vision")
 _AUDIO, _VISION = 1, 0  # places in a theme's colours
 _DECIBELS = (-80.0, 10.0)  # darkest and brightest of a spectrogram
 
@@ -42,8 +44,8 @@ def attribution_over_time(attribution: Attribution, theme: Theme, *, start_s: fl
         start_s, end_s: of the detection, shaded.
     """
     figure = make_subplots(rows=2, shared_xaxes=True, vertical_spacing=0.08)
-    for row, modality in ((1, "audio"), (2, "vision")):
-        _add_track(figure, attribution, modality, theme, row=row)  # type: ignore[arg-type]
+    for row, modality in enumerate(_MODALITIES, 1):
+        _add_track(figure, attribution, modality, theme, row=row)
         figure.update_yaxes(title=_words(modality), zeroline=True, zerolinecolor=theme.faint, row=row, col=1)
     figure.add_vrect(x0=start_s, x1=end_s, fillcolor=theme.faint, opacity=0.15, line_width=0)
     figure.update_xaxes(title="seconds", row=2, col=1)
@@ -203,9 +205,7 @@ def _add_modalities(figure: go.Figure, attribution: Attribution, theme: Theme, r
     )
 
 
-def _add_track(
-    figure: go.Figure, attribution: Attribution, modality: Literal["audio", "vision"], theme: Theme, *, row: int
-) -> None:
+def _add_track(figure: go.Figure, attribution: Attribution, modality: Modality, theme: Theme, *, row: int) -> None:
     values = getattr(attribution.gradients, modality)
     colour = theme.colours[_AUDIO if modality == "audio" else _VISION]
     hop_s = float(attribution.times_s[1] - attribution.times_s[0]) if len(values) > 1 else 1.0

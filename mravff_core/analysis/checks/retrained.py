@@ -29,7 +29,6 @@ from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.inference.demo import add_split, is_demo
 from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector, DetectorConfig
-from mravff_core.model.outputs import Batch
 from mravff_core.training.batches import Clips, training_batch
 from mravff_core.training.clip import TrainingClip
 from mravff_core.training.loop import train
@@ -144,9 +143,8 @@ def learnt_share(
         if cancel is not None and cancel():
             raise CancelledError("the checks were stopped; nothing of them was stored")
         batch, (targets,) = training_batch(detector, [clips[row]], config)
-        parts = (batch.visual, batch.audio, batch.valid_mask, batch.audio_present)
         with torch.inference_mode():
-            output = detector(Batch(*(None if part is None else part.to(device) for part in parts)))  # type: ignore[arg-type]
+            output = detector(batch.to(device))
         logits = torch.cat(output.class_logits, dim=1)[0].cpu()
         for labels in detector.config.label_slices.values():
             wanted = targets.classes[:, labels]
