@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.sides import Side, read_sides
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import ConfigError, MravffError
 from mravff_core.segments import PROPOSAL, with_actions
-from mravff_core.workspace import Workspace
+from mravff_core.workspace import RunInfo, Workspace
 
 DEFAULT_THRESHOLD = 0.2
 # A browser may find a video a little longer than its header says.
@@ -107,7 +106,7 @@ class View:
         )
 
 
-def label_sets_of(info: Any | None, workspace: Workspace) -> list[str]:
+def label_sets_of(info: RunInfo | None, workspace: Workspace) -> list[str]:
     """Label sets that a run's detections can be looked at by, its first one first; all there are without a run."""
     there = with_actions(workspace.label_sets)
     return list(there) if info is None else [name for name in info.label_sets if name in (*there, PROPOSAL)]
@@ -121,7 +120,7 @@ def clips_in_order(workspace: Workspace) -> list[str]:
     return [clip_id for _, clip_id in rows]
 
 
-def preferred(infos: list[Any]) -> list[Any]:
+def preferred(infos: Sequence[RunInfo]) -> list[RunInfo]:
     """Runs with those that listen first, which people come to see, and the many of a sweep last."""
     return sorted(
         infos,

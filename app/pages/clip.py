@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 import streamlit as st
@@ -11,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import sidebar
 from app.context import AppContext, context
+from app.detecting import detecting
 from app.explaining import NO_LOGIT
 from app.jobs import Job
 from app.plain_text import plain
@@ -137,7 +137,8 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
     name = f"detect {side.run} {side.audio} {clip.clip_id}"
     job = app.jobs.find(name)
     if job is None or job.state == "done":
-        job = app.jobs.submit("detect", name, f"Detecting in {clip.clip_id}", _work(app, side, clip.clip_id))
+        work = detecting(app, side.run, side.audio, [clip.clip_id])
+        job = app.jobs.submit("detect", name, f"Detecting in {clip.clip_id}", work)
     # A short clip takes no longer than a blink: nobody needs to see a bar for that.
     drawn_s = time.monotonic()
     while not job.ended and time.monotonic() - drawn_s < _BLINK_S:
@@ -146,25 +147,6 @@ def _detect(app: AppContext, side: Side, clip: Clip) -> bool:
         return True
     _progress(app, job, name, time.monotonic())
     return False
-
-
-def _work(app: AppContext, side: Side, clip_id: str) -> Callable[[Job], int]:
-    def work(job: Job) -> int:
-        from mravff_core.inference.run_predict import predict
-
-        job.report(0.0, "Loading the detector")
-        detector = app.detectors.get(side.run)
-        job.report(0.1, "Detecting")
-        return predict(
-            app.workspace,
-            side.run,
-            condition=side.audio,
-            clip_ids=[clip_id],
-            detector=detector,
-            cancel=lambda: job.cancelled,
-        ).detections
-
-    return work
 
 
 @st.fragment(run_every=0.4)

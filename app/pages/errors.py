@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import charts, sidebar
 from app.context import AppContext, context
+from app.detecting import say_not_detected
 from app.error_marks import Mark
-from app.jobs import Job
 from app.kept import kept
 from app.marks import sets_input
 from app.no_runs import say_no_runs
@@ -22,7 +22,6 @@ from app.plain_text import plain
 from app.run_choice import choose_run
 from app.says_errors import says_errors
 from app.view import preferred
-from app.work import offer
 from mravff_core.analysis.errors import EDGES, ErrorAnalysis, analyse_errors, boundary_errors, confusions
 from mravff_core.analysis.side import Side
 from mravff_core.analysis.stored import content_key
@@ -56,7 +55,7 @@ def show() -> None:
     state.keep()
     chosen = state.choices
     if not app.workspace.run(info.run).predicted_clips(chosen.audio):
-        _not_predicted(app, info, chosen.audio)
+        say_not_detected(app, info, chosen.audio)
         return
     analysis = _analysis(app, Side(info.run, AudioCondition.parse(chosen.audio)), chosen.labels)
     with st.sidebar:
@@ -92,29 +91,6 @@ def _choose_filters(app: AppContext, state: State, analysis: ErrorAnalysis) -> N
     names = app.workspace.classes(analysis.label_set).values()
     state.select("name", "Class", {"": "All classes", **{name: name for name in names}})
     state.select("clip", "Clip", {"": "All clips", **{clip: clip for clip in analysis.clip_ids}})
-
-
-def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
-    st.subheader("Nothing detected yet", anchor=False)
-    heard = sidebar.sound_title(AudioCondition.parse(audio))
-    st.write(f"`{info.run}` has not been run on this workspace's clips ({heard}).")
-    if not info.has_detector:
-        return
-
-    def work(job: Job) -> None:
-        from mravff_core.inference.run_predict import predict
-
-        job.report(0.0, "loading the detector")
-        predict(
-            app.workspace,
-            info.run,
-            condition=audio,
-            detector=app.detectors.get(info.run),
-            progress=lambda share: job.report(share, "detecting"),
-            cancel=lambda: job.cancelled,
-        )
-
-    offer(app, "predict", f"predict {info.run} {audio}", f"Detecting with {info.run}", "Detect in all clips", work)
 
 
 def _analysis(app: AppContext, side: Side, label_set: str, clip: str = "") -> ErrorAnalysis:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,9 +11,9 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
+from app.detecting import detecting
 from app.doubts import doubts
 from app.explaining import KIND, NO_LOGIT, begin, job_name, work
-from app.jobs import Job
 from app.no_runs import say_no_runs
 from app.page_state import PageState, open_page
 from app.pages.explain_checks import show_checks, warn
@@ -163,32 +163,20 @@ def _detections(app: AppContext, state: State, info: RunInfo) -> pd.DataFrame | 
     chosen, run = state.choices, app.workspace.run(info.run)
     if not run.has(chosen.audio, chosen.clip):
         name = f"detect {info.run} {chosen.audio} {chosen.clip}"
-        offer(app, "detect", name, f"Detecting in {chosen.clip}", "Detect in this clip", _detect(app, state))
+        offer(
+            app,
+            "detect",
+            name,
+            f"Detecting in {chosen.clip}",
+            "Detect in this clip",
+            detecting(app, info.run, chosen.audio, [chosen.clip]),
+        )
         return None
     found = run.detections(chosen.audio, [chosen.clip], label_set=chosen.labels or None)
     if found is None or found.empty:
         st.info("There is no detection in this clip.", icon=":material/search_off:")
         return None
     return found.head(_MOST_LISTED)
-
-
-def _detect(app: AppContext, state: State) -> Callable[[Job], None]:
-    chosen = state.choices
-
-    def work(job: Job) -> None:
-        from mravff_core.inference.run_predict import predict
-
-        job.report(0.0, "Loading the detector")
-        predict(
-            app.workspace,
-            chosen.run,
-            condition=chosen.audio,
-            clip_ids=[chosen.clip],
-            detector=app.detectors.get(chosen.run),
-            cancel=lambda: job.cancelled,
-        )
-
-    return work
 
 
 def _choose_detection(state: State, info: RunInfo, app: AppContext, detections: pd.DataFrame) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import streamlit as st
 from app import sidebar
 from app.charts import chart, theme
 from app.context import AppContext, context
+from app.detecting import detecting, say_not_detected
 from app.differences import with_signs
 from app.jobs import Job
 from app.kept import kept
@@ -28,7 +28,6 @@ from app.work import offer, show_progress
 from mravff_core.analysis import gates
 from mravff_core.analysis.gates import EFFECT_COLUMNS
 from mravff_core.analysis.segment_gates import SegmentSource, level_columns, segment_gates
-from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.gates import NO_PROOF, gate_against_effect, gate_matrix
 from mravff_core.plots.words import signed
 from mravff_core.workspace import RunInfo
@@ -104,7 +103,7 @@ def show() -> None:
         info = _choose_source(app, state, infos)
     state.keep()
     if not app.workspace.run(info.run).stored_files(state.choices.audio):
-        _not_predicted(app, info, state.choices.audio)
+        say_not_detected(app, info, state.choices.audio)
         return
     segments, steps = _segments(app, state)
     with st.sidebar:
@@ -112,20 +111,6 @@ def show() -> None:
     state.keep()
     _show(app, state, info, segments, steps)
     state.keep()
-
-
-def _not_predicted(app: AppContext, info: RunInfo, audio: str) -> None:
-    st.subheader("Nothing detected yet", anchor=False)
-    heard = sidebar.sound_title(AudioCondition.parse(audio))
-    st.write(f"`{info.run}` has not been run on this workspace's clips ({heard}).")
-    offer(
-        app,
-        "predict",
-        f"predict {info.run} {audio}",
-        f"Detecting with {info.run}",
-        "Detect in all clips",
-        _predict(app, info.run, audio),
-    )
 
 
 def _choose_source(app: AppContext, state: State, infos: list[RunInfo]) -> RunInfo:
@@ -360,7 +345,7 @@ def _seek_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -
             name,
             f"Detecting with {info.run}, audio off",
             "Detect with audio off",
-            _predict(app, info.run, "off"),
+            detecting(app, info.run, "off"),
         )
         return
     where = _asked(state, label_set)
@@ -373,20 +358,3 @@ def _seek_effect(app: AppContext, state: State, info: RunInfo, label_set: str) -
     if job is None or job.state == "done":
         job = app.jobs.submit("analysis", name, "Working out what sound is worth, with intervals", work)
     show_progress(app, job)
-
-
-def _predict(app: AppContext, run: str, audio: str) -> Callable[[Job], None]:
-    def work(job: Job) -> None:
-        from mravff_core.inference.run_predict import predict
-
-        job.report(0.0, "Loading the detector")
-        predict(
-            app.workspace,
-            run,
-            condition=audio,
-            detector=app.detectors.get(run),
-            progress=lambda share: job.report(share, "Detecting"),
-            cancel=lambda: job.cancelled,
-        )
-
-    return work

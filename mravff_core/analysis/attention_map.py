@@ -55,7 +55,8 @@ def attention_map(
         return None
     heads = trace.weights[0].shape[1]
     if not 0 <= level < len(trace.weights) or (head is not None and not 0 <= head < heads):
-        raise ConfigError(f"there are levels 0 to {len(trace.weights) - 1} and heads 0 to {heads - 1}")
+        asked = f"level {level}" + ("" if head is None else f" and head {head}")
+        raise ConfigError(f"found {asked}, expected levels 0 to {len(trace.weights) - 1} and heads 0 to {heads - 1}")
     own = trace.weights[level][0].float()
     weights = (own.mean(dim=0) if head is None else own[head]).cpu().numpy()
     stride, is_local = detector.strides[level], trace.windows[level] >= 0

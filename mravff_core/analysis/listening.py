@@ -55,7 +55,10 @@ def listen(workspace: Workspace, explanation: Explanation, detector: Detector) -
     sets = feature_sets_of(detector.config)
     encoder = audio_encoder(workspace.settings.encoders.get(sets[1])) if len(sets) > 1 else None
     if encoder is None or not workspace.clip(question.clip).has_audio or str(question.audio) != "on":
-        raise WorkspaceError("the sound of this detection cannot be encoded anew, so nothing can be muted")
+        raise WorkspaceError(
+            f"clip {question.clip!r}: its sound cannot be encoded anew, so nothing can be muted; "
+            "that takes a clip with sound, heard as recorded, and features of an encoder of ours"
+        )
     samples = read_audio(workspace.video_path(question.clip), sample_rate=encoder.sample_rate)
     moments_s = moments(explanation)
     kept = _envelope(moments_s, len(samples), encoder.sample_rate)

@@ -186,7 +186,10 @@ def _segments(
         return truth
     found = run.detections(source.audio, sorted(clip_ids), label_set=label_set)
     if found is None:
-        raise WorkspaceError(f"run {run.name!r} has no {label_set} detections stored for audio {source.audio}")
+        raise WorkspaceError(
+            f"run {run.name!r} has no {label_set} detections stored for audio {source.audio}; make them with "
+            f"'python -m mravff_core predict --run {run.name} --audio {source.audio}'"
+        )
     place = found.groupby("clip_id").cumcount().astype(str)
     found["segment_id"] = found["clip_id"] + " d" + place
     found["player_segment"] = "d" + place

@@ -129,7 +129,10 @@ class FeatureSource:
         """
         rate = self.frames_per_second or frames_per_second or (1.0 if self.hop_frames is None else 0.0)
         if not rate:
-            raise FeatureError(f"{self.location}: its grid needs the video's frames per second, which are not known")
+            raise FeatureError(
+                f"{self.location}: its grid needs the video's frames per second, which neither its annotations nor the "
+                "kind of features say; import with --fps (of audio, --audio-fps)"
+            )
         wanted = self.resize_steps or steps
         if self.hop_frames is None:
             hop = window = duration_s * rate / wanted

@@ -136,7 +136,10 @@ def _remember(workspace: Workspace, seed: int, clips: int | None) -> None:
     if path.is_file():
         known = read_yaml(path)
         if known["seed"] != seed:
-            raise WorkspaceError(f"{workspace.folder}: holds the kitchen of seed {known['seed']}, not {seed}")
+            raise WorkspaceError(
+                f"{workspace.folder}: holds the kitchen of seed {known['seed']}, not {seed}; choose another "
+                "folder, or that seed"
+            )
         if clips is None or known == wanted:
             return
     write_text(path, yaml.safe_dump(wanted, sort_keys=False))

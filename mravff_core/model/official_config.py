@@ -93,7 +93,10 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
     counts = _counts(model["backbone_arch"], family.counts, where)
     input_groups, embed_groups = _as_groups(data["input_dim"]), _as_groups(model["embd_dim"])
     if family.kind == "tridet" and (input_groups or embed_groups):
-        raise ConfigError(f"{where}: dataset.input_dim and model.embd_dim must be numbers for TriDet")
+        raise ConfigError(
+            f"{where}: dataset.input_dim is {data['input_dim']} and model.embd_dim is {model['embd_dim']}, expected a "
+            "number for each, since TriDet takes features of one encoder"
+        )
     if bool(input_groups) != bool(embed_groups):
         raise ConfigError(
             f"{where}: dataset.input_dim is {data['input_dim']} and model.embd_dim is {model['embd_dim']}, "

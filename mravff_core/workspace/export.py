@@ -113,9 +113,7 @@ def _stored(
             f"run {run_name!r} detects {', '.join(offered)} and no actions; "
             "give a joint run, or a run of verbs and one of nouns"
         )
-    if label_set is not None and label_set not in offered:
-        raise WorkspaceError(f"run {run_name!r} detects {', '.join(offered)}, not {label_set!r}")
-    table = run.detections(condition, clip_ids, label_set=label_set)
+    table = run.detections(condition, clip_ids, label_set=run.label_set(label_set or ""))
     if table is None:
         raise WorkspaceError(f"run {run_name!r} has no stored detections with audio {condition}; run predict first")
     return table

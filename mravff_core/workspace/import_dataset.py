@@ -225,7 +225,7 @@ def _check_features_stay(workspace: Workspace, plan: ImportPlan) -> None:
 
 def _videos_by_name(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
-        raise MediaError(f"{folder}: no such folder of videos")
+        raise MediaError(f"{folder}: no such folder of videos; is the name mistyped?")
     found: dict[str, str] = {}
     for path in sorted(folder.resolve().rglob("*")):
         if path.suffix.lower() in _VIDEO_SUFFIXES and path.is_file():

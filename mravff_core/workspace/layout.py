@@ -98,7 +98,10 @@ class Workspace:
         if (folder / SETTINGS_FILE).is_file():
             existing = cls(folder)
             if existing.settings.label_sets != settings.label_sets:
-                raise WorkspaceError(f"{folder}: holds the workspace {existing.settings.name!r} with other label sets")
+                raise WorkspaceError(
+                    f"{folder}: holds the workspace {existing.settings.name!r} with other label sets; choose an empty "
+                    "or new folder"
+                )
             return existing
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -114,5 +114,8 @@ def _found(run: Run, condition: AudioCondition, clip_ids: list[str], label_set: 
     """A run's detections by clip, also of clips where it found nothing."""
     found = run.detections(_heard(run, condition), clip_ids, label_set=label_set)
     if found is None:
-        raise WorkspaceError(f"run {run.name!r} has no {label_set} detections stored for audio {condition}")
+        raise WorkspaceError(
+            f"run {run.name!r} has no {label_set} detections stored for audio {condition}; make them with "
+            f"'python -m mravff_core predict --run {run.name} --audio {condition}'"
+        )
     return dict.fromkeys(clip_ids, found[:0]) | {str(clip): rows for clip, rows in found.groupby("clip_id")}

@@ -153,7 +153,7 @@ def test_a_yaml_file_without_a_network_s_name_is_told_by_its_settings(tmp_path: 
         ({"downsample_type": "min"}, "downsample_type is 'min', expected max or avg"),
         ({"backbone_type": "convTransformer"}, "backbone_type is 'convTransformer', expected one of SGP, conv"),
         ({"boudary_kernel_size": 2}, r"boundary_kernel \(2\) must be odd"),
-        ({"input_dim": [6, 6]}, "input_dim and model.embd_dim must be numbers"),
+        ({"input_dim": [6, 6]}, r"input_dim is \[6, 6\] .* expected a number for each"),
         ({"num_bins": 2.5}, "found float 2.5, expected int"),
         ({"regression_range": [[0, 4]]}, "expected one range for each of 3 levels"),
         ({"use_trident_head": "no"}, "found str 'no', expected bool"),

@@ -136,8 +136,8 @@ def test_the_command_writes_what_it_says(
     [
         (["--run", "gone", "--format", "csv", "--out", "x.csv"], "has no run 'gone'"),
         (["--run", "verbs", "--format", "epic", "--out", "x.json"], "run 'verbs' detects verb and no actions"),
-        (["--run", "verbs", "--format", "csv", "--out", "x.csv", "--label-set", "noun"], "detects verb, not 'noun'"),
-        (["--run", "verbs", "--noun-run", "verbs", "--format", "csv", "--out", "x.csv"], "detects verb, not 'noun'"),
+        (["--run", "verbs", "--format", "csv", "--out", "x.csv", "--label-set", "noun"], "finds verb, not noun"),
+        (["--run", "verbs", "--noun-run", "verbs", "--format", "csv", "--out", "x.csv"], "finds verb, not noun"),
         (["--run", "joint", "--format", "epic", "--out", "x.csv"], "suffix '.csv' does not fit epic"),
         (["--run", "joint", "--format", "epic", "--out", "x.zip", "--sls", "9,1,1"], "supervision levels are 9, 1, 1"),
         (["--run", "joint", "--format", "epic", "--out", "x.zip", "--sls", "a"], "--sls is 'a'"),
