@@ -96,7 +96,7 @@ def _choose_sound(app: AppContext, view: View, info: RunInfo | None) -> View:
         help_ = "What the merged runs heard."
         heard = _select("Sound", info.conditions, str(view.audio), widget_key("stored sound"), _title_of, help=help_)
         return replace(view, audio=AudioCondition.parse(heard))
-    deaf = info.fusion == "none"
+    deaf = not info.listens
     usual = "on" if deaf else view.audio.kind
     help_ = "What the detector gets to hear. The player always plays the clip's own sound."
     kind = _select("Sound", list(_SOUNDS), usual, widget_key("sound"), _SOUNDS.__getitem__, disabled=deaf, help=help_)

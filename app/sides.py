@@ -8,12 +8,6 @@ from mravff_core.errors import MravffError
 from mravff_core.workspace import RunInfo, Workspace
 
 MOST_OTHERS = 3
-_LISTENS = ("sum", "concat", "cross_attention", "mrav")
-
-
-def listens(info: RunInfo) -> bool:
-    """Whether a run's detections depend on what it hears."""
-    return info.has_detector and info.fusion in _LISTENS
 
 
 def read_sides(
@@ -50,7 +44,7 @@ def offered_sides(infos: list[RunInfo], label_set: str, main: Side) -> list[Side
         if label_set not in info.label_sets:
             continue
         conditions = {AudioCondition.parse(text) for text in info.conditions}
-        if listens(info):
+        if info.listens:
             conditions |= {AudioCondition(), AudioCondition("off"), AudioCondition("silence")}
         elif info.has_detector:
             conditions = {AudioCondition()}

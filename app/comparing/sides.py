@@ -78,7 +78,7 @@ def sounds_of(info: RunInfo, chosen: str) -> list[str]:
     """Audio conditions that a run can be compared under, as text."""
     if not info.has_detector:
         return list(info.conditions) or ["on"]
-    if info.fusion == "none":
+    if not info.listens:
         return ["on"]
     usual = [str(condition) for condition in CONDITIONS]
     return list(dict.fromkeys([*usual, *info.conditions, chosen]))
@@ -104,7 +104,7 @@ def _questions(info: RunInfo | None, infos: Iterable[RunInfo]) -> dict[str, Side
         for words, (a, b) in _SOUNDS.items()
         if info.has_detector or {a, b} <= set(info.conditions)
     }
-    deaf = (one.run for one in infos if one.has_detector and one.fusion == "none" and one.label_set == info.label_set)
+    deaf = (one.run for one in infos if one.has_detector and not one.listens and one.label_set == info.label_set)
     visual = next(deaf, None)
     if visual is not None:
         questions["Visual only → with sound"] = (visual, "on", info.run, "on")

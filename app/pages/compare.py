@@ -82,7 +82,7 @@ def _compare(app: AppContext, state: State) -> None:
 def _say_alike(app: AppContext) -> None:
     """Both sides are one; say what else there could be."""
     infos = app.workspace.readable_runs()[0]
-    if len(infos) > 1 or infos[0].fusion != "none":
+    if len(infos) > 1 or infos[0].listens:
         st.info("Both sides are the same; choose another run or sound for one of them.", icon=":material/equal:")
     else:
         st.info(

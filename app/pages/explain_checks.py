@@ -49,7 +49,7 @@ def warn(app: AppContext, explanation: Explanation, doubted: Sequence[str]) -> N
 def show_checks(app: AppContext, info: RunInfo) -> None:
     """All checks of a run, and the audio share by class."""
     st.subheader("Can these explanations be trusted?", anchor=False)
-    if info.fusion == "none":
+    if not info.listens:
         st.caption("This run never listens; the checks are about sound.")
         return
     checks = read_checks(app.workspace.run(info.run))

@@ -116,7 +116,7 @@ def _sides(app: AppContext) -> list[str]:
     """Every run under every sound that is stored, and gated runs without sound."""
     sides = []
     for info in app.workspace.readable_runs()[0]:
-        off = ("off",) if info.fusion != "none" and info.has_detector else ()
+        off = ("off",) if info.listens else ()
         sides += [str(Side.parse(f"{info.run}@{sound}")) for sound in ("on", *info.conditions, *off)]
     return list(dict.fromkeys(sides))
 

@@ -174,7 +174,7 @@ def lacking(
     for name in runs:
         clips = _scored_clips(workspace, name, clip_ids, label_set)
         for condition in _askable(workspace, name, conditions):
-            asked = heard(workspace, name, condition)
+            asked = workspace.run(name).heard(condition)
             todo = unpredicted_clips(workspace, name, asked, clips, named=clip_ids is not None)
             if todo:
                 missing[name, asked] = Lacking(name, asked, tuple(todo))
@@ -218,11 +218,6 @@ def compute(
         done += len(piece.clip_ids)
 
 
-def heard(workspace: Workspace, run: str, condition: AudioCondition) -> AudioCondition:
-    """The condition as far as a run can tell: all are `on` to one that never hears sound."""
-    return ON if workspace.run(run).info.fusion == "none" else condition
-
-
 def with_on(conditions: Sequence[AudioCondition | str]) -> list[AudioCondition]:
     """Parsed, each once, `on` first. Raises: ConfigError for one that is not known."""
     return list(dict.fromkeys([ON, *(AudioCondition.parse(condition) for condition in conditions)]))
@@ -250,7 +245,7 @@ def _predicted(
         clips = _scored_clips(workspace, name, clip_ids, label_set)
         there: dict[AudioCondition, bool] = {}
         for condition in _askable(workspace, name, conditions):
-            asked = heard(workspace, name, condition)
+            asked = workspace.run(name).heard(condition)
             if asked not in there:
                 missing = unpredicted_clips(workspace, name, asked, clips, named=clip_ids is not None)
                 there[asked] = not missing

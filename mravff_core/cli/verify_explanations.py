@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
     from mravff_core.files import write_text
 
     workspace = common.open_workspace(args)
-    listening = [info.run for info in workspace.runs() if info.has_detector and info.fusion != "none"]
+    listening = [info.run for info in workspace.runs() if info.listens]
     names = [args.run_name] if args.run_name else listening
     if not names:
         raise WorkspaceError(f"{workspace.folder}: has no run that listens; make one with train")

@@ -157,7 +157,7 @@ def _predict_all(workspace: Workspace, report: Progress, cancel: Cancel | None) 
         (info.run, condition)
         for info in workspace.runs()
         if info.run in shipped
-        for condition in (("on", "off") if info.fusion != "none" else ("on",))
+        for condition in (("on", "off") if info.listens else ("on",))
     ]
     for number, (run_name, condition) in enumerate(jobs):
         part = _part(report, number / len(jobs), (number + 1) / len(jobs))

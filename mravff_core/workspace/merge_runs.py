@@ -18,8 +18,6 @@ from mravff_core.workspace.detection_runs import free_run_folder, new_detection_
 from mravff_core.workspace.layout import Workspace
 from mravff_core.workspace.runs import MERGED, Run
 
-_ON = AudioCondition()
-
 
 @dataclass(frozen=True)
 class MergedRuns:
@@ -102,17 +100,13 @@ def _conditions(sources: list[Run]) -> list[AudioCondition]:
 
 def _clips(sources: list[Run], condition: AudioCondition) -> list[str]:
     """Clips that both runs have looked at."""
-    first, second = (run.predicted_clips(_heard(run, condition)) for run in sources)
+    first, second = (run.predicted_clips(run.heard(condition)) for run in sources)
     return sorted(first & second)
-
-
-def _heard(run: Run, condition: AudioCondition) -> AudioCondition:
-    return condition if run.info.fusion != "none" else _ON
 
 
 def _found(run: Run, condition: AudioCondition, clip_ids: list[str], label_set: str) -> dict[str, pd.DataFrame]:
     """A run's detections by clip, also of clips where it found nothing."""
-    found = run.detections(_heard(run, condition), clip_ids, label_set=label_set)
+    found = run.detections(run.heard(condition), clip_ids, label_set=label_set)
     if found is None:
         raise WorkspaceError(
             f"run {run.name!r} has no {label_set} detections stored for audio {condition}; make them with "

@@ -82,6 +82,11 @@ class RunInfo:
     has_detector: bool = True
     sweep: str = ""
 
+    @property
+    def listens(self) -> bool:
+        """Whether another sound can change what it finds."""
+        return self.fusion != "none"
+
 
 @dataclass(frozen=True)
 class LevelGates:
@@ -141,6 +146,10 @@ class Run:
         except (KeyError, TypeError, AttributeError, ValueError, StopIteration) as error:
             what = f"lacks {error}" if isinstance(error, KeyError) else "its entries are of another kind"
             raise WorkspaceError(f"{path}: is no record of a run ({what}); made by another version?") from error
+
+    def heard(self, condition: AudioCondition) -> AudioCondition:
+        """A condition as far as the run can tell: all are `on` to one that never listens."""
+        return condition if self.info.listens else AudioCondition("on")
 
     @property
     def label_sets(self) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def verify_explanations(
     began = time.perf_counter()
     work = _Work(progress or (lambda _share, _words: None), cancel)
     run = workspace.run(run_name)
-    if run.info.fusion == "none":
+    if not run.info.listens:
         raise WorkspaceError(f"run {run_name!r} never listens, so there is nothing to check about its sound")
     detector = detector or load_detector(run.folder, device=device)
     label_set = detector.config.label_set
