@@ -33,9 +33,11 @@ class _PlainLoader(yaml.SafeLoader):
     """Plain values alone, as `yaml.safe_load`, and Python's tuples as `yaml.dump` writes them."""
 
 
-_PlainLoader.add_constructor(
-    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, deep=True)
-)
+def _listed(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node, deep=True)
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:python/tuple", _listed)
 
 
 def from_mapping(cls: type[Config], raw: Any, where: str) -> Config:
