@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
-from mravff_core.plots.words import as_text, interval_words
+from mravff_core.plots.words import as_text, beside_axis, interval_words
 
 KIND_WORDS = {
     "gained": "only B finds it",
@@ -19,6 +19,7 @@ KIND_WORDS = {
     "same": "both alike",
 }
 _ROW_PX, _KIND_PX, _HEAD_PX = 21, 30, 84
+_CLASSES_PX, _KINDS_PX = 440, 190  # width of the figures, and of the kinds' bars, in the narrowest window
 _CLEAR_GAIN, _CLEAR_LOSS, _UNCLEAR = "clear gain", "clear loss", "interval holds 0"
 
 
@@ -37,7 +38,12 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
     rows = classes.iloc[::-1]
     rows = rows.assign(drawn=rows["name"].map(as_text))
     figure = go.Figure()
-    least, most = _range(rows)
+    beside, counts = rows["name"].map(beside_axis), _counts(rows)
+    left_px = room_for(beside)
+    least, last = _range(rows)
+    # As much more to the right as the counts take.
+    share = min(0.6, room_for(counts, size_px=12) / (_CLASSES_PX - left_px))
+    most = least + (last - least) / (1 - share)
     figure.add_trace(_clickable_rows(rows, least, most, theme, chosen))
     figure.add_vline(x=0, line={"color": theme.faint, "width": 1, "dash": "dot"})
     for state, symbol in ((_CLEAR_GAIN, "triangle-up"), (_CLEAR_LOSS, "triangle-down"), (_UNCLEAR, "circle-open")):
@@ -52,15 +58,16 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
                 marker={"symbol": symbol, "size": 11, "color": colour, "line": {"width": 2, "color": colour}},
                 error_x=_bars(own, colour),
                 customdata=_data(own),
+                hovertext=own["drawn"],
                 hovertemplate=_HOVER,
             )
         )
-    figure.add_trace(_class_counts(rows, most, theme))
+    figure.add_trace(_class_counts(rows, counts, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(
         title="AP of B minus A (points, 95 % whiskers)",
         range=[least, most],
-        tickvals=_ticks(rows),
+        tickvals=_ticks(rows, most),
         zeroline=False,
         side="top",
     )
@@ -80,10 +87,13 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         showgrid=False,
         categoryorder="array",
         categoryarray=rows["drawn"],
+        tickmode="array",
+        tickvals=rows["drawn"],
+        ticktext=beside,
         range=[-0.5, max(len(rows), 1) - 0.5],
     )
     figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96)
-    set_margins(figure, left=room_for(rows["drawn"]), top=_HEAD_PX, bottom=12)
+    set_margins(figure, left=left_px, top=_HEAD_PX, bottom=12)
     figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
     return figure
 
@@ -98,7 +108,10 @@ def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Fig
     table = counts.pivot_table(index="kind", columns="correct", values="count", sort=False)
     table = table.reindex(columns=[True, False], fill_value=0).astype(int)
     kinds, right, wrong = list(table.index), table[True].tolist(), table[False].tolist()
-    most = 1.8 * max(1, *table.sum(axis=1))
+    texts = [f" {each + other:,}, {each:,} correct" for each, other in zip(right, wrong, strict=True)]
+    # The longest bar leaves as much room as the longest text takes.
+    bar_px = max(0.25 * _KINDS_PX, min(0.55 * _KINDS_PX, _KINDS_PX - room_for(texts)))
+    most = _KINDS_PX / bar_px * max(1, *table.sum(axis=1))
     colours = [{"gained": theme.good, "lost": theme.bad}.get(kind, theme.faint) for kind in kinds]
     common = {"y": kinds, "orientation": "h", "customdata": [[kind] for kind in kinds]}
     figure = go.Figure(
@@ -116,7 +129,7 @@ def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Fig
                 x=[each + other for each, other in zip(right, wrong, strict=True)],
                 y=kinds,
                 mode="text",
-                text=[f" {each + other:,}, {each:,} correct" for each, other in zip(right, wrong, strict=True)],
+                text=texts,
                 textposition="middle right",
                 textfont={"color": theme.ink},
                 hoverinfo="skip",
@@ -149,7 +162,7 @@ def _tint(theme: Theme, chosen: bool) -> str:
 
 
 _HOVER = (
-    "<b>%{y}</b>: %{customdata[3]} points<br>AP of A %{customdata[1]} %, of B %{customdata[2]} %, over "
+    "<b>%{hovertext}</b>: %{customdata[3]} points<br>AP of A %{customdata[1]} %, of B %{customdata[2]} %, over "
     "%{customdata[4]} true segments<br>gained %{customdata[5]}, of these correct %{customdata[6]}<br>"
     "lost %{customdata[7]}, of these correct %{customdata[8]}<extra></extra>"
 )
@@ -162,18 +175,17 @@ def _states(rows: pd.DataFrame) -> pd.Series:
 
 
 def _range(rows: pd.DataFrame) -> tuple[float, float]:
-    """Left and right end of the axis, 0 always inside."""
+    """Left and right end of what is drawn, 0 always inside."""
     ends = 100 * rows[["difference", "low", "high"]].to_numpy(float)
     ends = ends[np.isfinite(ends)]
     least, most = min(0.0, ends.min(initial=0.0)), max(0.0, ends.max(initial=0.0))
     room = 0.06 * (most - least) or 1.0
-    # A third more to the right, for the counts.
-    return least - room, most + room + 0.34 * (most - least)
+    return least - room, most + room
 
 
-def _ticks(rows: pd.DataFrame) -> list[float]:
-    """Round numbers up to the largest value, and none under the counts at the right end."""
-    least, most = _range(rows)
+def _ticks(rows: pd.DataFrame, most: float) -> list[float]:
+    """Round numbers up to the largest value, and none under the counts at the right end, which is `most`."""
+    least, _ = _range(rows)
     step = next(step for step in (0.5, 1, 2, 5, 10, 20, 25, 50) if step == 50 or 5 * step >= most - least)
     last = 100 * np.nanmax(rows[["difference", "high"]].to_numpy(float), initial=0.0)
     return [step * count for count in range(int(np.ceil(least / step)), int(last // step) + 1)]
@@ -205,14 +217,19 @@ def _data(rows: pd.DataFrame) -> Sequence[list]:
     ]
 
 
-def _class_counts(rows: pd.DataFrame, most: float, theme: Theme) -> go.Scatter:
-    """True segments, gained and lost, in words at the right end of every row."""
+def _counts(rows: pd.DataFrame) -> list[str]:
+    """True segments, gained and lost, in words."""
     counts = rows[["segments", "gained", "lost"]].astype(int).to_numpy().tolist()
+    return [f"{segments} true, +{gained} −{lost} " for segments, gained, lost in counts]
+
+
+def _class_counts(rows: pd.DataFrame, counts: list[str], most: float, theme: Theme) -> go.Scatter:
+    """Words at the right end of every row."""
     return go.Scatter(
         x=[most] * len(rows),
         y=rows["drawn"],
         mode="text",
-        text=[f"{segments} true, +{gained} −{lost} " for segments, gained, lost in counts],
+        text=counts,
         textposition="middle left",
         textfont={"color": theme.faint, "size": 12},
         hoverinfo="skip",
@@ -229,6 +246,7 @@ def _clickable_rows(rows: pd.DataFrame, least: float, most: float, theme: Theme,
         orientation="h",
         marker={"color": [_tint(theme, name == chosen) for name in rows["name"]]},
         customdata=_data(rows),
+        hovertext=rows["drawn"],
         hovertemplate=_HOVER,
         showlegend=False,
     )

@@ -17,7 +17,7 @@ from plotly.colors import sample_colorscale
 
 from mravff_core.evaluation.error_kinds import ERRORS, KINDS
 from mravff_core.plots.theme import Theme, room_for, set_margins, styled
-from mravff_core.plots.words import as_text, signed
+from mravff_core.plots.words import as_text, beside_axis, signed
 
 KIND_HELP = {
     "true positive": "finds a true segment of its class",
@@ -199,14 +199,19 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
                 "line": _outline([mark == chosen for mark in marks], theme),
             },
             customdata=list(zip(marks, shown["count"], strict=True)),
-            hovertemplate="%{y} found where %{x} is true: %{customdata[1]}<extra></extra>",
+            hovertext=[
+                f"{as_text(name)} found where {as_text(true_name)} is true"
+                for name, true_name in zip(shown["name"], shown["true_name"], strict=True)
+            ],
+            hovertemplate="%{hovertext}: %{customdata[1]}<extra></extra>",
         )
     )
     ordered = [as_text(name) for name in names]
     figure.update_xaxes(title=f"true class{left_out}", categoryarray=ordered, tickangle=-90)
     figure.update_yaxes(title="found class", categoryarray=ordered[::-1])
     # All names: Plotly leaves some out where it finds them too close.
-    ticks = {"tickmode": "array", "tickvals": ordered, "tickfont": {"size": 11 if len(ordered) > 24 else 13}}
+    ticks = {"tickmode": "array", "tickvals": ordered, "ticktext": list(map(beside_axis, names))}
+    ticks |= {"tickfont": {"size": 11 if len(ordered) > 24 else 13}}
     figure.update_xaxes(type="category", categoryorder="array", **ticks)
     figure.update_yaxes(type="category", categoryorder="array", **ticks)
     return styled(figure, theme, height=max(360, 120 + 19 * len(names)), legend=False)

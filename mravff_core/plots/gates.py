@@ -16,7 +16,7 @@ from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
 from mravff_core.plots.theme import GATE_SCALE, Theme, room_for, set_margins, styled
-from mravff_core.plots.words import as_text, count_words, interval_words
+from mravff_core.plots.words import as_text, beside_axis, count_words, interval_words
 
 _ROW_PX, _HEAD_PX, _FOOT_PX = 25, 94, 12
 _PAIRS_PX = 22
@@ -35,7 +35,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         chosen: name of the class to frame.
     """
     names = classes["name"].tolist()
-    drawn = list(map(as_text, names))
+    drawn, beside = list(map(as_text, names)), list(map(beside_axis, names))
     figure = make_subplots(rows=1, cols=3, shared_yaxes=True, horizontal_spacing=0.03, column_widths=[0.5, 0.13, 0.37])
     figure.add_trace(_squares(classes, level_names), row=1, col=1)
     figure.add_trace(
@@ -47,7 +47,8 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
             customdata=names,
             text=[count_words(count, "segment") for count in classes["count"]],
             textposition="none",
-            hovertemplate="%{y}: %{text}<extra></extra>",
+            hovertext=drawn,
+            hovertemplate="%{hovertext}: %{text}<extra></extra>",
         ),
         row=1,
         col=2,
@@ -57,7 +58,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
     styled(figure, theme, height=_HEAD_PX + _FOOT_PX + _ROW_PX * max(1, len(names)), legend=False)
     figure.update_yaxes(type="category", range=[len(names) - 0.5, -0.5], showgrid=False, tickfont={"color": theme.ink})
     # All ticks of a long list: Plotly leaves some out where it finds them too close.
-    figure.update_yaxes(tickmode="array", tickvals=drawn, row=1, col=1)
+    figure.update_yaxes(tickmode="array", tickvals=drawn, ticktext=beside, row=1, col=1)
     figure.update_xaxes(side="top", showgrid=False, fixedrange=True)
     figure.update_xaxes(title_text="Mean gate × 100; step in s", row=1, col=1)
     figure.update_xaxes(title_text="Segments", nticks=3, tickangle=0, row=1, col=2)
@@ -69,7 +70,7 @@ def gate_matrix(classes: pd.DataFrame, level_names: Sequence[str], theme: Theme,
         row=1,
         col=3,
     )
-    set_margins(figure, left=room_for(drawn), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
+    set_margins(figure, left=room_for(beside), top=_HEAD_PX, bottom=_FOOT_PX).update_layout(bargap=0.5)
     _explain_marks(figure, theme, above_px=_HEAD_PX - 20)
     if chosen in names:
         place = names.index(chosen)
@@ -275,7 +276,8 @@ def _squares(classes: pd.DataFrame, level_names: Sequence[str]) -> go.Scatter:
         # Viridis is dark in its lower part, light in its upper.
         textfont={"size": 11, "color": np.where(known < 0.6, "#ffffff", "#101418").tolist()},
         customdata=np.stack([names, np.tile(list(level_names), len(classes)), _ranges(low, high)], axis=1),
-        hovertemplate="%{y}, %{customdata[1]}<br>gate %{marker.color:.3f} (%{customdata[2]})<extra></extra>",
+        hovertext=list(map(as_text, names)),
+        hovertemplate="%{hovertext}, %{customdata[1]}<br>gate %{marker.color:.3f} (%{customdata[2]})<extra></extra>",
     )
 
 
@@ -308,8 +310,8 @@ def _effects(classes: pd.DataFrame, theme: Theme, *, vertical: bool) -> go.Scatt
         marker=marker,
         error_x=bars,
         customdata=names,
-        hovertext=_effect_words(classes),
-        hovertemplate="%{y}: %{hovertext}<extra></extra>",
+        hovertext=[f"{as_text(name)}: {words}" for name, words in zip(names, _effect_words(classes), strict=True)],
+        hovertemplate="%{hovertext}<extra></extra>",
     )
 
 

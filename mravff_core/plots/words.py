@@ -6,6 +6,7 @@ import math
 from html import escape
 
 MINUS = "−"
+_BEGINNING, _END = 18, 9  # letters kept of a name that is too long to stand beside an axis
 
 
 def as_text(name: object) -> str:
@@ -15,6 +16,14 @@ def as_text(name: object) -> str:
     tells (`customdata`) is the name itself.
     """
     return escape(str(name), quote=False).replace("$", "&#36;")
+
+
+def beside_axis(name: object) -> str:
+    """A name as of `as_text` that leaves a figure room: of a long one, beginning and end."""
+    text = str(name)
+    if len(text) > _BEGINNING + _END + 1:
+        text = f"{text[:_BEGINNING].rstrip()}…{text[-_END:].lstrip()}"
+    return as_text(text)
 
 
 def signed(value: float, digits: int = 1) -> str:

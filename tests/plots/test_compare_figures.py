@@ -10,7 +10,7 @@ from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots import Theme
 from mravff_core.plots.compare import class_differences, kind_bars
 from mravff_core.plots.stress import MEASURES, stress_curves
-from mravff_core.plots.words import count_words, interval_words, points
+from mravff_core.plots.words import as_text, count_words, interval_words, points
 
 THEMES = [Theme.of("light"), Theme.of("dark")]
 CLASSES = pd.DataFrame(
@@ -112,3 +112,31 @@ def test_no_line_leads_over_a_sound_that_a_run_was_not_asked_about() -> None:
 )
 def test_differences_are_written_in_points_with_a_true_minus(words: str, wanted: str) -> None:
     assert words == wanted
+
+
+def test_a_long_name_leaves_the_figure_room_and_is_whole_where_it_is_pointed_at() -> None:
+    long = "pick up the large frying pan with both hands, carefully <3"
+    named = CLASSES.assign(name=[long, "cut", "stir", "rub"])
+    figure = class_differences(named, Theme.of("light"))
+    words = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
+    assert words["cut"] == "cut" and words[as_text(long)] == "pick up the large…efully &lt;3"
+    assert figure.layout.margin.l < 250
+    hovers = [trace.hovertext for trace in figure.data if trace.hovertext is not None and len(trace.hovertext)]
+    assert sum(as_text(long) in list(texts) for texts in hovers) == 2, "the mark's and the row's"
+
+
+def test_counts_at_the_right_cover_no_mark_where_names_take_much_room() -> None:
+    def share(names: list[str]) -> float:
+        figure = class_differences(CLASSES.assign(name=names, high=CLASSES["difference"]), Theme.of("light"))
+        least, most = figure.layout.xaxis.range
+        return (most - 40) / (most - least)
+
+    assert share(["pour", "cut", "stir", "rub"]) < share([f"a name of many letters {n}" for n in range(4)])
+
+
+def test_numbers_of_many_letters_fit_beside_their_bars() -> None:
+    def share(count: int) -> float:
+        counts = pd.DataFrame({"kind": ["same"] * 2, "correct": [True, False], "count": [count] * 2})
+        return 2 * count / kind_bars(counts, Theme.of("light")).layout.xaxis.range[1]
+
+    assert 0.24 < share(19_775) < share(5) < 0.56
