@@ -83,6 +83,7 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
         "label_smoothing": train["label_smoothing"],
         "crop_ratio": data["crop_ratio"],
         "truncated_share": data["trunc_thresh"],
+        "crop_margin": _half_window(data, where),
     }
     return from_mapping(TrainConfig, settings, where)
 
@@ -157,6 +158,16 @@ def _refuse_misspelt(given: Mapping[Any, Any], known: Mapping[str, Any], where: 
             raise ConfigError(f"{where}: {section}{name} is not known; mistyped for {section}{likely[0]}?")
 
 
+def _half_window(data: Mapping[str, Any], where: str) -> float:
+    """Steps by which the window of a step reaches beyond it; half a one where the steps share their clip out evenly.
+
+    Raises: ConfigError.
+    """
+    _check_grid(data, where)
+    hop = data["feat_stride"] * data["downsample_rate"]
+    return 0.5 if hop <= 0 or data["force_upsampling"] else 0.5 * data["num_frames"] / hop
+
+
 def _test_settings(full: Mapping[str, Any], family: Family) -> dict[str, Any]:
     test = full["test_cfg"]
     return {
@@ -188,18 +199,8 @@ def _at_least_zero(value: Any) -> Any:
 
 
 def _feature_record(data: Mapping[str, Any], channels: int, where: str) -> dict[str, Any]:
-    """What the weights were trained on, as far as the configuration says.
-
-    Raises: ConfigError for what is no number, or no rate.
-    """
-    for key in ("feat_stride", "num_frames", "downsample_rate", "default_fps"):
-        value = data[key]
-        if key == "default_fps" and value is None:
-            continue
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        # The published code takes strides and windows below 1 for features that share their clip out evenly.
-        if not is_number or (value <= 0 and key in ("downsample_rate", "default_fps")):
-            raise ConfigError(f"{where}: dataset.{key} is {value!r}, expected a number above 0")
+    """What the weights were trained on, as far as the configuration says. Raises: ConfigError."""
+    _check_grid(data, where)
     return {
         "channels": channels,
         "stride_frames": data["feat_stride"],
@@ -208,6 +209,18 @@ def _feature_record(data: Mapping[str, Any], channels: int, where: str) -> dict[
         "frames_per_second": data["default_fps"],
         "resized_steps": data["max_seq_len"] if data["force_upsampling"] else None,
     }
+
+
+def _check_grid(data: Mapping[str, Any], where: str) -> None:
+    """Refuse what is no number, or no rate. Raises: ConfigError."""
+    for key in ("feat_stride", "num_frames", "downsample_rate", "default_fps"):
+        value = data[key]
+        if key == "default_fps" and value is None:
+            continue
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        # The published code takes strides and windows below 1 for features that share their clip out evenly.
+        if not is_number or (value <= 0 and key in ("downsample_rate", "default_fps")):
+            raise ConfigError(f"{where}: dataset.{key} is {value!r}, expected a number above 0")
 
 
 def _check_lengths(base: BaseConfig, regression_range: Any, where: str) -> None:

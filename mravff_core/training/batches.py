@@ -144,6 +144,7 @@ class BatchMaker:
             max_steps=self.detector.config.base.max_steps,
             crop_ratio=self.config.crop_ratio,
             truncated_share=self.config.truncated_share,
+            margin=self.config.crop_margin,
         )
         return clip.with_noise(self.config.input_noise, rng) if self.config.input_noise else clip
 

@@ -21,6 +21,7 @@ _LEAST = {
     "initial_loss_norm": 0,
     "iou_weight_power": 0,
     "input_noise": 0,
+    "crop_margin": 0,
 }
 _SHARES = ("label_smoothing", "truncated_share")
 

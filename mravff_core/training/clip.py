@@ -45,6 +45,7 @@ def random_crop(
     max_steps: int,
     crop_ratio: tuple[float, float] | None,
     truncated_share: float,
+    margin: float = 0.0,
 ) -> TrainingClip:
     """A random stretch of a clip that holds at least one of its segments, if any stretch tried does.
 
@@ -55,6 +56,7 @@ def random_crop(
         max_steps: longest stretch, in finest feature steps.
         crop_ratio: least and greatest share of a clip's length; None to leave shorter clips whole.
         truncated_share: in [0, 1].
+        margin: steps by which segments may reach beyond the stretch at either end.
     Reference: Zhang et al., ActionFormer, ECCV 2022 (sequence cropping while training).
     """
     length = clip.visual.shape[1]
@@ -68,7 +70,7 @@ def random_crop(
             return clip
     for _ in range(_CROP_TRIALS):
         first = int(rng.integers(0, length - steps + 1))
-        bounds = np.clip(clip.segments_grid, first, first + steps)
+        bounds = np.clip(clip.segments_grid, first - margin, first + steps + margin)
         whole = np.maximum(clip.segments_grid[:, 1] - clip.segments_grid[:, 0], 1e-6)
         stays = (bounds[:, 1] - bounds[:, 0]) / whole >= truncated_share
         if stays.any() or not len(stays):

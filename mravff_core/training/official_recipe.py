@@ -103,19 +103,14 @@ def _split(official: Mapping[str, Any], key: str, usual: str, where: Path | str)
 
 
 def _check(official: Mapping[str, Any], where: Path | str) -> None:
-    """Refuse official settings of data and optimiser that training here would not follow."""
-    optimiser, data = official.get("opt") or {}, official["dataset"]
+    """Refuse official settings of the optimiser that training here would not follow."""
+    optimiser = official.get("opt") or {}
     unknown = sorted(map(str, optimiser.keys() - _OPTIMISER))
     if unknown:
         raise ConfigError(f"{where}: opt has unknown settings {', '.join(unknown)}; it has {', '.join(_OPTIMISER)}")
     kind = optimiser.get("type", "AdamW")
     if kind != "AdamW":
         raise ConfigError(f"{where}: opt.type is {kind!r}, expected AdamW, the only optimiser that training has here")
-    if data.get("downsample_rate", 1) != 1:
-        raise ConfigError(
-            f"{where}: dataset.downsample_rate is {data['downsample_rate']}, expected 1: features are trained on as "
-            "the workspace has them, so import those of that rate"
-        )
 
 
 _OPTIMISER = (

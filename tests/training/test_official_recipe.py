@@ -66,7 +66,6 @@ def test_a_label_set_is_found_by_its_classes_or_named(workspace: Workspace) -> N
     [
         ({"opt": {"type": "SGD"}}, "opt.type is 'SGD', expected AdamW"),
         ({"opt": {"nesterov": True}}, "opt has unknown settings nesterov; it has type"),
-        ({"dataset": {"downsample_rate": 2}}, "downsample_rate is 2, expected 1"),
         ({"fusion": {"kinds": "mrav"}}, "FusionConfig has no field kinds"),
     ],
 )
@@ -80,6 +79,7 @@ def test_what_could_not_be_followed_is_refused(workspace: Workspace, changes: di
 def test_other_features_are_told(workspace: Workspace) -> None:
     cases = (
         ({"feat_stride": 7}, "a step every 7 frames"),
+        ({"feat_stride": 7, "downsample_rate": 3}, "a step every 21 frames"),
         ({"input_dim": 7}, f"7 channels, here {CHANNELS}"),
         ({"feat_stride": 0}, None),
     )
@@ -87,6 +87,22 @@ def test_other_features_are_told(workspace: Workspace) -> None:
         raw = official(dataset=changes)
         caution = features_caution(raw, "theirs.yaml", workspace, training_recipe(raw, "theirs.yaml", workspace))
         assert caution is None if words is None else words in str(caution)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "margin"),
+    [
+        ({}, 1.0),  # their default is a step every 16 frames of 32
+        ({"feat_stride": 4, "num_frames": 16}, 2.0),
+        ({"feat_stride": 4, "num_frames": 16, "downsample_rate": 2}, 1.0),
+        ({"force_upsampling": True}, 0.5),
+        ({"feat_stride": -1}, 0.5),
+    ],
+)
+def test_crops_leave_segments_what_the_windows_of_features_see(
+    workspace: Workspace, dataset: dict[str, Any], margin: float
+) -> None:
+    assert training_recipe(official(dataset=dataset), "theirs.yaml", workspace).train.crop_margin == margin
 
 
 def test_recipes_of_ours_are_read_as_ever(workspace: Workspace) -> None:

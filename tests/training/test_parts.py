@@ -91,11 +91,11 @@ def test_whole_numbers_are_not_averaged() -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(2, 60), st.integers(1, 40), st.integers(0, 10_000))
-def test_crops_keep_segments_where_their_features_are(length: int, max_steps: int, seed: int) -> None:
-    whole = clip(length, [(0, length / 2), (length / 2, length)])
+@given(st.integers(2, 60), st.integers(1, 40), st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 3.0]))
+def test_crops_keep_segments_where_their_features_are(length: int, max_steps: int, seed: int, margin: float) -> None:
+    whole = clip(length, [(-1, length / 2), (length / 2, length)])
     rng = np.random.default_rng(seed)
-    cut = random_crop(whole, rng, max_steps=max_steps, crop_ratio=(0.5, 1.0), truncated_share=0.5)
+    cut = random_crop(whole, rng, max_steps=max_steps, crop_ratio=(0.5, 1.0), truncated_share=0.5, margin=margin)
     steps = cut.visual.shape[1]
     assert 1 <= steps <= min(length, max_steps)
     starts = [k for k in range(length - steps + 1) if np.array_equal(whole.visual[:, k : k + steps], cut.visual)]
@@ -104,8 +104,22 @@ def test_crops_keep_segments_where_their_features_are(length: int, max_steps: in
     np.testing.assert_array_equal(cut.audio, whole.audio[:, starts[0] : starts[0] + steps])  # type: ignore[index]
     for bounds, label in zip(cut.segments_grid, cut.labels, strict=True):
         original = whole.segments_grid[label]
-        np.testing.assert_allclose(bounds, np.clip(original, starts[0], starts[0] + steps) - starts[0], atol=1e-4)
+        if steps < length:
+            low, high = max(original[0], starts[0] - margin), min(original[1], starts[0] + steps + margin)
+        else:  # nothing was cut
+            low, high = original
+        np.testing.assert_allclose(bounds, [low - starts[0], high - starts[0]], atol=1e-4)
         assert bounds[1] - bounds[0] >= 0.5 * (original[1] - original[0]) - 1e-4
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.5, 2.0])
+def test_a_segment_reaches_beyond_a_crop_by_its_margin_at_most(margin: float) -> None:
+    whole, found = clip(100, [(-1, 30)]), []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        cut = random_crop(whole, rng, max_steps=10, crop_ratio=None, truncated_share=0.3, margin=margin)
+        found.append(cut.segments_grid[0])
+    assert np.min(found) == -margin and np.max(found) == 10 + margin
 
 
 def test_a_crop_may_begin_anywhere() -> None:
