@@ -39,6 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one_level": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]]},
     "one_level_by_three": {"backbone_arch": [2, 1, 0], "regression_range": [[0, 10000]], "scale_factor": 3},
     "no_stem": {"backbone_arch": [1, 0, 2]},
+    "no_stem_for_an_even_window": {"backbone_arch": [1, 0, 2], "n_mha_win_size": [4, 5, -1], "use_rel_pe": True},
     "scale_factor_four": {"scale_factor": 4, "n_mha_win_size": [5, 5, -1]},
     "scale_factor_one": {"scale_factor": 1},
     "convolutional": {"backbone_type": "conv", "use_abs_pe": True},

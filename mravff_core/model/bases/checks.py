@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from mravff_core.config import BaseConfig
 from mravff_core.errors import ConfigError
+from mravff_core.model.bases.padding import windows
 
 _COUNTS = (
     "input_channels",
@@ -91,7 +92,9 @@ def _attention(config: BaseConfig) -> Iterator[str]:
         yield f"embed_channels ({config.embed_channels}) must be a multiple of heads ({config.heads})"
     if config.levels > 1 and config.scale_factor > 1 and config.scale_factor % 2:
         yield f"scale_factor ({config.scale_factor}) must be 1 or even where attention skips steps"
-    if config.relative_position and any(window > 1 and window % 2 == 0 for window in config.window):
+    # Without a stem, no block has the finest level's own window.
+    used = windows(config)[0 if config.stem_layers else 1 :]
+    if config.relative_position and any(window > 1 and window % 2 == 0 for window in used):
         yield "relative_position needs odd windows"
 
 
