@@ -38,3 +38,8 @@ class WorkspaceError(MravffError):
 
 class CancelledError(MravffError):
     """The user stopped a long task; nothing half-written was left behind."""
+
+
+def first_line(error: BaseException, most: int = 160) -> str:
+    """What a library's error says, in one line of so many characters; what it is where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:most]

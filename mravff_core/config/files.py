@@ -19,7 +19,7 @@ import yaml
 
 from mravff_core.config.settings import BaseConfig, FusionConfig, Recipe
 from mravff_core.config.weight_sizes import beyond_memory
-from mravff_core.errors import ConfigError
+from mravff_core.errors import ConfigError, first_line
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -125,7 +125,7 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a YAML configuration") from None
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        raise ConfigError(f"{path}: not readable as YAML ({str(error).splitlines()[0]})") from error
+        raise ConfigError(f"{path}: not readable as YAML ({first_line(error)})") from error
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):

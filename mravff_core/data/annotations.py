@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mravff_core.data.reading import as_numbers, label_index, read_csv, read_json
-from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.errors import AnnotationError, ConfigError, first_line
 
 SEGMENT_KEYS = ("clip_id", "segment_id", "start_s", "end_s")
 ABOUT_CLIP = ("split", "duration_s", "frames_per_second")
@@ -48,9 +48,8 @@ def read_annotations(path: Path | str, label_set: str = "verb", *, backwards_too
         else:
             raise AnnotationError(f"{path}: suffix {path.suffix!r} is not known; expected .json or .csv annotations")
     except ValueError as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise AnnotationError(
-            f"{path}: not readable as {path.suffix[1:].upper()} ({first_line}); truncated?"
+            f"{path}: not readable as {path.suffix[1:].upper()} ({first_line(error)}); truncated?"
         ) from error
     table = checked_times(path, table, backwards_too=backwards_too)
     if AUDIBILITY in table:

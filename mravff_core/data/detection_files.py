@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from mravff_core.data.plain_pickle import PICKLE_SUFFIXES, read_plain_pickle, refusal
 from mravff_core.data.reading import as_numbers, label_index, parsed_json, read_csv, read_json
-from mravff_core.errors import AnnotationError, ConfigError
+from mravff_core.errors import AnnotationError, ConfigError, first_line
 from mravff_core.files import refusal as refused
 
 Format = Literal["activitynet", "epic", "table"]
@@ -90,8 +90,9 @@ def read_detections(path: Path | str, label_set: str = "verb") -> DetectionFile:
     except _DAMAGED as error:
         if refused(error):
             raise
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise AnnotationError(f"{path}: not readable as {suffix[1:].upper()} ({first_line}); truncated?") from error
+        raise AnnotationError(
+            f"{path}: not readable as {suffix[1:].upper()} ({first_line(error)}); truncated?"
+        ) from error
     return _checked(path, found)
 
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mravff_core.errors import FeatureError
+from mravff_core.errors import FeatureError, first_line
 from mravff_core.files import written_aside
 from mravff_core.time_grid import TimeGrid
 
@@ -152,11 +152,11 @@ def _refused_readably(path: Path) -> Iterator[None]:
         raise
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise FeatureError(
-            f"{path}: not readable as {path.suffix} ({_first_line(error)}); truncated or renamed?"
+            f"{path}: not readable as {path.suffix} ({first_line(error)}); truncated or renamed?"
         ) from error
     except Exception as error:  # torch raises its own pickle errors for files that would run code
         raise FeatureError(
-            f"{path}: refused ({_first_line(error)}); expected plain tensors, no pickled objects"
+            f"{path}: refused ({first_line(error)}); expected plain tensors, no pickled objects"
         ) from error
 
 
@@ -239,12 +239,8 @@ def _grid_of(path: Path, stored: np.lib.npyio.NpzFile) -> TimeGrid | None:
     try:
         return TimeGrid(**{name: float(stored[name]) for name in _GRID_FIELDS})
     except Exception as error:
-        raise FeatureError(f"{path}: its time grid is damaged ({_first_line(error)})") from error
+        raise FeatureError(f"{path}: its time grid is damaged ({first_line(error)})") from error
 
 
 def _grid_arrays(grid: TimeGrid) -> dict[str, NDArray]:
     return {name: np.array(value) for name, value in grid.to_mapping().items()}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:160]

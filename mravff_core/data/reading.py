@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mravff_core.errors import AnnotationError
+from mravff_core.errors import AnnotationError, first_line
 
 NUMBERS = ("start_s", "end_s", "score", "duration_s", "frames_per_second", "audibility")
 
@@ -83,8 +83,7 @@ def _refused_readably(path: Path) -> Iterator[None]:
             f"{path}: has lines with more cells than its first line names columns; text with commas but without quotes?"
         ) from error
     except ValueError as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise AnnotationError(f"{path}: not readable as CSV ({first_line}); truncated?") from error
+        raise AnnotationError(f"{path}: not readable as CSV ({first_line(error)}); truncated?") from error
 
 
 def as_numbers(column: pd.Series) -> pd.Series:

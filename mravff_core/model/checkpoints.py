@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mravff_core.config import from_mapping, read_yaml, to_mapping
-from mravff_core.errors import CheckpointError, ConfigError
+from mravff_core.errors import CheckpointError, ConfigError, first_line
 from mravff_core.files import folder_written_aside, written_aside
 from mravff_core.model.detector import Detector, DetectorConfig
 from mravff_core.model.official import read_official
@@ -110,7 +110,7 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         chosen = torch.device(device)
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = first_line(error, 120)
         raise ConfigError(f"device {str(device)!r} cannot be used here ({reason}); try auto or cpu") from error
     return chosen
 

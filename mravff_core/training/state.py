@@ -17,7 +17,7 @@ import torch
 import yaml
 
 from mravff_core.config import Recipe, from_mapping, read_yaml, to_mapping
-from mravff_core.errors import CheckpointError, ConfigError, MravffError, WorkspaceError
+from mravff_core.errors import CheckpointError, ConfigError, MravffError, WorkspaceError, first_line
 from mravff_core.files import write_text, written_aside
 from mravff_core.model.detector import Detector
 from mravff_core.training.ema import AveragedWeights
@@ -147,5 +147,4 @@ def load_state(run: RunState, path: Path) -> None:
         run.normalizer, run.step, run.epoch = state["normalizer"], state["step"], state["epoch"]
         run.shares.threads, run.history = state["threads"], state["history"]
     except Exception as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise CheckpointError(f"{path}: training cannot go on from here ({first_line}); start over") from error
+        raise CheckpointError(f"{path}: training cannot go on from here ({first_line(error)}); start over") from error

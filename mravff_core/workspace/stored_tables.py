@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from mravff_core.errors import WorkspaceError
+from mravff_core.errors import WorkspaceError, first_line
 from mravff_core.segments import DETECTION_COLUMNS
 from mravff_core.workspace.tables import query, read_table
 
@@ -84,8 +84,9 @@ def _asked(table: str, folder: Path, sql: str, parameters: Sequence[Any]) -> pd.
             failure = error
     for path in sources:
         read_table(path, _columns(table))
-    first_line = str(failure).splitlines()[0]
-    raise WorkspaceError(f"{folder}: its {table} cannot be read together ({first_line}); predict again") from failure
+    raise WorkspaceError(
+        f"{folder}: its {table} cannot be read together ({first_line(failure)}); predict again"
+    ) from failure
 
 
 def check_detections(found: pd.DataFrame, path: Path, classes: int | None) -> None:
