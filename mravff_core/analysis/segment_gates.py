@@ -188,7 +188,7 @@ def _segments(
     if found is None:
         raise WorkspaceError(
             f"run {run.name!r} has no {label_set} detections stored for audio {source.audio}; make them with "
-            f"'python -m mravff_core predict --run {run.name} --audio {source.audio}'"
+            f"'{workspace.command(f'predict --run {run.name} --audio {source.audio}')}'"
         )
     place = found.groupby("clip_id").cumcount().astype(str)
     found["segment_id"] = found["clip_id"] + " d" + place

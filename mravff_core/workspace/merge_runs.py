@@ -109,7 +109,6 @@ def _found(run: Run, condition: AudioCondition, clip_ids: list[str], label_set: 
     found = run.detections(run.heard(condition), clip_ids, label_set=label_set)
     if found is None:
         raise WorkspaceError(
-            f"run {run.name!r} has no {label_set} detections stored for audio {condition}; make them with "
-            f"'python -m mravff_core predict --run {run.name} --audio {condition}'"
+            f"{run.folder}: has no {label_set} detections stored for audio {condition}; predict with that sound first"
         )
     return dict.fromkeys(clip_ids, found[:0]) | {str(clip): rows for clip, rows in found.groupby("clip_id")}
