@@ -65,23 +65,29 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
     figure.add_trace(_class_counts(rows, counts, most, theme))
     figure.update_layout(barmode="overlay", bargap=0.0)
     figure.update_xaxes(
-        title="AP of B minus A (points, 95 % whiskers)",
         range=[least, most],
         tickvals=_ticks(rows, most),
         zeroline=False,
         side="top",
     )
-    figure.add_annotation(
-        text="true, gained, lost",
-        x=most,
-        y=1.0,
-        yref="paper",
-        xanchor="right",
-        yanchor="bottom",
-        yshift=17,
-        showarrow=False,
-        font={"size": 12, "color": theme.faint},
-    )
+    # Above the names too: legend and title would have to do with the plot's width.
+    for above_px, words, colour in (
+        (17, "true, gained, lost", theme.faint),
+        (35, "AP of B minus A (points, 95 % whiskers)", theme.ink),
+        (59, f"▲ {_CLEAR_GAIN}  ▼ {_CLEAR_LOSS}  ○ {_UNCLEAR}", theme.faint),
+    ):
+        figure.add_annotation(
+            text=words,
+            x=1,
+            xref="paper",
+            y=1,
+            yref="paper",
+            xanchor="right",
+            yanchor="bottom",
+            yshift=above_px,
+            showarrow=False,
+            font={"size": 13 if colour == theme.ink else 12, "color": colour},
+        )
     figure.update_yaxes(
         type="category",
         showgrid=False,
@@ -92,10 +98,8 @@ def class_differences(classes: pd.DataFrame, theme: Theme, *, chosen: str = "") 
         ticktext=beside,
         range=[-0.5, max(len(rows), 1) - 0.5],
     )
-    figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96)
-    set_margins(figure, left=left_px, top=_HEAD_PX, bottom=12)
-    figure.update_layout(legend={"y": 1.0, "yref": "container", "yanchor": "top"})
-    return figure
+    figure = styled(figure, theme, height=_ROW_PX * len(rows) + 96, legend=False)
+    return set_margins(figure, left=left_px, top=_HEAD_PX, bottom=12)
 
 
 def kind_bars(counts: pd.DataFrame, theme: Theme, *, chosen: str = "") -> go.Figure:

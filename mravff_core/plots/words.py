@@ -6,7 +6,7 @@ import math
 from html import escape
 
 MINUS = "−"
-_BEGINNING, _END = 18, 9  # letters kept of a name that is too long to stand beside an axis
+_BEGINNING, _END = 22, 11  # letters kept of a name that is too long to stand beside an axis
 
 
 def as_text(name: object) -> str:

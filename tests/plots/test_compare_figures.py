@@ -119,8 +119,8 @@ def test_a_long_name_leaves_the_figure_room_and_is_whole_where_it_is_pointed_at(
     named = CLASSES.assign(name=[long, "cut", "stir", "rub"])
     figure = class_differences(named, Theme.of("light"))
     words = dict(zip(figure.layout.yaxis.tickvals, figure.layout.yaxis.ticktext, strict=True))
-    assert words["cut"] == "cut" and words[as_text(long)] == "pick up the large…efully &lt;3"
-    assert figure.layout.margin.l < 250
+    assert words["cut"] == "cut" and words[as_text(long)] == "pick up the large fryi…arefully &lt;3"
+    assert figure.layout.margin.l < 290
     hovers = [trace.hovertext for trace in figure.data if trace.hovertext is not None and len(trace.hovertext)]
     assert sum(as_text(long) in list(texts) for texts in hovers) == 2, "the mark's and the row's"
 
