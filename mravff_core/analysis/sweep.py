@@ -20,10 +20,11 @@ import filelock
 import pandas as pd
 import yaml
 
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.config import BaseConfig, FusionConfig, Recipe, from_mapping, read_yaml, to_mapping
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.files import write_text
-from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.evaluate_run import Scored, evaluate_run
 from mravff_core.training.from_workspace import train_in_workspace
 from mravff_core.training.state import has_begun
 from mravff_core.workspace import Run, Workspace
@@ -34,6 +35,7 @@ from mravff_core.workspace.tables import read_table, write_table
 OVERALL = "(all)"
 """Class name of the rows that hold the mean over classes."""
 MOST_SEEDS = 1000
+_ON, _OFF = AudioCondition("on"), AudioCondition("off")
 SCORE_COLUMNS = ("run", "model", "base", "fusion", "seed", "audio", "class", "average_precision")
 
 
@@ -198,9 +200,10 @@ def _finish(workspace: Workspace, member: Member, device: str, cancel: Callable[
     train_in_workspace(workspace, member.recipe, accelerator=device, cancel=cancel)
     clip_ids = workspace.clip_ids(member.recipe.data.test_split)
     rows = []
-    for audio in ("on",) if member.recipe.fusion.kind == "none" else ("on", "off"):
-        document = evaluate_run(workspace, member.run, condition=audio, clip_ids=clip_ids, device=device)
-        known = (member.run, run.model_hash(), member.base, member.fusion, member.seed, audio)
+    sounds = (_ON,) if member.recipe.fusion.kind == "none" else (_ON, _OFF)
+    for audio in sounds:
+        document = evaluate_run(workspace, Scored(member.run, audio), clip_ids=clip_ids, device=device)
+        known = (member.run, run.model_hash(), member.base, member.fusion, member.seed, str(audio))
         by_class = {OVERALL: document["average"], **document["per_class"]}
         rows += [(*known, name, value) for name, value in by_class.items()]
     write_table(_score_path(workspace, member.sweep, member.run), pd.DataFrame(rows, columns=list(SCORE_COLUMNS)))

@@ -62,26 +62,22 @@ def run(args: argparse.Namespace) -> None:
         against = Scored(side.run, side.audio, ACTION if args.verb_run else args.labels)
     documents, refused = [], []
     for name in names:
+        scored = Scored(name, AudioCondition.parse(args.audio), args.labels, args.noun_run)
         with common.progress_bar(f"Evaluating {name}") as progress:
             documents.append(
                 evaluate_run(
                     workspace,
-                    name,
-                    condition=args.audio,
+                    scored,
                     clip_ids=clip_ids,
                     tiou_thresholds=common.thresholds(args.tiou),
                     protocol=args.protocol,
-                    label_set=args.labels,
-                    noun_run=args.noun_run,
                     resamples=args.resamples,
                     against=against,
-                    store=False,
                     device=args.device,
                     progress=progress,
                 )
             )
         if not args.clips:
-            scored = Scored(name, AudioCondition.parse(args.audio), args.labels, args.noun_run)
             refused.append(common.store_json(scores_file(workspace, scored), documents[-1]))
     common.warn_of_unstored(refused)
     common.note_empty_clips(workspace, [document["label_set"] for document in documents], clip_ids)

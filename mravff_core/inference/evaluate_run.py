@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from mravff_core.evaluation import (
 )
 from mravff_core.evaluation.actions import merge_actions
 from mravff_core.evaluation.recall import recall_at_k
-from mravff_core.files import write_json
 from mravff_core.inference.run_predict import predict
 from mravff_core.segments import ACTION, DETECTION_COLUMNS
 from mravff_core.workspace import Workspace
@@ -41,7 +40,7 @@ class Scored:
     """
 
     run: str
-    audio: AudioCondition
+    audio: AudioCondition = field(default_factory=AudioCondition)
     label_set: str = ""
     noun_run: str = ""
 
@@ -65,33 +64,24 @@ class Scored:
 
 def evaluate_run(
     workspace: Workspace,
-    run_name: str,
+    scored: Scored | str,
     *,
-    condition: AudioCondition | str = "on",
     clip_ids: Sequence[str] | None = None,
     tiou_thresholds: Sequence[float] | None = None,
     protocol: str = "epic",
-    label_set: str = "",
-    noun_run: str = "",
     resamples: int = 0,
     against: Scored | None = None,
-    store: bool | None = None,
     device: str = "auto",
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Mean average precision and recall of one run, predicting first where predictions are missing.
 
-    The result is also written beside the run's predictions, to `metrics.json`, to
-    `metrics.<label set>.json` for another label set than its first, and to
-    `metrics.action.<noun run>.json` for the actions of two runs.
-
     Args:
+        scored: what; a run's name for its first label set and sound as recorded.
         clip_ids: as of `scored_clips`.
         tiou_thresholds: in (0, 1]; None for the workspace's own.
-        label_set, noun_run: as of `Scored`.
         resamples: draws of clips for 95 % intervals; 0 for none.
         against: what this run is compared with, on the same clips; of the same label set.
-        store: whether to write the result; None to do so if all clips were scored.
     Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `clips_without_segments`, `segments`,
         `average`, `per_threshold`, `per_class` (average over thresholds by class name) and `recall`
         (at 1 and 5 times the true segments, by threshold), all in [0, 1]; with resamples `intervals`
@@ -101,7 +91,7 @@ def evaluate_run(
     """
     if tiou_thresholds is None:
         tiou_thresholds = workspace.settings.tiou_thresholds
-    scored = Scored(run_name, AudioCondition.parse(condition), label_set, noun_run)
+    scored = Scored(scored) if isinstance(scored, str) else scored
     labels = scored.labels(workspace)
     if against is not None and against.labels(workspace) != labels:
         raise WorkspaceError(
@@ -141,13 +131,14 @@ def evaluate_run(
             "audio": str(against.audio),
             **_difference(paired, thresholds, names),
         }
-    if store or (store is None and clip_ids is None):
-        write_json(scores_file(workspace, scored), document)
     return document
 
 
 def scores_file(workspace: Workspace, scored: Scored) -> Path:
-    """Where a run's scores are stored, a file for each label set and for each run that it makes actions with."""
+    """Where scores belong: `metrics.json` beside the run's predictions, for its first label set.
+
+    For another `metrics.<label set>.json`, and for the actions of two runs `metrics.action.<noun run>.json`.
+    """
     run, labels = workspace.run(scored.run), scored.labels(workspace)
     parts = ["metrics", *([] if labels == run.label_sets[0] else [labels]), *filter(None, [scored.noun_run]), "json"]
     return run.predictions_folder(scored.audio) / ".".join(parts)

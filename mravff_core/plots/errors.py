@@ -9,6 +9,8 @@ start=-0.5:-0.25            detections whose start (or `end`) is off by so many 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -210,7 +212,7 @@ def confusion_matrix(pairs: pd.DataFrame, theme: Theme, *, chosen: str = "") -> 
     figure.update_xaxes(title=f"true class{left_out}", categoryarray=ordered, tickangle=-90)
     figure.update_yaxes(title="found class", categoryarray=ordered[::-1])
     # All names: Plotly leaves some out where it finds them too close.
-    ticks = {"tickmode": "array", "tickvals": ordered, "ticktext": list(map(beside_axis, names))}
+    ticks: dict[str, Any] = {"tickmode": "array", "tickvals": ordered, "ticktext": list(map(beside_axis, names))}
     ticks |= {"tickfont": {"size": 11 if len(ordered) > 24 else 13}}
     figure.update_xaxes(type="category", categoryorder="array", **ticks)
     figure.update_yaxes(type="category", categoryorder="array", **ticks)

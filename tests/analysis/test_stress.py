@@ -15,7 +15,7 @@ from mravff_core.analysis.gate_means import gate_interval
 from mravff_core.analysis.stress import CONDITIONS, compute, lacking, stored_table, stress, stress_table
 from mravff_core.cli import main
 from mravff_core.errors import CancelledError, ConfigError
-from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.evaluate_run import Scored, evaluate_run
 from mravff_core.workspace.import_detections import import_detections
 
 SOUNDS = ("off", "shift:-1", "shift:+1", "noise:0", "swap:+1")
@@ -36,7 +36,8 @@ def test_each_row_is_what_evaluate_says(stressed: Workspace) -> None:
     assert table["condition"].tolist() == ["on", *SOUNDS] * 2
     own = table[table["run"] == "verb_mrav"].set_index("condition")
     for sound in ("on", *SOUNDS):
-        assert own.loc[sound, "map"] == pytest.approx(evaluate_run(stressed, "verb_mrav", condition=sound)["average"])
+        scored = evaluate_run(stressed, Scored("verb_mrav", AudioCondition.parse(sound)))
+        assert own.loc[sound, "map"] == pytest.approx(scored["average"])
         gates = [stressed.run("verb_mrav").gates(sound, clip_id) for clip_id in stressed.clip_ids()]
         levels = [np.concatenate([clip[level].gates for clip in gates]).mean() for level in range(3)]
         assert own.loc[sound, "gate"] == pytest.approx(np.mean(levels), abs=1e-6)

@@ -13,6 +13,7 @@ from scipy import stats
 from mravff_core import Workspace
 from mravff_core.analysis.sweep import OVERALL, is_done, members_of, scores, sweep, sweep_folder
 from mravff_core.analysis.sweep_table import sweep_table
+from mravff_core.audio_condition import AudioCondition
 from mravff_core.cli import main
 from mravff_core.cli.common import listed
 from mravff_core.config import BaseConfig, DataConfig, FusionConfig, Recipe, TestConfig, TrainConfig, to_mapping
@@ -88,10 +89,10 @@ def test_what_is_done_is_kept_and_the_rest_is_trained(workspace: Workspace, caps
 
 
 def test_scores_are_those_of_evaluate_and_belong_to_the_weights(workspace: Workspace) -> None:
-    from mravff_core.inference.evaluate_run import evaluate_run
+    from mravff_core.inference.evaluate_run import Scored, evaluate_run
 
     member = members_of(RECIPE, seeds=1, fusions=["mrav"])[0]
-    document = evaluate_run(workspace, member.run, condition="off", device="cpu")
+    document = evaluate_run(workspace, Scored(member.run, AudioCondition("off")), device="cpu")
     left_aside = sweep_folder(workspace, "tiny") / "scores" / ".tiny_s0.1234abcd.part.parquet"
     left_aside.write_bytes(b"PAR1")  # as by a killed process
     table = scores(workspace, "tiny")

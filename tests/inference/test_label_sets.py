@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from mravff_core import Batch, Predictor, TimeGrid, Workspace, load_detector
 from mravff_core.config import DataConfig, FusionConfig, LabelSet, Recipe
 from mravff_core.data.features import Features
 from mravff_core.errors import ConfigError
-from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.evaluate_run import Scored, evaluate_run, scores_file
 from mravff_core.inference.label_sets import decode_pairs
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
@@ -168,14 +167,11 @@ def test_a_joint_run_stores_a_table_for_each_set(workspace: Workspace) -> None:
         run.forget("on", ["a"])
         emptied = run.detections("on", ["a"], label_set="action")
         assert emptied is None or emptied.empty
-    for label_set in ("verb", "noun", "action"):
-        evaluate_run(workspace, "joint", label_set=label_set, device="cpu")
-    stored = {path.name: json.loads(path.read_text()) for path in run.predictions_folder("on").glob("metrics*")}
-    assert {name: document["label_set"] for name, document in stored.items()} == {
-        "metrics.json": "verb",
-        "metrics.noun.json": "noun",
-        "metrics.action.json": "action",
-    }
+    files = {"verb": "metrics.json", "noun": "metrics.noun.json", "action": "metrics.action.json"}
+    for label_set, file in files.items():
+        scored = Scored("joint", label_set=label_set)
+        assert evaluate_run(workspace, scored, device="cpu")["label_set"] == label_set
+        assert scores_file(workspace, scored).name == file
 
 
 def test_label_sets_need_names_of_their_own() -> None:

@@ -13,7 +13,7 @@ from mravff_core import Workspace
 from mravff_core.cli import main
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.evaluation import mean_average_precision, merge_actions
-from mravff_core.inference.evaluate_run import evaluate_run
+from mravff_core.inference.evaluate_run import Scored, evaluate_run
 from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import save_detector
 from mravff_core.workspace.merge_runs import merge_runs
@@ -64,7 +64,7 @@ def test_a_run_that_never_listens_is_merged_under_every_sound(workspace: Workspa
     truth = workspace.truth("action")
     with_sound, without = (workspace.run("actions").detections(sound) for sound in ("on", "off"))
     assert with_sound is not None and not with_sound.equals(without)
-    scored = evaluate_run(workspace, "verb_mrav", noun_run="deaf_nouns", store=False, device="cpu")
+    scored = evaluate_run(workspace, Scored("verb_mrav", noun_run="deaf_nouns"), device="cpu")
     assert mean_average_precision(truth, with_sound, TIOUS).average == pytest.approx(scored["average"])
 
 
