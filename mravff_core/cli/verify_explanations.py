@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
     """Check one run, or every run that listens where none is named."""
     from mravff_core.analysis.checks import verify_explanations
     from mravff_core.analysis.checks.page import write_page
-    from mravff_core.analysis.checks.verify import FEW, ORDERED, OVER_TIME
+    from mravff_core.analysis.checks.verify import QUICK, HowMany
     from mravff_core.errors import WorkspaceError
     from mravff_core.files import write_text
 
@@ -57,10 +57,7 @@ def run(args: argparse.Namespace) -> None:
                 verify_explanations(
                     workspace,
                     name,
-                    segments=1 if args.quick else args.segments,
-                    over_time=16 if args.quick else OVER_TIME,
-                    ordered=6 if args.quick else ORDERED,
-                    few=6 if args.quick else FEW,
+                    size=QUICK if args.quick else HowMany(segments=args.segments),
                     retrain=True if args.retrain else False if args.quick else None,
                     device=args.device,
                     progress=lambda share, _words: progress(share),

@@ -17,7 +17,7 @@ from mravff_core.analysis.checks.intervals import area_under_curve, estimate, me
 from mravff_core.analysis.checks.page import write_page
 from mravff_core.analysis.checks.planted_truth import check_planted
 from mravff_core.analysis.checks.retrained import LEARNT, learnt_share, retrained, swapped, until_learnt
-from mravff_core.analysis.checks.verify import verdicts
+from mravff_core.analysis.checks.verify import HowMany, verdicts
 from mravff_core.config import DataConfig, LabelSet, Recipe, TrainConfig, to_mapping
 from mravff_core.errors import CancelledError, WorkspaceError
 from mravff_core.kitchen.shipped import shipped_runs
@@ -54,7 +54,7 @@ def test_checks_are_made_stored_and_written_up(
     with pytest.raises(WorkspaceError, match=r"recipe.yaml: is missing, so detector 'verb_mrav' cannot be trained"):
         retrained(workspace, run, small_detector(), swap=True)
     (run.folder / "recipe.yaml").write_text(recipe_of_small_detector(), encoding="utf-8")
-    document = verify_explanations(workspace, "verb_mrav", over_time=2, few=2, retrain=True)
+    document = verify_explanations(workspace, "verb_mrav", size=HowMany(over_time=2, few=2), retrain=True)
     assert document == read_checks(run) == json.loads((run.folder / CHECKS_FILE).read_text(encoding="utf-8"))
     assert document["segments"] == 4  # two of the three clips have sound
     assert {one["check"] for one in document["verdicts"]} >= {"audio_share", "planted", "randomisation"}

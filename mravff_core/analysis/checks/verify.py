@@ -31,11 +31,29 @@ from mravff_core.model.detector import Detector
 from mravff_core.workspace import Run, Workspace
 
 CHECKS_FILE = "explanation_checks.json"
-SEGMENTS = 300
-# Segments whose attribution over time is computed, and those of the dearer checks.
-OVER_TIME, ORDERED, FEW = 300, 120, 40
 
 Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class HowMany:
+    """Segments that checks look at; the dearer a check, the fewer.
+
+    Attributes:
+        segments: true segments at least, where a kitchen can give them.
+        over_time: of attribution over time, at most.
+        ordered: of deletion and insertion, at most.
+        few: of the randomisation checks, at most.
+    """
+
+    segments: int = 300
+    over_time: int = 300
+    ordered: int = 120
+    few: int = 40
+
+
+QUICK = HowMany(segments=1, over_time=16, ordered=6, few=6)
+"""To see whether all works, rather than to learn much."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +77,7 @@ def verify_explanations(
     workspace: Workspace,
     run_name: str,
     *,
-    segments: int = SEGMENTS,
-    over_time: int = OVER_TIME,
-    ordered: int = ORDERED,
-    few: int = FEW,
+    size: HowMany | None = None,
     retrain: bool | None = None,
     detector: Detector | None = None,
     device: str = "auto",
@@ -74,10 +89,7 @@ def verify_explanations(
     Args:
         workspace: where the run lies; of a demo kitchen with too few clips more are rendered.
         run_name: a run that listens.
-        segments: least number of true segments, where a kitchen can give them.
-        over_time: segments whose attribution over time is checked, at most.
-        ordered: segments of deletion and insertion, at most.
-        few: segments of the randomisation checks, at most.
+        size: of how many segments; None for as many as tell something.
         retrain: whether to train detectors for the check by swapped labels, the demo kitchen's
             training clips being rendered where they are missing; None does so for a demo kitchen
             that has them.
@@ -88,7 +100,7 @@ def verify_explanations(
     Returns: plain values, as the stored file holds them.
     Raises: WorkspaceError for a run without fusion or without known segments; CancelledError.
     """
-    began = time.perf_counter()
+    began, size = time.perf_counter(), size or HowMany()
     work = _Work(progress or (lambda _share, _words: None), cancel)
     run = workspace.run(run_name)
     if not run.info.listens:
@@ -97,13 +109,15 @@ def verify_explanations(
     label_set = detector.config.label_set
     source = workspace
     if is_demo(workspace):
-        source = held_out_kitchen(workspace, segments, progress=work.part(0.0, 0.3, "Making more clips"), cancel=cancel)
+        source = held_out_kitchen(
+            workspace, size.segments, progress=work.part(0.0, 0.3, "Making more clips"), cancel=cancel
+        )
     clip_ids = source.clip_ids("validation" if is_demo(workspace) else None)
     work.report(0.3, "Scoring segments")
     cases = gather(source, detector, label_set, clip_ids, cancel=cancel)
     if not cases:
         raise WorkspaceError(f"{workspace.folder}: no true {label_set} segments with sound to check explanations on")
-    chosen = evenly(cases, over_time)
+    chosen = evenly(cases, size.over_time)
     kept = workspace.cache_folder / "explanation_checks" / run_name
     tracks = _tracks(work, detector, chosen, kept, run.model_hash())
     twins = _twins((workspace, source), run, detector, retrain, device, work)
@@ -116,8 +130,8 @@ def verify_explanations(
         "explained": cases[0].target.quantity,
         "audibility": figures.audibility(cases),
         "localisation": figures.located(chosen, [tracks[id(case)] for case in chosen]),
-        "curves": _curves(work, detector, evenly(chosen, ordered), tracks),
-        "randomisation": _randomisation(work, detector, evenly(chosen, few), tracks, twins, kept),
+        "curves": _curves(work, detector, evenly(chosen, size.ordered), tracks),
+        "randomisation": _randomisation(work, detector, evenly(chosen, size.few), tracks, twins, kept),
         "trainings": {name: {"fit": one.fit, "epochs": one.epochs} for name, one in twins.items()},
         "planted": [dataclasses.asdict(one) for one in check_all_planted()],
         "gate_honesty": _gate_honesty(workspace, run),
