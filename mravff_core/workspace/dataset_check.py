@@ -214,7 +214,7 @@ def _hop_s(audio: FeatureSource, visual: FeatureSource, video: SourceVideo) -> f
 
 
 def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
-    """Segments of the clips that stay, labels as indices, cut to their clips."""
+    """Segments of the clips that stay, labels as indices, within their clips."""
     table = files.segments.copy()
     known = table["clip_id"].isin(clip_of)
     for name, rows in table[~known & ~table["clip_id"].isin(files.videos)].groupby("clip_id"):
@@ -235,7 +235,9 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
 
 
 def segments_within(table: pd.DataFrame, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
-    """Segments cut to their clips, and a finding for each that loses by it; those of which nothing is left are out.
+    """Segments, cut to their clips where they lie outside, and a finding for each; what nothing is left of is out.
+
+    What a rounded time stamp lets lie a moment outside stays as it is, since published scores count it whole.
 
     Args:
         table: `clip_id` as `clip_of` names clips, `start_s`, `end_s` and more.
@@ -244,10 +246,10 @@ def segments_within(table: pd.DataFrame, clip_of: Mapping[str, Clip], findings: 
     table = table.copy()
     length_s = np.array([clip_of[name].duration_s for name in table["clip_id"]], dtype=np.float64)
     start_s, end_s = table["start_s"].to_numpy(np.float64), table["end_s"].to_numpy(np.float64)
-    table["start_s"], table["end_s"] = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
-    # A rounded time stamp may lie a moment behind the end, where something of the segment is left.
+    cut_start_s, cut_end_s = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
     outside = (end_s > length_s + np.maximum(0.5, 0.001 * length_s)) | (start_s < -0.5)
-    outside |= (end_s > start_s) & (table["end_s"] <= table["start_s"]).to_numpy()
+    outside |= (end_s > start_s) & (cut_end_s <= cut_start_s)
+    table["start_s"], table["end_s"] = np.where(outside, cut_start_s, start_s), np.where(outside, cut_end_s, end_s)
     for name, start, end, length in _picked(outside, table["clip_id"], start_s, end_s, length_s):
         findings.add("segments outside the clip", name, f"{start:.2f} to {end:.2f} s of {length:.2f} s")
     wrong = {"segments without length": end_s == start_s, "segments that end before they start": end_s < start_s}

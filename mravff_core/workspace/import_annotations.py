@@ -20,7 +20,7 @@ class PlannedAnnotations:
 
     Attributes:
         clip_ids: clips of the workspace that the file has segments of.
-        segments: labels as indices, cut to their clips.
+        segments: labels as indices, within their clips.
         findings: what is cut or left out.
         clips_not_in_workspace: clips of the file that are left out.
     """

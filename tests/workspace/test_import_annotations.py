@@ -40,7 +40,7 @@ def test_clips_are_found_by_the_names_that_files_give_them(workspace: Workspace)
     assert imported(workspace, {"v_one": [(1, 2, "cut")], "-two": [("3", "4.5", "stir")], "gone": [(1, 2, "cut")]}) == 0
     assert segments(workspace) == [["one", 1, 2, 0], ["v_-two", 3, 4.5, 1]]
     assert imported(workspace, {"three": [(0, 20.3, "cut")], "one": [(5, 6, "stir")]}) == 0
-    assert segments(workspace) == [["one", 5, 6, 1], ["three", 0, 20, 0], ["v_-two", 3, 4.5, 1]]
+    assert segments(workspace) == [["one", 5, 6, 1], ["three", 0, 20.3, 0], ["v_-two", 3, 4.5, 1]]
 
 
 def test_nothing_is_lost_that_nobody_agreed_to(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -130,10 +130,11 @@ def test_videos_are_found_by_name_at_any_depth(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("segment", [(20.0, 20.2), (20.1, 20.4), (-0.4, -0.1)])
 def test_nothing_is_lost_within_what_is_rounded(tmp_path: Path, segment: tuple[float, float]) -> None:
-    write_all(tmp_path, {"one": video([(*segment, "Diving"), (19.0, 20.4, "Diving")])})
+    a_moment_outside = [(19.0, 20.4, "Diving"), (-0.2, 3.0, "Diving")]
+    write_all(tmp_path, {"one": video([(*segment, "Diving"), *a_moment_outside])})
     checked = plan(tmp_path)
     assert found(checked) == {"segments outside the clip": 1}
-    assert checked.checked.segments[["start_s", "end_s"]].to_numpy().tolist() == [[19.0, 20.0]]
+    assert checked.checked.segments[["start_s", "end_s"]].to_numpy().tolist() == [[19.0, 20.4], [-0.2, 3.0]]
 
 
 def test_a_hop_between_sound_and_picture_is_no_fault(tmp_path: Path) -> None:
