@@ -131,6 +131,8 @@ class FusionConfig:
     """Width in steps, odd, of the convolution that audio enters through."""
     heads: int = 4
     """Of the cross-attention."""
+    attention_channels: int | None = None
+    """Width of its queries, keys and values; None for that of the levels. Half of it about halves what fusion costs."""
     window: int = 9
     """Local cross-attention window in steps of each level, -1 for full."""
     gate: Literal["scalar", "channel", "softmax"] = "scalar"

@@ -27,6 +27,7 @@ _HELD: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
     (("neck_channels", "head_channels", "boundary_kernel"), {"kind": "tridet", "trident": True}),
     (("neck_channels", "fusion.audio_channels", "fusion.audio_kernel"), {}),
     (("neck_channels", "fusion.window"), {}),
+    (("neck_channels", "fusion.attention_channels"), {}),
 )
 
 
@@ -38,8 +39,8 @@ def beyond_memory(settings: Mapping[str, Any]) -> str | None:
     """
     limit = machine_memory()
     for names, needed_for in _HELD:
-        if set(names) <= settings.keys() and all(settings[name] == value for name, value in needed_for.items()):
-            sizes = {name: _size(settings[name]) for name in names}
+        sizes = {name: _size(settings[name]) for name in names if settings.get(name) is not None}
+        if len(sizes) == len(names) and all(settings.get(name) == value for name, value in needed_for.items()):
             needed = _BYTES * math.prod(sizes[name] for name in names)
             if needed > limit:
                 return _sentence(sizes, f"need {_gigabytes(needed)} of memory", limit)

@@ -18,17 +18,21 @@ class CrossAttention(nn.Module):
     """Visual steps ask, audio steps answer.
 
     Args:
+        width: of queries, keys and values, all heads together; None for `channels`.
         window: audio steps in reach of a visual step, odd and centred on it; -1 for all.
     """
 
-    def __init__(self, channels: int, *, heads: int, window: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: int, *, heads: int, window: int, width: int | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.window = window
-        self.query = nn.Conv1d(channels, channels, 1)
-        self.key = nn.Conv1d(channels, channels, 1)
-        self.value = nn.Conv1d(channels, channels, 1)
-        self.out = nn.Conv1d(channels, channels, 1)
+        width = channels if width is None else width
+        self.query = nn.Conv1d(channels, width, 1)
+        self.key = nn.Conv1d(channels, width, 1)
+        self.value = nn.Conv1d(channels, width, 1)
+        self.out = nn.Conv1d(width, channels, 1)
         self.dropout = StepDropout(dropout)
         self._of_factored = Derived(_folded)
 
@@ -39,8 +43,8 @@ class CrossAttention(nn.Module):
     def heard(self, audio: Tensor | Factored) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What keys and values are products of.
 
-        Returns: features [batch, width, time], weights of keys and of values [channels, width], and a
-            bias of values [channels], which `answer` adds. The bias that keys have is left out.
+        Returns: features [batch, fewer or all channels, time], weights of keys and of values [width, as many],
+            and a bias of values [width], which `answer` adds. The bias that keys have is left out.
         """
         key, value, bias = self.key.weight[:, :, 0], self.value.weight[:, :, 0], self.value.bias
         assert bias is not None
@@ -50,7 +54,7 @@ class CrossAttention(nn.Module):
         return audio.columns, key.mT, value.mT, bias + shift
 
     def answer(self, attended: Tensor, value_bias: Tensor) -> Tensor:
-        """Attended values without their bias, [batch, channels, time], to the output of the same shape."""
+        """Attended values without their bias, [batch, width, time], to [batch, channels, time]."""
         assert self.out.bias is not None
         weight = self.out.weight[:, :, 0]
         # Weights add up to 1, so that a bias of values is the same before and after.
@@ -101,6 +105,6 @@ def attend_levels(
 
 
 def _folded(key: Tensor, value: Tensor, weight: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights of keys and of values [fewer, channels] for the columns of factored sound, and its shift's values."""
+    """Weights of keys and of values [fewer, width] for the columns of factored sound, and its shift's values."""
     key, value = key[:, :, 0], value[:, :, 0]
     return weight @ key.mT, weight @ value.mT, value @ shift

@@ -37,11 +37,13 @@ class MRAVFusion(nn.Module):
         fused_levels, trace = fusion(visual_levels, audio, level_masks)
 
     Args:
-        channels: width of every visual level, a multiple of `heads` where attention is used.
+        channels: width of every visual level.
         audio_channels: width of the audio features.
         levels: number of levels, or the stride of each in finest steps; a number stands for
             levels of half the length each: 1, 2, 4, ...
         heads: attention heads.
+        attention_channels: width of queries, keys and values, a multiple of `heads`; None for `channels`.
+            Half of it about halves what fusion costs.
         window: audio steps in reach of a visual step on the same level, odd; -1 for all.
         gate, gate_source: see `Gate`.
         mix, kind: see `LevelFusion`.
@@ -60,6 +62,7 @@ class MRAVFusion(nn.Module):
         levels: int | Sequence[int],
         *,
         heads: int = 4,
+        attention_channels: int | None = None,
         window: int = 9,
         gate: GateKind = "scalar",
         gate_source: GateSource = "visual",
@@ -73,7 +76,10 @@ class MRAVFusion(nn.Module):
     ) -> None:
         super().__init__()
         self.strides = tuple(2**level for level in range(levels)) if isinstance(levels, int) else tuple(levels)
-        _check(channels, audio_channels, self.strides, heads, window, audio_kernel, (audio_dropout, dropout))
+        sizes = {"channels": channels, "audio_channels": audio_channels, "heads": heads}
+        if attention_channels is not None:
+            sizes["attention_channels"] = attention_channels
+        _check(sizes, self.strides, window, audio_kernel, (audio_dropout, dropout))
         _check_choice("kind", kind, get_args(FusionKind))
         _check_choice("gate", gate, get_args(GateKind))
         _check_choice("gate_source", gate_source, get_args(GateSource))
@@ -93,6 +99,7 @@ class MRAVFusion(nn.Module):
                     channels,
                     kind=kind,
                     heads=heads,
+                    width=attention_channels,
                     window=window,
                     gate=gate,
                     gate_source=gate_source,
@@ -113,6 +120,7 @@ class MRAVFusion(nn.Module):
             config.audio_channels,
             strides,
             heads=config.heads,
+            attention_channels=config.attention_channels,
             window=config.window,
             gate=config.gate,
             gate_source=config.gate_source,
@@ -340,19 +348,19 @@ def _real_lengths(level_masks: Sequence[Tensor]) -> list[int]:
 
 
 def _check(
-    channels: int,
-    audio_channels: int,
+    sizes: dict[str, int],
     strides: tuple[int, ...],
-    heads: int,
     window: int,
     audio_kernel: int,
     dropouts: tuple[float, float],
 ) -> None:
     ordered = all(above % below == 0 for below, above in zip((1, *strides), strides, strict=False))
+    heads = sizes["heads"]
+    split = "attention_channels" if "attention_channels" in sizes else "channels"
     problems = [
-        (min(channels, audio_channels, heads) < 1, "channels, audio_channels and heads must be at least 1"),
+        (min(sizes.values()) < 1, f"{', '.join(sizes)} are {', '.join(map(str, sizes.values()))}, expected at least 1"),
         (not strides or not ordered, f"strides {list(strides)} must each be a multiple of the finer one"),
-        (heads > 0 and channels % heads != 0, f"channels ({channels}) must be a multiple of heads ({heads})"),
+        (heads > 0 and sizes[split] % heads != 0, f"{split} ({sizes[split]}) must be a multiple of heads ({heads})"),
         (window != -1 and (window < 1 or window % 2 == 0), f"window ({window}) must be odd, or -1 for all steps"),
         (audio_kernel < 1 or audio_kernel % 2 == 0, f"audio_kernel ({audio_kernel}) must be odd"),
         (not all(0 <= rate < 1 for rate in dropouts), "dropout rates must lie in 0 to 1, 1 excluded"),

@@ -59,6 +59,7 @@ class LevelFusion(nn.Module):
         *,
         kind: FusionKind,
         heads: int,
+        width: int | None,
         window: int,
         gate: GateKind,
         gate_source: GateSource,
@@ -69,7 +70,9 @@ class LevelFusion(nn.Module):
         self.kind = kind
         self.mix = mix
         attends = kind in ("cross_attention", "mrav")
-        self.attention = CrossAttention(channels, heads=heads, window=window, dropout=dropout) if attends else None
+        self.attention = (
+            CrossAttention(channels, heads=heads, width=width, window=window, dropout=dropout) if attends else None
+        )
         # Steps of sound to either side that a step hears; None for all that there are.
         self.reach = (window // 2 if window > 0 else None) if attends else 0
         self.gate = Gate(channels, kind=gate, source=gate_source) if kind == "mrav" else None

@@ -43,6 +43,10 @@ def test_usual_settings_pass() -> None:
             "embed_channels 512, window 1000000000 together need 2,048 GB of memory, this machine has 16",
         ),
         ({"bins": 10**9}, "head_channels 512, head_kernel 3, bins 1000000000 together need"),
+        (
+            {"neck_channels": 512, "fusion.attention_channels": 10**9},
+            "neck_channels 512, fusion.attention_channels 1000000000 together need",
+        ),
         ({"levels": 40}, "scale_factor 2 together need 1,125,899 GB of memory for one step of the coarsest level"),
         ({"embed_channels": 10**400, "embed_kernel": 10**400}, "need more than 1,000,000,000,000,000 GB of memory"),
     ],
@@ -54,6 +58,7 @@ def test_a_slip_is_named_with_what_it_would_need(slip: dict[str, Any], words: st
 def test_settings_that_a_base_has_no_use_for_do_not_count() -> None:
     assert beyond_memory(USUAL | {"window": 10**9, "blocks": "sgp"}) is None
     assert beyond_memory(USUAL | {"bins": 10**9, "trident": False}) is None
+    assert beyond_memory(USUAL | {"neck_channels": 512, "fusion.attention_channels": None}) is None
 
 
 def test_what_just_fits_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,7 @@ def test_a_gate_of_seven_tenths_mixes_exactly_so(mix: str, own: float) -> None:
         2,
         kind="mrav",
         heads=1,
+        width=None,
         window=1,
         gate="scalar",
         gate_source="visual",
@@ -201,7 +202,9 @@ def test_uneven_strides_of_someone_else_s_pyramid() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"heads": 3}, r"channels \(8\) must be a multiple of heads \(3\)"),
+        ({"heads": 3}, r"fusion: channels \(8\) must be a multiple of heads \(3\)"),
+        ({"attention_channels": 6}, r"attention_channels \(6\) must be a multiple of heads \(4\)"),
+        ({"attention_channels": 0}, "channels, audio_channels, heads, attention_channels are 8, 5, 4, 0, expected at "),
         ({"window": 4}, r"window \(4\) must be odd"),
         ({"window": 0}, r"window \(0\) must be odd"),
         ({"audio_kernel": 2}, r"audio_kernel \(2\) must be odd"),

@@ -41,6 +41,7 @@ FUSIONS: dict[str, dict[str, Any]] = {
     "mrav": {"kind": "mrav", "window": 5},
     "mrav, gate by sound": {"kind": "mrav", "window": 1, "gate_source": "both", "audio_kernel": 5},
     "mrav, shared": {"kind": "mrav", "window": 9, "shared_levels": True, "mix": "residual"},
+    "mrav, narrow": {"kind": "mrav", "window": 5, "attention_channels": 4},
     "concat": {"kind": "concat"},
     "classes alone": {"kind": "mrav", "window": 9, "fuse_for": "classes"},
     "boundaries alone": {"kind": "mrav", "window": 9, "fuse_for": "boundaries"},

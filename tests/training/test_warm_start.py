@@ -34,6 +34,7 @@ VARIANTS: list[dict[str, Any]] = [
     {"kind": "mrav", "gate": "channel"},
     {"kind": "mrav", "gate": "softmax", "gate_source": "both"},
     {"kind": "mrav", "mix": "residual"},
+    {"kind": "mrav", "attention_channels": 8},
 ]
 OFFICIAL = ["actionformer/epic_verb", "tridet/thumos", "temporalmaxer/groupnorm", "temporalmaxer/layernorm"]
 NOTHING = TrainConfig(epochs=0, warmup_epochs=0)
@@ -91,7 +92,7 @@ def small_recipe(folder: Path, *, epochs: int) -> Path:
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant.values())))
 def test_it_begins_with_the_official_output(shared: Path, tmp_path: Path, name: str, variant: dict[str, Any]) -> None:
     start = official_start(shared, name, tmp_path)
     clips = clips_for(start)
@@ -101,7 +102,7 @@ def test_it_begins_with_the_official_output(shared: Path, tmp_path: Path, name: 
 
 
 @pytest.mark.parametrize("name", [OFFICIAL[0], OFFICIAL[2]])
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant.values())))
 def test_the_fusion_learns_while_the_base_stays(
     shared: Path, tmp_path: Path, name: str, variant: dict[str, Any]
 ) -> None:
@@ -183,7 +184,7 @@ def test_everything_learns_unless_the_base_is_frozen(shared: Path, tmp_path: Pat
     assert sum(changed) > 0.9 * len(changed)
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant.values()))
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(map(str, variant.values())))
 def test_only_what_mixes_vision_away_needs_gates_that_open(variant: dict[str, Any]) -> None:
     start = WarmStart("here", small_detector(fusion="none"), None)
     fusion = adopt(Recipe(fusion=FusionConfig(**variant)), start).fusion
