@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ import torch
 from torch import nn
 
 from benchmarks.common import epic_lengths, peak_mb
-from mravff_core.config import BaseConfig, FusionConfig, TestConfig
+from mravff_core.config import BaseConfig, FusionConfig, TestConfig, read_recipe
 from mravff_core.freed_memory import keep_freed_memory
 from mravff_core.inference.batches import ClipFeatures
 from mravff_core.inference.decode import decode
 from mravff_core.inference.predictor import Predictor
 from mravff_core.model.bases.heads import ClassHead, DistanceHead
 from mravff_core.model.detector import Detector, DetectorConfig
+from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.outputs import Batch
 from mravff_core.time_grid import TimeGrid
 
@@ -46,8 +48,12 @@ CASES = [
     ("tridet", 2304),
     ("tridet", 4608),
     ("tridet", 9120),
+    ("temporalmaxer", 408),
     ("temporalmaxer", 2304),
+    ("temporalmaxer", 9216),
 ]
+# What these recipes ask of a fusion is timed, and the same with attention at the levels' full width.
+RECIPES = Path(__file__).resolve().parents[1] / "configs/epic"
 # Forward pass, and all of forward, decoding and suppression, of the published code in reference
 # workloads, by steps (actionformer_release 61ea7eb, TriDet 764b816; 2 threads, medians). Shorter
 # clips cost what 2,304 steps do, since that code pads them to it.
@@ -94,13 +100,31 @@ def main() -> None:
 def measure(base: str, steps: int, repeats: int) -> dict[str, Any]:
     """Seconds of each stage for one clip, with sound and without, and peak memory in MB.
 
+    `fused_s` is with the fusion of the base's recipe, `full_width_s` with attention at the levels' own width.
     `own_mb` is what the first forward pass needs over what the process holds before it, model and
     features included; `peak_mb` the process's peak up to decoding, `peak_fused_mb` with sound as well.
     """
     torch.manual_seed(0)
-    detector = spread_detector(base, "mrav")
+    detector = spread_detector(base)
     settings = detector.config.test
+    recipe = replace(read_recipe(RECIPES / f"verb_{base}_mrav.yaml").fusion, audio_channels=AUDIO_CHANNELS)
+    fusions = {"fused_s": recipe, "full_width_s": replace(recipe, attention_channels=None)}
+    if fusions["fused_s"] == fusions["full_width_s"]:
+        del fusions["full_width_s"]
+    width = detector.config.base.neck_channels
     visual, audio = torch.randn(1, VISUAL_CHANNELS, steps), torch.randn(1, AUDIO_CHANNELS, steps)
+
+    def fused_by(config: FusionConfig) -> Callable[[], Any]:
+        fusion = MRAVFusion.of(config, width, detector.strides)
+        assert fusion is not None
+        fusion.eval()
+
+        def run() -> None:
+            detector.fusion = fusion
+            detector(Batch(visual, audio))
+            detector.fusion = None
+
+        return run
 
     def decoded(output: Any) -> Any:
         return decode(
@@ -119,7 +143,7 @@ def measure(base: str, steps: int, repeats: int) -> dict[str, Any]:
         stages: dict[str, Callable[[], Any]] = {
             "reference_s": reference_workload(),
             "forward_s": lambda: detector(Batch(visual)),
-            "fused_s": lambda: detector(Batch(visual, audio)),
+            **{stage: fused_by(config) for stage, config in fusions.items()},
         }
         seconds = interleaved_medians(stages, repeats)
         peak_fused_mb = peak_mb()
@@ -149,7 +173,7 @@ def measure(base: str, steps: int, repeats: int) -> dict[str, Any]:
 def measure_lengths(base: str, repeats: int) -> dict[str, Any]:
     """Seconds of forward pass, decoding and suppression over clips of real lengths, and the published cost of them."""
     torch.manual_seed(0)
-    predictor = Predictor(spread_detector(base, "none"))
+    predictor = Predictor(spread_detector(base))
     lengths = epic_lengths()[EVERY // 2 :: EVERY]
     clips = _clips(lengths)
     reference = reference_workload()
@@ -196,7 +220,7 @@ def measure_suppression(repeats: int) -> dict[str, Any]:
 def measure_on_gpu(base: str) -> dict[str, Any]:
     """Clips per second and peak memory on a GPU: one at a time in single precision, many at once in bfloat16."""
     torch.manual_seed(0)
-    predictor = Predictor(spread_detector(base, "none").cuda())
+    predictor = Predictor(spread_detector(base).cuda())
     clips = _clips(epic_lengths())
     ways: dict[str, Callable[[], Any]] = {
         "one": lambda: [predictor.detect(clip.visual, grid=GRID, duration_s=clip.duration_s) for clip in clips],
@@ -220,8 +244,8 @@ def published_cost(base: str, steps: int) -> float:
     return least if steps <= short else least + (most - least) * (steps - short) / (long - short)
 
 
-def spread_detector(base: str, fusion: str) -> Detector:
-    """A full-size detector whose random heads answer with many classes and lengths."""
+def spread_detector(base: str) -> Detector:
+    """A full-size visual detector whose random heads answer with many classes and lengths."""
     config = DetectorConfig(
         label_set="verb",
         labels=tuple(f"verb {label}" for label in range(CLASSES)),
@@ -230,7 +254,6 @@ def spread_detector(base: str, fusion: str) -> Detector:
             input_channels=VISUAL_CHANNELS,
             official_padding=True,
         ),
-        fusion=FusionConfig(kind=fusion, audio_channels=AUDIO_CHANNELS),  # type: ignore[arg-type]
         test=TestConfig(vote_weight="score" if base == "tridet" else "score_iou"),
     )
     detector = Detector(config).eval()
@@ -272,7 +295,8 @@ def tables(
     """Everything measured as text."""
     lines = [
         f"{'base':14}{'steps':>7}{'forward':>9}{'fwd/ref':>9}{'published':>11}{'decode+NMS':>12}{'all/ref':>9}"
-        f"{'published':>11}{'dec+NMS/publ.':>15}{'fusion adds':>13}{'own':>8}{'peak':>9}{'published':>11}{'fused':>9}"
+        f"{'published':>11}{'dec+NMS/publ.':>15}{'fusion adds':>13}{'full width':>12}"
+        f"{'own':>8}{'peak':>9}{'published':>11}{'fused':>9}"
     ]
     for row in rows:
         after_s, reference_s = row["decode_s"] + row["nms_s"], row["reference_s"]
@@ -282,6 +306,7 @@ def tables(
             f"{row['base']:14}{row['steps']:>7}{row['forward_s']:>8.3f}s{row['forward_s'] / reference_s:>9.2f}"
             f"{forward:>11.1f}{after_s:>11.3f}s{(row['forward_s'] + after_s) / reference_s:>9.2f}{whole:>11.1f}"
             f"{after_s / reference_s / (whole - forward):>15.1%}{row['fused_s'] / row['forward_s'] - 1:>13.1%}"
+            f"{row.get('full_width_s', row['fused_s']) / row['forward_s'] - 1:>12.1%}"
             f"{row['own_mb']:>5.0f} MB{row['peak_mb']:>6.0f} MB{published_mb:>8.0f} MB"
             f"{row['peak_fused_mb']:>6.0f} MB"
         )
