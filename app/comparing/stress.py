@@ -18,8 +18,9 @@ from app.plain_text import NOTHING, plain
 from app.sidebar import run_title, sound_title
 from app.view import preferred
 from app.work import offer, show_progress
+from mravff_core.analysis.lacking import Lacking, detect_lacking
 from mravff_core.analysis.side import shared_label_sets
-from mravff_core.analysis.stress import CONDITIONS, Lacking, compute, lacking, stored_table, stress_table
+from mravff_core.analysis.stress import CONDITIONS, hearing, lacking, stored_table, stress_table
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.plots.stress import MEASURES, stress_curves
 from mravff_core.workspace import RunInfo
@@ -80,7 +81,7 @@ def _choose_runs(state: State, infos: dict[str, RunInfo]) -> list[str]:
 
 
 def _offer(app: AppContext, missing: Sequence[Lacking], runs: Sequence[str]) -> None:
-    conditions = dict.fromkeys(sound_title(piece.condition) for piece in missing)
+    conditions = dict.fromkeys(sound_title(piece.side.audio) for piece in missing)
     clips = sum(len(piece.clip_ids) for piece in missing)
     st.info(
         f"Not computed yet: {len(missing)} curve points ({plain(', '.join(conditions))}), {clips:,} clips to listen "
@@ -93,10 +94,10 @@ def _offer(app: AppContext, missing: Sequence[Lacking], runs: Sequence[str]) -> 
 
 def _predict(app: AppContext, missing: Sequence[Lacking]) -> Callable[[Job], None]:
     def work(job: Job) -> None:
-        compute(
+        detect_lacking(
             app.workspace,
             missing,
-            progress=job.report,
+            progress=hearing(job.report),
             cancel=lambda: job.cancelled,
             detector_of=app.detectors.get,
         )

@@ -24,9 +24,9 @@ from app.says_errors import says_errors
 from app.work import offer
 from mravff_core.analysis.compare import (
     Compared,
-    make_missing,
     sides_of,
 )
+from mravff_core.analysis.lacking import detect_lacking
 
 State = PageState[CompareChoices]
 
@@ -126,10 +126,10 @@ def _offer_missing(app: AppContext, compared: Compared) -> None:
 def _work(app: AppContext, compared: Compared) -> Callable[[Job], None]:
     def work(job: Job) -> None:
         job.report(0.0, "loading the detector")
-        make_missing(
+        detect_lacking(
             app.workspace,
-            compared,
-            progress=lambda share: job.report(share, "detecting"),
+            compared.lacking,
+            progress=lambda share, _side: job.report(share, "detecting"),
             cancel=lambda: job.cancelled,
             detector_of=app.detectors.get,
         )

@@ -12,10 +12,11 @@ import pandas as pd
 from mravff_core.analysis.ap_difference import ApDifference, ap_difference
 from mravff_core.analysis.changes import KINDS, MatchSettings, changes, count_by
 from mravff_core.analysis.found import Found
+from mravff_core.analysis.lacking import Lacking, detect_lacking
 from mravff_core.analysis.side import Side, detections_of, shared_label_sets
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.errors import WorkspaceError
-from mravff_core.inference.run_predict import predict, unpredicted_clips
+from mravff_core.inference.run_predict import unpredicted_clips
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.scored_clips import scored_clips
@@ -42,6 +43,12 @@ class Compared:
     clip_ids: tuple[str, ...]
     missing_a: tuple[str, ...]
     missing_b: tuple[str, ...]
+
+    @property
+    def lacking(self) -> list[Lacking]:
+        """What is still to be detected, once where both sides are one."""
+        every = (Lacking(self.a, self.missing_a), Lacking(self.b, self.missing_b))
+        return list(dict.fromkeys(one for one in every if one.clip_ids))
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,13 @@ def compare(
     """
     settings = settings or MatchSettings()
     before = sides_of(workspace, a, b, label_set=label_set, clip_ids=clip_ids)
-    make_missing(workspace, before, device=device, progress=progress, cancel=cancel)
+
+    def told(share: float, _side: Side) -> None:
+        # Not before the first clip: what is refused at once needs no progress.
+        if progress is not None and share > 0:
+            progress(share)
+
+    detect_lacking(workspace, before.lacking, device=device, progress=told, cancel=cancel)
     compared = sides_of(workspace, a, b, label_set=label_set, clip_ids=clip_ids)
     events = events_of(workspace, compared, settings)
     return Comparison(
@@ -141,45 +154,6 @@ def sides_of(
         tuple(missing[0]),
         tuple(missing[1]),
     )
-
-
-def make_missing(
-    workspace: Workspace,
-    compared: Compared,
-    *,
-    device: str = "auto",
-    progress: Callable[[float], None] | None = None,
-    cancel: Callable[[], bool] | None = None,
-    detector_of: Callable[[str], Any] | None = None,
-) -> None:
-    """Detect what a side lacks; clips done before a stop are kept.
-
-    Args:
-        detector_of: gives a run's detector if the caller keeps them loaded.
-    Raises: what `predict` raises, CancelledError.
-    """
-    todo = [(compared.a, compared.missing_a), (compared.b, compared.missing_b)]
-    todo = [(side, clips) for side, clips in todo if clips]
-    if len(todo) == 2 and todo[0] == todo[1]:
-        todo.pop()
-    total, done = sum(len(clips) for _, clips in todo), 0
-    for side, clips in todo:
-
-        def report(share: float, begun: int = done, size: int = len(clips)) -> None:
-            if progress is not None:
-                progress((begun + share * size) / total)
-
-        predict(
-            workspace,
-            side.run,
-            condition=side.audio,
-            clip_ids=clips,
-            device=device,
-            detector=detector_of(side.run) if detector_of else None,
-            progress=report,
-            cancel=cancel,
-        )
-        done += len(clips)
 
 
 def precision_of(

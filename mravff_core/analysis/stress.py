@@ -12,12 +12,13 @@ import pandas as pd
 
 from mravff_core.analysis.ap_difference import ap_difference
 from mravff_core.analysis.gate_means import gate_interval
+from mravff_core.analysis.lacking import Lacking, detect_lacking
 from mravff_core.analysis.side import Side, detections_of
 from mravff_core.analysis.stored import content_key, remember, remembered
 from mravff_core.audio_condition import AudioCondition
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.evaluation import bootstrap
-from mravff_core.inference.run_predict import predict, unpredicted_clips
+from mravff_core.inference.run_predict import unpredicted_clips
 from mravff_core.segments import TIOU_THRESHOLDS
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.scored_clips import scored_clips
@@ -43,15 +44,6 @@ class _Piece:
     label_set: str
     condition: AudioCondition
     asked: AudioCondition
-    clip_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Lacking:
-    """Clips that a run has not been asked about under one condition."""
-
-    run: str
-    condition: AudioCondition
     clip_ids: tuple[str, ...]
 
 
@@ -92,7 +84,7 @@ def stress(
                 "it would find with another sound; stress runs that were trained here or imported as checkpoints"
             )
     missing = lacking(workspace, runs, conditions, clip_ids, label_set)
-    compute(workspace, missing, device=device, progress=progress, cancel=cancel)
+    detect_lacking(workspace, missing, device=device, progress=hearing(progress), cancel=cancel)
     return stress_table(
         workspace,
         runs,
@@ -170,52 +162,21 @@ def lacking(
 
     Raises: WorkspaceError if no chosen clip has true segments, or there is no such run.
     """
-    missing: dict[tuple[str, AudioCondition], Lacking] = {}
+    missing: dict[Side, Lacking] = {}
     for name in runs:
         clips = _scored_clips(workspace, name, clip_ids, label_set)
         for condition in _askable(workspace, name, conditions):
             asked = workspace.run(name).heard(condition)
             todo = unpredicted_clips(workspace, name, asked, clips, named=clip_ids is not None)
             if todo:
-                missing[name, asked] = Lacking(name, asked, tuple(todo))
+                side = Side(name, asked)
+                missing[side] = Lacking(side, tuple(todo))
     return list(missing.values())
 
 
-def compute(
-    workspace: Workspace,
-    missing: Sequence[Lacking],
-    *,
-    device: str = "auto",
-    progress: Callable[[float, str], None] | None = None,
-    cancel: Callable[[], bool] | None = None,
-    detector_of: Callable[[str], Any] | None = None,
-) -> None:
-    """Predict what is missing, clip by clip; what is done before a stop is kept.
-
-    Args:
-        missing: of `lacking`.
-        detector_of: gives a run's detector if the caller keeps them loaded.
-    Raises: what `predict` raises, CancelledError.
-    """
-    total, done = sum(len(piece.clip_ids) for piece in missing), 0
-    for piece in missing:
-
-        def report(share: float, piece: Lacking = piece, begun: int = done) -> None:
-            if progress is not None:
-                progress((begun + share * len(piece.clip_ids)) / total, f"{piece.run} hears {piece.condition}")
-
-        report(0.0)
-        predict(
-            workspace,
-            piece.run,
-            condition=piece.condition,
-            clip_ids=piece.clip_ids,
-            device=device,
-            detector=detector_of(piece.run) if detector_of else None,
-            progress=report,
-            cancel=cancel,
-        )
-        done += len(piece.clip_ids)
+def hearing(progress: Callable[[float, str], None] | None) -> Callable[[float, Side], None] | None:
+    """What `detect_lacking` tells its progress, for one that is told in words."""
+    return None if progress is None else lambda share, side: progress(share, f"{side.run} hears {side.audio}")
 
 
 def with_on(conditions: Sequence[AudioCondition | str]) -> list[AudioCondition]:

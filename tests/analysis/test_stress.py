@@ -12,7 +12,8 @@ import pytest
 
 from mravff_core import AudioCondition, Workspace
 from mravff_core.analysis.gate_means import gate_interval
-from mravff_core.analysis.stress import CONDITIONS, compute, lacking, stored_table, stress, stress_table
+from mravff_core.analysis.lacking import detect_lacking
+from mravff_core.analysis.stress import CONDITIONS, lacking, stored_table, stress, stress_table
 from mravff_core.cli import main
 from mravff_core.errors import CancelledError, ConfigError
 from mravff_core.inference.evaluate_run import Scored, evaluate_run
@@ -57,17 +58,19 @@ def test_a_stopped_stress_goes_on_where_it_was(predicted: Workspace, tmp_path: P
     shutil.copytree(predicted.folder, tmp_path / "ws")
     workspace = Workspace(tmp_path / "ws")
     missing = lacking(workspace, RUNS, SOUNDS)
-    assert [(piece.run, str(piece.condition), len(piece.clip_ids)) for piece in missing] == [
+    assert [(piece.side.run, str(piece.side.audio), len(piece.clip_ids)) for piece in missing] == [
         ("verb_mrav", sound, 3) for sound in SOUNDS[1:]
     ], "off is predicted already, and the visual run hears nothing"
     shares: list[float] = []
     with pytest.raises(CancelledError):
-        compute(workspace, missing, progress=lambda share, _: shares.append(share), cancel=lambda: len(shares) > 3)
+        detect_lacking(
+            workspace, missing, progress=lambda share, _: shares.append(share), cancel=lambda: len(shares) > 3
+        )
     left = lacking(workspace, RUNS, SOUNDS)
     done = sum(len(piece.clip_ids) for piece in missing) - sum(len(piece.clip_ids) for piece in left)
     assert 0 < done < 12 and shares == sorted(shares)
     table, to_come = stored_table(workspace, RUNS, conditions=SOUNDS, resamples=10)
-    whole = len(SOUNDS) - 1 - len({piece.condition for piece in left})
+    whole = len(SOUNDS) - 1 - len({piece.side.audio for piece in left})
     assert table.empty and to_come == 2 + whole + 6, "on, off and what is predicted whole, and all of the visual run"
 
 
