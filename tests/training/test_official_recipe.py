@@ -14,12 +14,20 @@ from mravff_core.config import read_recipe, read_yaml
 from mravff_core.errors import ConfigError
 from mravff_core.training.official_recipe import features_caution, training_recipe
 from tests.model.published import small_config
+from tests.model.published_temporalmaxer import small_temporalmaxer_config
+from tests.model.published_tridet import small_tridet_config
 from tests.small_workspace import CHANNELS, NOUNS, VERBS, small_workspace
 
+FAMILIES = {
+    "actionformer": small_config,
+    "tridet": small_tridet_config,
+    "temporalmaxer": small_temporalmaxer_config,
+}
 
-def official(**changes: dict[str, Any]) -> dict[str, Any]:
-    """A small configuration of ActionFormer's for verbs of the small workspace."""
-    raw = small_config()
+
+def official(family: str = "actionformer", **changes: dict[str, Any]) -> dict[str, Any]:
+    """A small configuration of published code for verbs of the small workspace."""
+    raw = FAMILIES[family]()
     raw["dataset"] |= {"input_dim": CHANNELS, "num_classes": len(VERBS)}
     raw |= {"train_split": ["validation"], "opt": {"learning_rate": 0.01, "epochs": 1, "warmup_epochs": 1}}
     for section, more in changes.items():
@@ -32,19 +40,22 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return small_workspace(tmp_path_factory.mktemp("official"))
 
 
-def test_it_trains_as_it_says_and_with_mrav_in_two_lines_of_ours(workspace: Workspace, tmp_path: Path) -> None:
-    theirs, ours = tmp_path / "theirs.yaml", tmp_path / "ours.yaml"
-    theirs.write_text(yaml.safe_dump(official()))
-    ours.write_text("extends: theirs.yaml\nfusion: {kind: mrav}\ntrain: {epochs: 0}\n")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_trains_as_it_says_and_with_mrav_in_two_lines_of_ours(
+    workspace: Workspace, tmp_path: Path, family: str
+) -> None:
+    theirs, ours = tmp_path / f"{family}.yaml", tmp_path / f"{family}_listening.yaml"
+    theirs.write_text(yaml.safe_dump(official(family)))
+    ours.write_text(f"extends: {family}.yaml\nfusion: {{kind: mrav}}\ntrain: {{epochs: 0}}\n")
     words = ["--workspace", str(workspace.folder), "--device", "cpu", "--json"]
-    assert main(["train", str(theirs), *words]) == 0 and main(["train", str(ours), *words, "--run", "listening"]) == 0
-    recipe = read_recipe(workspace.runs_folder / "theirs/recipe.yaml")
+    assert [main(["train", str(path), *words]) for path in (theirs, ours)] == [0, 0]
+    recipe = read_recipe(workspace.runs_folder / family / "recipe.yaml")
     assert (recipe.data.label_set, recipe.data.train_split, recipe.data.test_split) == ("verb",) + ("validation",) * 2
     assert (recipe.train.epochs, recipe.train.learning_rate, recipe.fusion.kind) == (1, 0.01, "none")
-    detector = load_detector(workspace.runs_folder / "theirs", device="cpu")
-    assert detector.config.base.embed_channels == official()["model"]["embd_dim"]
+    detector = load_detector(workspace.runs_folder / family, device="cpu")
+    assert (detector.config.base.kind, detector.config.base.embed_channels) == (family, 16)
     assert not detector.config.base.official_padding and not detector.config.test.keep_outside
-    listening = load_detector(workspace.runs_folder / "listening", device="cpu")
+    listening = load_detector(workspace.runs_folder / f"{family}_listening", device="cpu")
     assert listening.config.base == detector.config.base and listening.config.fusion.kind == "mrav"
 
 
