@@ -20,6 +20,19 @@ from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import other_grid
 
 _SECTIONS = frozenset(field.name for field in dataclasses.fields(Recipe))
+_OPTIMISER = (
+    "type",
+    "momentum",
+    "weight_decay",
+    "learning_rate",
+    "epochs",
+    "warmup",
+    "warmup_epochs",
+    "schedule_type",
+    "schedule_steps",
+    "schedule_gamma",
+    "eta_min",
+)
 
 
 def is_official(raw: Mapping[str, Any]) -> bool:
@@ -39,7 +52,7 @@ def training_recipe(raw: Mapping[str, Any], where: Path | str, workspace: Worksp
     if not is_official(raw):
         return from_mapping(Recipe, dict(raw), str(where))
     own = {name: value for name, value in raw.items() if name in _SECTIONS}
-    official = {name: value for name, value in raw.items() if name not in _SECTIONS}
+    official = _without_ours(raw)
     config, train = convert_config(official, str(where)), convert_training(official, str(where))
     _check(official, where)
     names_set = isinstance(own.get("data"), dict) and "label_set" in own["data"]
@@ -65,18 +78,21 @@ def features_caution(raw: Mapping[str, Any], where: Path | str, workspace: Works
         raw, where: as of `training_recipe`, which gave the recipe.
     Raises: FeatureError if the first clip's features cannot be read.
     """
-    feature_set = recipe.data.visual_encoder
-    clip_ids = [one for one in workspace.clip_ids(recipe.data.train_split) if workspace.has_features(feature_set, one)]
-    if not is_official(raw) or not clip_ids:
+    if not is_official(raw):
         return None
-    official = {name: value for name, value in raw.items() if name not in _SECTIONS}
-    described, found = (
-        convert_config(official, str(where)).features["visual"],
-        workspace.features(feature_set, clip_ids[0]),
-    )
+    feature_set, clip_ids = recipe.data.visual_encoder, workspace.clip_ids(recipe.data.train_split)
+    first = next((clip_id for clip_id in clip_ids if workspace.has_features(feature_set, clip_id)), None)
+    if first is None:
+        return None
+    described = convert_config(_without_ours(raw), str(where)).features["visual"]
+    found = workspace.features(feature_set, first)
     if found.array.shape[0] != described["channels"]:
         return f"{described['channels']} channels, here {found.array.shape[0]}"
     return other_grid(described, found)
+
+
+def _without_ours(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if name not in _SECTIONS}
 
 
 def _label_set(workspace: Workspace, classes: int, where: Path | str) -> str:
@@ -111,18 +127,3 @@ def _check(official: Mapping[str, Any], where: Path | str) -> None:
     kind = optimiser.get("type", "AdamW")
     if kind != "AdamW":
         raise ConfigError(f"{where}: opt.type is {kind!r}, expected AdamW, the only optimiser that training has here")
-
-
-_OPTIMISER = (
-    "type",
-    "momentum",
-    "weight_decay",
-    "learning_rate",
-    "epochs",
-    "warmup",
-    "warmup_epochs",
-    "schedule_type",
-    "schedule_steps",
-    "schedule_gamma",
-    "eta_min",
-)
