@@ -330,7 +330,7 @@ def _effect_table(
 
 def _effect_key(
     workspace: Workspace, run_name: str, label_set: str, audio: str, clip_ids: Sequence[str] | None, resamples: int
-) -> dict:
+) -> dict[str, Any]:
     run = workspace.run(run_name)
     names = ("annotations.parquet", "workspace.yaml")
     files = [*(workspace.folder / name for name in names), *run.stored_files(audio), *run.stored_files("off")]

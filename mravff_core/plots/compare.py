@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -195,7 +196,7 @@ def _ticks(rows: pd.DataFrame, most: float) -> list[float]:
     return [step * count for count in range(int(np.ceil(least / step)), int(last // step) + 1)]
 
 
-def _bars(rows: pd.DataFrame, colour: str) -> dict:
+def _bars(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,

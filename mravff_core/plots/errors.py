@@ -284,7 +284,7 @@ def _count_scale(theme: Theme) -> list[str]:
     return sample_colorscale("Cividis", np.linspace(*ends, 9).tolist())
 
 
-def _looks(kind: str, theme: Theme, outlined: list[bool]) -> dict:
+def _looks(kind: str, theme: Theme, outlined: list[bool]) -> dict[str, Any]:
     place, shape = _LOOKS[kind]
     return {
         "color": theme.colours[place],
@@ -293,5 +293,5 @@ def _looks(kind: str, theme: Theme, outlined: list[bool]) -> dict:
     }
 
 
-def _outline(chosen: list[bool], theme: Theme) -> dict:
+def _outline(chosen: list[bool], theme: Theme) -> dict[str, Any]:
     return {"color": theme.ink, "width": [3 if one else 0 for one in chosen]}

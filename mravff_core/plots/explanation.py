@@ -259,7 +259,7 @@ def _add_levels(figure: go.Figure, attribution: Attribution, theme: Theme, row: 
     figure.update_yaxes(autorange="reversed", **place)
 
 
-def _marks(values: NDArray[np.float64], colours: list[str], theme: Theme) -> dict:
+def _marks(values: NDArray[np.float64], colours: list[str], theme: Theme) -> dict[str, Any]:
     """Filled where positive, hatched where negative."""
     return {
         "color": colours,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import nn
 
@@ -40,7 +41,7 @@ def optimizer_steps(clips: int, config: TrainConfig) -> int:
     return math.ceil(math.ceil(clips / config.batch_size) / config.accumulate_batches)
 
 
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Weights of convolutions and projections decay; biases, norms, scales and position tables do not.
 
     Frozen parameters are in neither group.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from mravff_core.segments import TIOU_THRESHOLDS
 
@@ -23,8 +24,8 @@ class WorkspaceSettings:
     """
 
     name: str = "workspace"
-    label_sets: dict = field(default_factory=dict)
+    label_sets: dict[str, list[str]] = field(default_factory=dict)
     media_roots: tuple[str, ...] = ("media",)
-    encoders: dict = field(default_factory=dict)
-    feature_sources: dict = field(default_factory=dict)
+    encoders: dict[str, str] = field(default_factory=dict)
+    feature_sources: dict[str, Any] = field(default_factory=dict)
     tiou_thresholds: tuple[float, ...] = TIOU_THRESHOLDS
