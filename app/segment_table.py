@@ -24,6 +24,7 @@ from mravff_core.errors import WorkspaceError
 
 _PLAY = "▶"
 _PICTURE_PX = 46
+_LONG_NAME = 20  # letters
 PICTURE = st.column_config.ImageColumn("", width=80)
 
 
@@ -169,12 +170,19 @@ def _column_config(shown: pd.DataFrame, columns: Mapping[str, Any], play_key: st
             "", width=38, pinned=True, type="tertiary", help="Open in the player", key=play_key
         ),
         "picture": PICTURE,
-        "clip_id": st.column_config.TextColumn("Clip", width=None if "picture" in shown else 66),
+        "clip_id": st.column_config.TextColumn("Clip", width=_clip_px(shown)),
         "start_s": st.column_config.NumberColumn("Start (s)", **seconds),
         "end_s": st.column_config.NumberColumn("End (s)", **seconds),
         "length_s": st.column_config.NumberColumn("Length (s)", **seconds),
         **columns,
     }
+
+
+def _clip_px(shown: pd.DataFrame) -> int | None:
+    """Width of the column of clips, None for as wide as its names: long ones would push all others out of sight."""
+    if "picture" not in shown:
+        return 92
+    return None if shown["clip_id"].str.len().max() <= _LONG_NAME else 140
 
 
 def _beside(app: AppContext, row: pd.Series, run: str | None, audio: str, labels: str, second: str | None) -> None:

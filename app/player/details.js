@@ -43,7 +43,10 @@ export class Details {
   fillList() {
     const best = [...this.selection.detections].sort((a, b) => b.score - a.score);
     const { hiddenDetections } = this.selection;
-    this.count.textContent = `${best.length} shown${hiddenDetections ? `, ${hiddenDetections} hidden` : ""}`;
+    const weaker = Math.max(0, (this.data.total ?? 0) - this.data.detections.length);
+    const counts = [`${best.length} shown`, hiddenDetections && `${hiddenDetections} hidden`, weaker && `${weaker} weaker left out`];
+    this.count.textContent = counts.filter(Boolean).join(", ");
+    this.count.title = weaker ? "Of so many detections in one clip the best alone are shown, and errors are told by them" : "";
     const items = best.slice(0, MOST_LISTED).map((segment) => {
       const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
         onmousedown: (event) => event.preventDefault(), onclick: () => this.player.tour.visit(segment) },

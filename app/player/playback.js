@@ -94,6 +94,8 @@ export class Playback {
     Object.assign(this, { wanted_s: this.time_s, passed_s: NaN, arriving: true });
     this.screen.classList.toggle("mv-no-video", !video_url);
     this.nothing.hidden = this.playable;
+    // A sentence needs less room than a picture.
+    if (!this.playable) this.aspect = 0.75;
     this.host.onSound();
     this.host.onPlaying(false);
     if (poster_url) this.video.poster = poster_url;

@@ -14,6 +14,12 @@ from mravff_core.workspace import Workspace
 
 # The best that are sent; below them lie hundreds of near-zero scores that nobody looks at.
 MOST_DETECTIONS = 1000
+_FOR_S, _MOST_OF_LONG = 600.0, 5000  # longer clips have more to find
+
+
+def most_detections(duration_s: float) -> int:
+    """How many detections of a clip are sent."""
+    return min(_MOST_OF_LONG, round(MOST_DETECTIONS * max(1.0, duration_s / _FOR_S)))
 
 
 def segments(
@@ -29,11 +35,11 @@ def segments(
         where none of the class overlaps, of any class.
     Raises: WorkspaceError for an unknown clip, run or label set.
     """
-    workspace.clip(clip_id)
+    clip = workspace.clip(clip_id)
     truth = workspace.truth(label_set, [clip_id])
     found = workspace.run(run).detections(condition, [clip_id], label_set=label_set) if run else None
     detections = pd.DataFrame(columns=["start_s", "end_s", "label", "score"]) if found is None else found
-    shown = detections.head(MOST_DETECTIONS).reset_index(drop=True)
+    shown = detections.head(most_detections(clip.duration_s)).reset_index(drop=True)
     best, tiou = _best_matches(shown, truth)
     true_rows, found_rows = _rows("t", truth), _rows("d", shown)
     audibility = truth["audibility"] if "audibility" in truth else [None] * len(truth)

@@ -16,7 +16,7 @@ from app.tracks.attention import attention
 from app.tracks.attribution import attribution
 from app.tracks.container import decode, encode
 from app.tracks.gates import gates
-from app.tracks.segments import segments
+from app.tracks.segments import most_detections, segments
 from app.tracks.signal import prepare_signals, signal
 from app.view import View
 from mravff_core import AudioCondition
@@ -69,6 +69,10 @@ def test_segments_carry_the_best_match_of_their_own_class(app_context: AppContex
             assert by_id[row["best_truth"]]["label"] == row["label"]
             matched += 1
     assert matched
+
+
+def test_long_clips_are_sent_more_detections() -> None:
+    assert [most_detections(duration_s) for duration_s in (5.0, 600.0, 1800.0, 7200.0)] == [1000, 1000, 3000, 5000]
 
 
 def test_without_a_run_there_is_still_the_truth(app_context: AppContext) -> None:

@@ -267,3 +267,13 @@ def test_a_clip_of_features_alone_says_so_and_offers_nothing_to_play(painted: St
     painted.show(data)
     painted.painted()
     assert painted.get("play").is_enabled() and not painted.get("no-video").is_visible()
+
+
+def test_detections_that_were_not_sent_are_counted(stand: Stand, site: Site, video: bytes) -> None:
+    data = site.add_clip("many", video, DURATION_S, truth=3, detections=5)
+    stand.open(data)
+    assert "left out" not in stand.get("list").locator("xpath=..").inner_text()
+    content = site.rows("many") | {"total": 1205}
+    site.answers["/data/many/segments"] = (json.dumps(content).encode(), "application/json")
+    stand.open(data)
+    assert "5 shown, 1200 weaker left out" in stand.get("list").locator("xpath=..").inner_text()
