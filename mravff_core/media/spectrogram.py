@@ -67,16 +67,12 @@ def log_mel(
         progress=progress,
         cancel=cancel,
     )
-    return _gather(heard, settings, hop_s)
+    return log_mel_of(heard, settings=settings, hop_s=hop_s)
 
 
-def log_mel_of(samples: Floats, *, settings: MelSettings | None = None, hop_s: float = 0.02) -> LogMel:
-    """The same for mono samples that already have the settings' rate."""
-    blocks = [np.asarray(samples, np.float32)] if len(samples) else []
-    return _gather(blocks, settings or MelSettings(), hop_s)
-
-
-def _gather(blocks: Iterable[Floats], settings: MelSettings, hop_s: float) -> LogMel:
+def log_mel_of(blocks: Iterable[Floats], *, settings: MelSettings | None = None, hop_s: float = 0.02) -> LogMel:
+    """The same of mono samples that have the settings' rate already, in blocks one after another; none for silence."""
+    settings = settings or MelSettings()
     hop = max(1, round(hop_s * settings.sample_rate))
     columns = mel_columns(
         blocks,

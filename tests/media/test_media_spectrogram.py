@@ -61,7 +61,7 @@ def by_librosa(folder: Path, samples: np.ndarray, settings: MelSettings, hop: in
 def test_log_mel_equals_librosa(tmp_path: Path, settings: MelSettings, hop: int) -> None:
     samples = noise(30011) + tone(2.0)[:30011]
     expected = by_librosa(tmp_path, samples, settings, hop)
-    ours = log_mel_of(samples, settings=settings, hop_s=hop / settings.sample_rate)
+    ours = log_mel_of([samples], settings=settings, hop_s=hop / settings.sample_rate)
     assert ours.decibels.shape == expected.shape
     np.testing.assert_allclose(ours.decibels, expected, atol=2e-3)
     assert ours.hop_s == pytest.approx(hop / settings.sample_rate)
@@ -106,7 +106,7 @@ def test_a_silent_file_has_empty_tracks(tmp_path: Path) -> None:
 
 
 def test_digital_silence_is_the_floor() -> None:
-    assert np.all(log_mel_of(np.zeros(4000, np.float32)).decibels == -100)
+    assert np.all(log_mel_of([np.zeros(4000, np.float32)]).decibels == -100)
 
 
 def test_a_long_spectrogram_can_be_stopped(tmp_path: Path) -> None:
