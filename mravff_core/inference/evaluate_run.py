@@ -83,9 +83,10 @@ def evaluate_run(
         resamples: draws of clips for 95 % intervals; 0 for none.
         against: what this run is compared with, on the same clips; of the same label set.
     Returns: `run`, `audio`, `label_set`, `protocol`, `clips`, `clips_without_segments`, `segments`,
-        `average`, `per_threshold`, `per_class` (average over thresholds by class name) and `recall`
-        (at 1 and 5 times the true segments, by threshold), all in [0, 1]; with resamples `intervals`
-        of the average, by threshold and by class; with `against` the paired `difference`, the same way.
+        `average`, `per_threshold`, `per_class` (average over thresholds by class name),
+        `per_class_threshold` and `recall` (at 1 and 5 times the true segments, by threshold), all in
+        [0, 1]; with resamples `intervals` of each but recall; with `against` the paired `difference`, its
+        average, by threshold and by class.
     Raises: WorkspaceError if no chosen clip has true segments or both sides differ in label set, and
         what `predict` raises.
     """
@@ -118,6 +119,7 @@ def evaluate_run(
         "average": result.average,
         "per_threshold": dict(zip(thresholds, result.per_threshold.tolist(), strict=True)),
         "per_class": dict(zip(names, result.per_class.mean(axis=1).tolist(), strict=True)),
+        "per_class_threshold": _by_both(result.per_class.to_numpy().ravel().tolist(), names, thresholds),
         "recall": {f"{k}": dict(zip(thresholds, recall[k].tolist(), strict=True)) for k in recall.columns},
     }
     if resamples:
@@ -149,6 +151,16 @@ def _intervals(drawn: Intervals, thresholds: Sequence[str], names: Sequence[str]
         "average": _plain([drawn.average.low, drawn.average.high]),
         "per_threshold": _ends(drawn.per_threshold, thresholds),
         "per_class": _ends(drawn.per_class, names),
+        "per_class_threshold": _by_both(_pairs(drawn.per_class_threshold), names, thresholds),
+    }
+
+
+def _by_both(values: Sequence[Any], names: Sequence[str], thresholds: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Values of all classes at all thresholds, class by class, as mappings."""
+    width = len(thresholds)
+    return {
+        name: dict(zip(thresholds, values[number * width : (number + 1) * width], strict=True))
+        for number, name in enumerate(names)
     }
 
 
@@ -169,8 +181,13 @@ def _stored(
 
 
 def _ends(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[float | None]]:
-    """Ends of intervals by name as JSON holds them: none where there is no interval."""
-    return {name: [row["low"], row["high"]] for name, row in _records(table, names).items()}
+    """Ends of intervals by name."""
+    return dict(zip(names, _pairs(table), strict=True))
+
+
+def _pairs(table: pd.DataFrame) -> list[list[float | None]]:
+    """Ends of intervals, row by row, as JSON holds them: none where there is no interval."""
+    return [_plain(ends) for ends in table[["low", "high"]].to_numpy().tolist()]
 
 
 def _plain(numbers: Iterable[float]) -> list[float | None]:

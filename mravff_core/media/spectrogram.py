@@ -71,7 +71,7 @@ def log_mel(
 
 
 def log_mel_of(blocks: Iterable[Floats], *, settings: MelSettings | None = None, hop_s: float = 0.02) -> LogMel:
-    """The same of mono samples that have the settings' rate already, in blocks one after another; none for silence."""
+    """The same of mono samples that have the settings' rate already, in blocks one after another."""
     settings = settings or MelSettings()
     hop = max(1, round(hop_s * settings.sample_rate))
     columns = mel_columns(

@@ -12,7 +12,7 @@ import pytest
 
 from mravff_core.analysis.errors import analyse_errors
 from mravff_core.cli import main
-from mravff_core.evaluation import mean_average_precision, paired_bootstrap
+from mravff_core.evaluation import bootstrap, mean_average_precision, paired_bootstrap
 from mravff_core.inference.run_predict import predict
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.import_detections import import_detections
@@ -50,6 +50,16 @@ def test_evaluate_prints_precision_intervals_and_the_paired_difference(
     assert set(document["recall"]) == {"1", "5"}
     assert set(document["difference"]["per_class"]) == set(document["per_class"])
     assert set(document["intervals"]["per_threshold"]) == {f"{tiou:g}" for tiou in TIOU}
+    drawn = bootstrap(truth, found, TIOU, resamples=50).per_class_threshold
+    exact = mean_average_precision(truth, found, TIOU).per_class
+    assert list(document["per_class_threshold"]) == list(document["per_class"])
+    names = workspace.class_names("verb", exact.index.tolist())
+    for name, (label, values) in zip(names, exact.iterrows(), strict=True):
+        assert document["per_class_threshold"][name] == pytest.approx({f"{t:g}": values[t] for t in TIOU})
+        for tiou in TIOU:
+            ends = drawn.loc[(label, tiou), ["low", "high"]]
+            expected = [None if pd.isna(end) else pytest.approx(end) for end in ends]
+            assert document["intervals"]["per_class_threshold"][name][f"{tiou:g}"] == expected
     stored = workspace.run("verb_mrav").predictions_folder("on") / "metrics.json"
     assert json.loads(stored.read_text(encoding="utf-8")) == document
     header, _, row = printed(capsys, workspace, "evaluate", *options[:-1]).splitlines()
