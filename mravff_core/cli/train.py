@@ -68,9 +68,11 @@ def run(args: argparse.Namespace) -> None:
     settings = merge(read_yaml(args.recipe), _changes(args))
     workspace = common.open_workspace(args)
     recipe = training_recipe(settings, args.recipe, workspace)
-    if recipe.train.freeze_base and recipe.start.checkpoint is None:
+    # With several devices the others run this command too, and only help the first to train.
+    helps = os.environ.get("LOCAL_RANK", "0") != "0"
+    if recipe.train.freeze_base and recipe.start.checkpoint is None and not helps:
         print("note: nothing is started from (--from), so the base that is frozen stays untrained", file=sys.stderr)
-    if caution := features_caution(settings, args.recipe, workspace, recipe):
+    if not helps and (caution := features_caution(settings, args.recipe, workspace, recipe)):
         print(f"caution: {args.recipe} is for other visual features ({caution})", file=sys.stderr)
     if is_demo(workspace):
         with common.progress_bar("Making demo clips") as progress:
@@ -83,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         resume=not args.fresh,
         cache_mb=args.cache_mb,
     )
-    if os.environ.get("LOCAL_RANK", "0") != "0":  # this process only helped another one to train
+    if helps:
         return
     clip_ids, document = workspace.clip_ids(recipe.data.test_split), None
     if not workspace.truth(recipe.data.label_set, clip_ids).empty:

@@ -48,13 +48,19 @@ def test_options_of_train_stand_instead_of_the_recipe(
     assert given == [replace(read_recipe(tmp_path / "recipe.yaml"), **changed)]
 
 
-def test_a_base_is_frozen_on_request(tmp_path: Path, given: list[Recipe], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_base_is_frozen_on_request(
+    tmp_path: Path, given: list[Recipe], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "recipe.yaml").write_text("train: {freeze_base: false}")
     Workspace.create(tmp_path / "ws", name="test", label_sets={"verb": ["cut"]})
     for more in ([], ["--freeze-base"]):
         assert main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), *more]) == 2
     assert [recipe.train.freeze_base for recipe in given] == [False, True]
     assert capsys.readouterr().err.count("the base that is frozen stays untrained") == 1
+    with monkeypatch.context() as helping:  # processes that the first has started say nothing more
+        helping.setenv("LOCAL_RANK", "1")
+        main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), "--freeze-base"])
+    assert "stays untrained" not in capsys.readouterr().err
     more = ["--freeze-base", "--from", "x.pt"]
     assert main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), *more]) == 2
     assert "stays untrained" not in capsys.readouterr().err
