@@ -24,7 +24,9 @@ def register(commands: common.Commands) -> None:
         help="ActivityNet-style JSON, EPIC-Kitchens CSV, or CSV with clip_id, start_s, end_s and a column a label set",
     )
     common.add_labels(parser, "label set of an ActivityNet-style file (default: the first of the workspace)")
-    parser.add_argument("--allow-missing", action="store_true", help="go on although segments would be cut or left out")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="go on although segments are left out or outside their clips"
+    )
     common.add_workspace(parser)
     common.add_json(parser)
     kinds = parser.add_subparsers(title="other kinds of import, each with options of its own", metavar="KIND")
@@ -117,8 +119,8 @@ def run_annotations(args: argparse.Namespace) -> None:
         common.print_table(findings.rows(), empty="all segments lie in their clips")
     if not taken:
         raise AnnotationError(
-            f"{args.annotations}: was not taken, since {len(findings.listed())} segments in the table would be cut or "
-            "left out; are its times seconds? Mend the file, or agree to it by --allow-missing"
+            f"{args.annotations}: was not taken, since {len(findings.listed())} segments in the table lie outside "
+            "their clips or would be left out; are its times seconds? Mend the file, or agree to it by --allow-missing"
         )
 
 

@@ -31,7 +31,7 @@ def register(kinds: common.Commands) -> None:
             "--allow-missing",
             action="store_true",
             default=argparse.SUPPRESS,
-            help="go on although clips, sounds or segments would be left out",
+            help="go on although clips, sounds or segments are left out, or segments lie outside their clips",
         )
         parser.add_argument(
             "--skip-values",
@@ -125,9 +125,9 @@ def run(key: str, args: argparse.Namespace) -> None:
     else:
         _print(summary)
     if not made:
-        lost = sum(len(found) for kind, found in findings.by_kind.items() if findings.loses(kind))
+        faults = sum(len(found) for kind, found in findings.by_kind.items() if findings.asks(kind))
         raise WorkspaceError(
-            f"{args.workspace}: was not made, since {lost} things in the table would be lost; "
+            f"{args.workspace}: was not made, since {faults} things in the table would be lost or look wrong; "
             "mend the files, or agree to it by --allow-missing"
         )
 

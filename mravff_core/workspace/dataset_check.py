@@ -14,7 +14,7 @@ from mravff_core.data.reading import label_index
 from mravff_core.errors import FeatureError, WorkspaceError
 from mravff_core.workspace.clip import Clip, clip_id_from_source
 
-# What each finding leads to, and whether somebody has to agree because something is lost.
+# What each finding leads to, and whether somebody has to agree because something is lost or likely wrong.
 KINDS: dict[str, tuple[str, bool]] = {
     "unusable names": ("left out", True),
     "no visual features": ("left out", True),
@@ -26,7 +26,7 @@ KINDS: dict[str, tuple[str, bool]] = {
     "features and length disagree": ("kept, with a warning", False),
     "sound and picture disagree": ("kept, with a warning", False),
     "segments without a clip": ("segments left out", True),
-    "segments outside the clip": ("segments cut or left out", True),
+    "segments outside the clip": ("segments kept as they are", True),
     "segments without length": ("segments left out", True),
     "segments that end before they start": ("segments left out", True),
     "unknown labels": ("segments left out", True),
@@ -46,14 +46,14 @@ class Findings:
         """Note one thing about one clip."""
         self.by_kind.setdefault(kind, []).append((clip, detail))
 
-    def loses(self, kind: str) -> bool:
-        """Whether findings of a kind mean that something is left out."""
+    def asks(self, kind: str) -> bool:
+        """Whether somebody has to agree to findings of a kind."""
         return KINDS[kind][1]
 
     @property
     def needs_permission(self) -> bool:
-        """Whether something would be lost."""
-        return any(self.loses(kind) for kind in self.by_kind)
+        """Whether somebody has to agree to some."""
+        return any(self.asks(kind) for kind in self.by_kind)
 
     def left_out(self) -> dict[str, tuple[int, str]]:
         """Of each kind that leaves whole clips out: how many, and an example in full."""
@@ -88,7 +88,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class CheckedDataSet:
-    """What would enter the workspace: clips, and segments with class indices in their clips."""
+    """What would enter the workspace: clips, and segments with class indices."""
 
     clips: list[Clip]
     segments: pd.DataFrame
@@ -214,7 +214,7 @@ def _hop_s(audio: FeatureSource, visual: FeatureSource, video: SourceVideo) -> f
 
 
 def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
-    """Segments of the clips that stay, labels as indices, within their clips."""
+    """Segments of the clips that stay, labels as indices."""
     table = files.segments.copy()
     known = table["clip_id"].isin(clip_of)
     for name, rows in table[~known & ~table["clip_id"].isin(files.videos)].groupby("clip_id"):
@@ -230,33 +230,30 @@ def _segments(files: DataSetFiles, clip_of: Mapping[str, Clip], findings: Findin
         keep &= ~unknown
         for spellings in _spelt_alike(names):
             findings.add("classes spelt alike", "", f"{label_set} {' and '.join(map(repr, spellings))}")
-    within = segments_within(table, clip_of, findings)
-    return within[keep[table.index.isin(within.index)]].reset_index(drop=True)
+    lasting = segments_that_last(table, clip_of, findings)
+    return lasting[keep[table.index.isin(lasting.index)]].reset_index(drop=True)
 
 
-def segments_within(table: pd.DataFrame, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
-    """Segments, cut to their clips where they lie outside, and a finding for each; what nothing is left of is out.
+def segments_that_last(table: pd.DataFrame, clip_of: Mapping[str, Clip], findings: Findings) -> pd.DataFrame:
+    """Segments that last, and a finding for each that does not, or that reaches far out of its clip.
 
-    What a rounded time stamp lets lie a moment outside stays as it is, since published scores count it whole.
+    Even the latter stay as they are, found or missed: published scores count them, such as 26 of THUMOS14's.
 
     Args:
         table: `clip_id` as `clip_of` names clips, `start_s`, `end_s` and more.
     Returns: rows of the table with the ids of their clips.
     """
-    table = table.copy()
     length_s = np.array([clip_of[name].duration_s for name in table["clip_id"]], dtype=np.float64)
     start_s, end_s = table["start_s"].to_numpy(np.float64), table["end_s"].to_numpy(np.float64)
-    cut_start_s, cut_end_s = np.clip(start_s, 0, None), np.minimum(end_s, length_s)
+    # A rounded time stamp may lie a moment behind the end.
     outside = (end_s > length_s + np.maximum(0.5, 0.001 * length_s)) | (start_s < -0.5)
-    outside |= (end_s > start_s) & (cut_end_s <= cut_start_s)
-    table["start_s"], table["end_s"] = np.where(outside, cut_start_s, start_s), np.where(outside, cut_end_s, end_s)
     for name, start, end, length in _picked(outside, table["clip_id"], start_s, end_s, length_s):
         findings.add("segments outside the clip", name, f"{start:.2f} to {end:.2f} s of {length:.2f} s")
     wrong = {"segments without length": end_s == start_s, "segments that end before they start": end_s < start_s}
     for kind, rows in wrong.items():
         for name, start, end, _ in _picked(rows, table["clip_id"], start_s, end_s, length_s):
             findings.add(kind, name, f"{start:.2f} to {end:.2f} s")
-    kept = table[table["end_s"] > table["start_s"]]
+    kept = table[end_s > start_s]
     return kept.assign(clip_id=[clip_of[name].clip_id for name in kept["clip_id"]])
 
 

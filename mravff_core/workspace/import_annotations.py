@@ -10,7 +10,7 @@ import pandas as pd
 from mravff_core.data.annotations import read_annotations, to_workspace_table
 from mravff_core.errors import AnnotationError
 from mravff_core.workspace.clip import clips_by_name
-from mravff_core.workspace.dataset_check import Findings, segments_within
+from mravff_core.workspace.dataset_check import Findings, segments_that_last
 from mravff_core.workspace.layout import Workspace
 
 
@@ -20,8 +20,8 @@ class PlannedAnnotations:
 
     Attributes:
         clip_ids: clips of the workspace that the file has segments of.
-        segments: labels as indices, within their clips.
-        findings: what is cut or left out.
+        segments: labels as indices.
+        findings: what is left out, or lies outside its clip.
         clips_not_in_workspace: clips of the file that are left out.
     """
 
@@ -50,6 +50,6 @@ def plan_annotations(workspace: Workspace, path: Path | str, label_set: str) -> 
         )
     findings = Findings()
     clips = {name: workspace.clip(clip_id) for name, clip_id in clip_of.items()}
-    segments = segments_within(table[table["clip_id"].isin(clip_of)], clips, findings)
+    segments = segments_that_last(table[table["clip_id"].isin(clip_of)], clips, findings)
     clip_ids = tuple(sorted(set(clip_of.values())))
     return PlannedAnnotations(clip_ids, segments.reset_index(drop=True), findings, len(names) - len(clip_of))

@@ -51,18 +51,18 @@ def test_nothing_is_lost_that_nobody_agreed_to(workspace: Workspace, capsys: pyt
     assert imported(workspace, in_frames) == 2
     shown = capsys.readouterr()
     assert "segments outside the clip" in shown.out and "one: 1.00 to 60.00 s of 20.00 s" in shown.out
-    assert "5 segments in the table would be cut or left out; are its times seconds?" in shown.err
+    assert "5 segments in the table lie outside their clips or would be left out; are its times seconds?" in shown.err
     assert segments(workspace) == before
     assert imported(workspace, in_frames, "--allow-missing", "--json") == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["segments"], document["clips"], document["clips_not_in_workspace"]) == (1, 2, 0)
+    assert (document["segments"], document["clips"], document["clips_not_in_workspace"]) == (3, 2, 0)
     assert {(row["found"], row["number"]) for row in document["findings"]} == {
         ("segments outside the clip", 3),
         ("segments without length", 1),
         ("segments that end before they start", 1),
     }
     assert len(document["each"]) == 5
-    assert segments(workspace) == [["one", 1, 20, 0]]
+    assert segments(workspace) == [["one", 1, 60, 0], ["one", 90, 120, 1], ["three", -9, -2, 0]]
 
 
 def test_a_file_about_other_clips_is_refused(workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,7 @@ def test_every_fault_is_found_and_named(tmp_path: Path) -> None:
     assert "sound lasts 8.64 s, picture 20.00 s" in made.clip("late").warnings
     assert "cover 4.40 s of 20.00 s" in made.clip("short").warnings
     good = made.truth("sport", ["good"])
-    assert good[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 4.0], [18.0, 20.0]]
+    assert good[["start_s", "end_s"]].to_numpy().tolist() == [[1.0, 4.0], [18.0, 25.0], [30.0, 35.0]]
 
 
 def test_videos_are_found_by_name_at_any_depth(tmp_path: Path) -> None:
@@ -128,13 +128,15 @@ def test_videos_are_found_by_name_at_any_depth(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("segment", [(20.0, 20.2), (20.1, 20.4), (-0.4, -0.1)])
-def test_nothing_is_lost_within_what_is_rounded(tmp_path: Path, segment: tuple[float, float]) -> None:
-    a_moment_outside = [(19.0, 20.4, "Diving"), (-0.2, 3.0, "Diving")]
-    write_all(tmp_path, {"one": video([(*segment, "Diving"), *a_moment_outside])})
-    checked = plan(tmp_path)
-    assert found(checked) == {"segments outside the clip": 1}
-    assert checked.checked.segments[["start_s", "end_s"]].to_numpy().tolist() == [[19.0, 20.4], [-0.2, 3.0]]
+def test_segments_stay_as_they_are_wherever_they_lie(tmp_path: Path) -> None:
+    a_moment_outside = [(19.0, 20.4), (20.1, 20.4), (-0.4, -0.1), (-0.2, 3.0)]
+    far_outside = [(19.0, 20.6), (30.0, 35.0), (-0.6, 3.0)]
+    for segments, count in ((a_moment_outside, 0), (far_outside, 3)):
+        write_all(tmp_path, {"one": video([(*segment, "Diving") for segment in segments])})
+        checked = plan(tmp_path).checked
+        assert len(checked.findings.by_kind.get("segments outside the clip", [])) == count
+        assert checked.findings.needs_permission == (count > 0)
+        assert checked.segments[["start_s", "end_s"]].to_numpy().tolist() == [list(each) for each in segments]
 
 
 def test_a_hop_between_sound_and_picture_is_no_fault(tmp_path: Path) -> None:
