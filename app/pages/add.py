@@ -19,6 +19,7 @@ from app.says_errors import says_errors
 from app.uploader import uploader
 from app.view import preferred
 from mravff_core.errors import MravffError
+from mravff_core.media.encoders import ENCODERS
 from mravff_core.media.probe import probe
 
 if TYPE_CHECKING:
@@ -41,6 +42,22 @@ def show() -> None:
 
 def _page(app: AppContext) -> None:
     st.subheader("Add videos", anchor=False)
+    foreign = sorted(set(app.workspace.settings.encoders.values()) - ENCODERS.keys())
+    if foreign:
+        st.info(
+            f"A video needs features first, and those of this workspace ({', '.join(map(plain, foreign))}) are made by "
+            "another tool. Make the video's own there, beside the others, and import the data set again.",
+            icon=":material/input:",
+        )
+    else:
+        _videos(app)
+    _list_jobs(app, _done(app))
+    offer_merge(app)
+    offer_labels(app)
+
+
+def _videos(app: AppContext) -> None:
+    """Ways to bring videos in, which are encoded here."""
     st.caption("Each becomes a clip of this workspace: checked, converted if browsers cannot play it, and searched.")
     run = _choose_run(app)
     upload, paths = st.tabs([":material/upload: Upload", ":material/folder_open: From this machine"])
@@ -48,9 +65,6 @@ def _page(app: AppContext) -> None:
         _upload(app, run)
     with paths:
         _from_paths(app, run)
-    _list_jobs(app, _done(app))
-    offer_merge(app)
-    offer_labels(app)
 
 
 def _choose_run(app: AppContext) -> str | None:

@@ -51,6 +51,8 @@ def read_table(path: Path | str, columns: Sequence[str] = ()) -> pd.DataFrame:
     try:
         table = pq.read_table(path).to_pandas()
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise WorkspaceError(f"{path.parent}: is no longer there; was it moved or removed?") from None
         raise WorkspaceError(
             f"{path}: no such table; was the workspace made by another version or cut short?"
         ) from None

@@ -188,6 +188,16 @@ def test_a_path_becomes_a_clip_with_detections(app_context: AppContext, tmp_path
     assert app_context.workspace.run("verb_mrav").has("on", "my_film")
 
 
+def test_videos_are_not_asked_for_where_their_features_cannot_be_made(
+    app_context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(app_context.workspace.settings, encoders={"visual": "slowfast", "audio": "light_audio"})
+    monkeypatch.setattr(app_context.workspace, "settings", settings)
+    page = page_script("add").run()
+    assert not page.exception and not page.text_area and not page.selectbox
+    assert "(slowfast) are made by another tool" in page.info[0].value
+
+
 @pytest.mark.parametrize(
     ("content", "words"), [(None, "missing.mp4"), (b"", "empty"), (b"not a video" * 100, "missing.mp4")]
 )

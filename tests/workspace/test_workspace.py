@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -283,3 +284,10 @@ def test_who_reads_a_file_while_it_is_written_anew_reads_one_whole(tmp_path: Pat
             assert target.read_text() == "old"
         assert reader.read() == "old"
     assert target.read_text() == "new and longer"
+
+
+def test_a_workspace_that_was_removed_is_said_to_be_gone(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "w", name="W", label_sets={"verb": ["cut"]})
+    shutil.rmtree(tmp_path / "w")
+    with pytest.raises(WorkspaceError, match="w: is no longer there; was it moved or removed"):
+        workspace.clip_ids()
