@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
+from mravff_core.config.python_files import read_python
 from mravff_core.config.settings import BaseConfig, FusionConfig, Recipe
 from mravff_core.config.weight_sizes import beyond_memory
 from mravff_core.errors import ConfigError, first_line
@@ -82,6 +83,8 @@ def to_mapping(config: Any) -> dict[str, Any]:
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML mapping and merge it over the file it `extends`, nearest first.
 
+    A file of OpenTAD's, whose name ends in `.py`, is read as one, and not run.
+
     Raises: ConfigError if a file is missing, is not YAML, is not a mapping or extends itself.
     """
     return _read_yaml_chain(Path(path), ())
@@ -119,7 +122,7 @@ def _read_yaml_chain(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise ConfigError(f"{path}: extends itself through {' -> '.join(str(p) for p in seen)}")
     if path.suffix == ".py":
-        raise ConfigError(f"{path}: is Python code, which is not run for its settings; expected a YAML configuration")
+        return read_python(path, lambda base: _read_yaml_chain(base, (*seen, path)))
     try:
         raw = _parsed(path.read_text(encoding="utf-8"), path.suffix)
     except FileNotFoundError:

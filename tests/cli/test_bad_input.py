@@ -235,8 +235,8 @@ CASES: dict[str, tuple[Prepare, str]] = {
     "checkpoint missing": (in_workspace("localize", "x.mp4", "--checkpoint", "gone"), "gone: no such file or folder"),
     "recipe missing": (in_workspace("train", "gone.yaml"), "gone.yaml: no such file"),
     "recipe is code": (
-        lambda folder: ["train", bad_file(folder, "recipe.py", b"model = dict(type='ActionFormer')")],
-        "recipe.py: is Python code, which is not run",
+        lambda folder: ["train", bad_file(folder, "recipe.py", b"import os\nmodel = dict(type='ActionFormer')")],
+        "recipe.py: line 1: import os would have to be run, which is not done",
     ),
     "recipe is no YAML": (recipe("a: [1"), "not readable as YAML"),
     "recipe misspelt": (recipe("train: {epocs: 3}"), "TrainConfig has no field epocs"),
