@@ -222,14 +222,13 @@ def _show(app: AppContext, state: State, explanation: Explanation, doubted: Sequ
         chart(modality_bars(attribution, theme()), name="sound and sight")
     with right:
         exact = "" if point.exact else " (the nearest: suppression moved its segment)"
-        st.markdown(
-            f"**Gates of single levels.** The detection comes from level {point.level}{exact}; "
-            "shutting another level's gate cannot change its score."
-        )
+        origin = f"**Gates of single levels.** The detection comes from level {point.level}{exact}"
         if attribution.levels:
+            st.markdown(f"{origin}; shutting another level's gate cannot change its score.")
             chart(level_bars(attribution, theme()), name="gates of single levels")
         else:
-            st.caption("This detector has no fusion, or the clip has no sound.")
+            st.markdown(f"{origin}.")
+            st.caption("There are no gates to shut: this detector has no fusion, or the clip has no sound.")
     _over_time(explanation)
     show_frames(app, explanation)
     show_listening(app, explanation)

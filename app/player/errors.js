@@ -11,7 +11,7 @@ export const ERRORS = {
   class: { name: "wrong class", words: "the true segment that it overlaps by half has another class" },
   both: { name: "class and boundaries", words: "the true segment that it overlaps has another class, and by less than half" },
   duplicate: { name: "duplicate", words: "its true segment is found already, by a detection of higher score" },
-  background: { name: "nothing there", words: "no true segment overlaps it" },
+  background: { name: "nothing there", words: "no true segment overlaps it by a tenth" },
 };
 
 export function overlap(one, other) {

@@ -50,6 +50,12 @@ def test_a_detection_is_explained_and_compared_with_named_baselines(app_context:
     assert "have not been checked yet" in told or page.warning
 
 
+def test_no_gate_is_spoken_of_that_is_not_there(app_context: AppContext) -> None:
+    assert "shutting another level" in words_of(explain_page(run="verb_mrav", clip="clip_0"))
+    told = words_of(explain_page(run="verb_visual", clip="clip_0"))
+    assert "shutting another level" not in told and "no gates to shut" in told
+
+
 def test_a_class_is_contrasted_with_the_others_against_another_clip(app_context: AppContext) -> None:
     page = explain_page(run="verb_mrav", clip="clip_0", what="contrast", sound="clip:clip_1", sight="clip:clip_1")
     assert r"rather than any other class, compared with clip clip\_1 and clip clip\_1" in words_of(page)

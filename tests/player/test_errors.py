@@ -88,7 +88,7 @@ def test_one_kind_of_error_is_chosen_and_gone_through_by_keys(stand: Stand, data
     assert stand.get("error-kind").input_value() == "background"
     keys.press("E")
     assert stand.state("p.selected") in ("d5", "d6")
-    assert "nothing there: no true segment overlaps it" in stand.get("details").inner_text()
+    assert "nothing there: no true segment overlaps it by a tenth" in stand.get("details").inner_text()
     stand.get("error-kind").select_option("duplicate")
     stand.get("next-error").click()
     assert stand.state("p.selected") == "d1"
