@@ -51,6 +51,8 @@ class SegmentSource:
 def segment_gates(workspace: Workspace, source: SegmentSource) -> pd.DataFrame:
     """Segments with their mean gates, kept in the workspace's cache.
 
+    A true segment wholly outside its clip, where no gate was, is left out.
+
     Returns: `segment_id` (unique), `clip_id`, `start_s`, `end_s`, `label`, `score` and
         `audibility` (not a number where unknown), `player_segment` (id in the player), every
         label set's column for true segments, `gate_0` (finest level) to `gate_L`, and `gate`,
@@ -214,7 +216,7 @@ def _found_rows(truth: pd.DataFrame, found: pd.DataFrame, tiou: float) -> NDArra
 
 
 def _true_segments(workspace: Workspace, label_set: str) -> pd.DataFrame:
-    """True segments with their ids in the player and every label set's column."""
+    """True segments with their ids in the player and every label set's column; none wholly outside its clip."""
     truth = workspace.truth(label_set)
     others = [name for name in workspace.label_sets if name != label_set]
     # The same rows in the same order as `truth`.
@@ -225,4 +227,5 @@ def _true_segments(workspace: Workspace, label_set: str) -> pd.DataFrame:
     truth["audibility"] = audibility.astype(np.float64)
     truth["segment_id"] = truth["segment_id"].astype(str)
     kept = ["segment_id", "clip_id", "start_s", "end_s", "label", "score", "audibility", "player_segment", *others]
-    return truth[kept]
+    duration_s = truth["clip_id"].map(workspace.clips.set_index("clip_id")["duration_s"])
+    return truth.loc[(truth["end_s"] > 0) & (truth["start_s"] < duration_s), kept]

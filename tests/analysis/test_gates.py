@@ -61,6 +61,22 @@ def test_gates_inside_true_segments_are_plain_means(predicted: Workspace) -> Non
         assert row["gate"] == pytest.approx(np.mean(wanted))
 
 
+def test_segments_wholly_outside_their_clip_have_no_gates(predicted: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(shutil.copytree(predicted.folder, tmp_path / "copy"))
+    before = segment_gates(workspace, SegmentSource(RUN))
+    outside = workspace.annotations.iloc[:3].assign(
+        segment_id=["late", "early", "partly"], start_s=[2.5, -3.0, 1.9], end_s=[3.5, -1.0, 4.0]
+    )
+    # First, so that the ids of those that stay count them too.
+    workspace.set_annotations(pd.concat([outside, workspace.annotations]))
+    table = segment_gates(workspace, SegmentSource(RUN))
+    assert set(table["segment_id"]) == {"partly", *before["segment_id"]}
+    truth = workspace.truth("verb")
+    for row in table.to_dict("records"):
+        own = truth[truth["clip_id"] == row["clip_id"]].iloc[int(row["player_segment"][1:])]
+        assert str(own["segment_id"]) == row["segment_id"]
+
+
 def test_every_detection_has_its_gates_and_the_players_id(predicted: Workspace) -> None:
     table = segment_gates(predicted, SegmentSource(RUN, kind="detected"))
     found = predicted.run(RUN).detections("on")
