@@ -34,7 +34,7 @@ def attention(
     try:
         found = attention_map(workspace, clip_id, detector, condition=condition, level=level, head=head)
     except ConfigError as error:
-        raise WorkspaceError(f"level {level} was asked for, head {head}; {error}") from error
+        raise WorkspaceError(str(error)) from error
     if found is None:
         return encode({"weights": np.zeros((0, 0), np.float32)}, {"level": 0, "levels": 0, "heads": 0, "offsets_s": []})
     first_s, step_s = _axis(found.times_s)
