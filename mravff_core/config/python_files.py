@@ -138,7 +138,7 @@ def _over(lower: dict[str, Any], upper: Mapping[str, Any], path: Path) -> dict[s
 
 
 def _refusal(path: Path, node: ast.stmt | ast.expr) -> ConfigError:
-    text = first_line(ast.unparse(node), 60)
+    text = ast.unparse(node).splitlines()[0][:60]
     return ConfigError(
         f"{path}: line {node.lineno}: {text} would have to be run, which is not done; expected assignments of plain "
         "values: dict(...), lists, numbers and texts"
