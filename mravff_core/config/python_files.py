@@ -53,14 +53,18 @@ def read_python(path: Path, read_base: Callable[[Path], dict[str, Any]]) -> dict
         target = statement.targets[0]
         if not isinstance(target, ast.Name):
             raise _refusal(path, statement)
-        names[target.id] = _value(statement.value, names, path)
+        try:
+            names[target.id] = _value(statement.value, names, path)
+        except RecursionError:
+            raise ConfigError(f"{path}: line {statement.lineno}: {target.id} is nested too deeply to be read") from None
         if _is_beyond(names[target.id], _MOST):
             raise ConfigError(f"{path}: line {statement.lineno}: {target.id} is larger than any configuration")
     bases = names.pop("_base_", [])
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise ConfigError(f"{path}: _base_ is {bases!r}, expected names of files")
     below: dict[str, Any] = {}
-    for base in [bases] if isinstance(bases, str) else bases:
-        if not isinstance(base, str):
-            raise ConfigError(f"{path}: _base_ lists {base!r}, expected names of files")
+    for base in bases:
         below = _over(below, read_base(path.parent / base), path)
     return _over(below, names, path)
 

@@ -80,7 +80,11 @@ def test_deleting_where_nothing_lies_below_leaves_no_trace(tmp_path: Path) -> No
         ("a = 10000000 * 10000000 * 10000000", r"line 1: gives a number beyond 1,000,000,000,000,000"),
         ("a = (", r"a\.py: not readable as a configuration in Python"),
         ("_base_ = 'gone.py'", r"gone\.py: no such file"),
-        ("_base_ = [3]", "_base_ lists 3, expected names of files"),
+        ("_base_ = ['gone.py', 3]", r"_base_ is \['gone.py', 3\], expected names of files"),
+        ("_base_ = 5", "_base_ is 5, expected names of files"),
+        ("_base_ = dict(a='gone.py')", r"_base_ is {'a': 'gone.py'}, expected names of files"),
+        ("\na = " + "-" * 900 + "1", "line 2: a is nested too deeply to be read"),
+        ("a = 'b'\nc = " + "+".join(["a"] * 900), "line 2: c is nested too deeply to be read"),
         ("_base_ = 'a.py'", "extends itself"),
     ],
 )
