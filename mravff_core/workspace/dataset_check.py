@@ -11,7 +11,8 @@ import pandas as pd
 from mravff_core.data.dataset_files import DataSetFiles, SourceVideo
 from mravff_core.data.feature_source import FeatureSource
 from mravff_core.data.reading import label_index
-from mravff_core.errors import FeatureError, WorkspaceError
+from mravff_core.errors import FeatureError, MediaError, WorkspaceError
+from mravff_core.media.probe import probe
 from mravff_core.workspace.clip import Clip, clip_id_from_source
 
 # What each finding leads to, and whether somebody has to agree because something is lost or likely wrong.
@@ -32,8 +33,10 @@ KINDS: dict[str, tuple[str, bool]] = {
     "unknown labels": ("segments left out", True),
     "classes spelt alike": ("kept apart", False),
     "no video files": ("kept, features only", False),
+    "video and clip disagree": ("kept, with a warning", False),
+    "videos that may not play": ("kept, with a warning", False),
 }
-_EXAMPLE_LENGTH = 90
+_EXAMPLE_LENGTH, _NAME_LENGTH = 90, 40
 
 
 @dataclass
@@ -78,7 +81,9 @@ class Findings:
             found = self.by_kind.get(kind, [])
             if not found:
                 continue
-            example = ": ".join(part for part in found[0] if part)
+            clip, detail = found[0]
+            short = clip if len(clip) <= _NAME_LENGTH else f"{clip[: _NAME_LENGTH - 1]}…"
+            example = ": ".join(part for part in (short, detail) if part)
             if len(example) > _EXAMPLE_LENGTH:
                 example = example[: _EXAMPLE_LENGTH - 1] + "…"
             clips = len({clip for clip, _ in found if clip})
@@ -163,16 +168,41 @@ def _clip(
     path = "" if video_paths is None else video_paths.get(name, "")
     if video_paths is not None and not path:
         findings.add("no video files", name, "")
+    sounds = False
+    if path:
+        slack_s = 1.0 if visual.hop_frames is None else max(0.5, _slack_s(visual, video))
+        sounds, doubts = _looked_at(path, name, duration_s, slack_s, findings)
+        warnings += doubts
     return Clip(
         clip_id=clip_id,
         title=name,
         path=path,
         duration_s=duration_s,
         frames_per_second=video.frames_per_second,
-        has_audio=heard_s is not None if audio is not None else bool(path),
+        has_audio=heard_s is not None if audio is not None else sounds,
         split=video.split,
         warnings="\n".join(warnings),
     )
+
+
+def _looked_at(path: str, name: str, duration_s: float, slack_s: float, findings: Findings) -> tuple[bool, list[str]]:
+    """Whether a clip's video has sound, and what the app should warn of."""
+    try:
+        info = probe(path)
+    except MediaError as error:
+        detail = str(error).split(": ", 1)[-1]
+        findings.add("videos that may not play", name, detail)
+        return False, [f"The video does not play: {detail}."]
+    warnings = []
+    if not info.browser_playable:
+        detail = f"{info.video_codec} in {info.path.suffix} of a form that browsers do not all play"
+        findings.add("videos that may not play", name, detail)
+        warnings.append(f"The video may not play: it is {detail}.")
+    if abs(info.duration_s - duration_s) > slack_s:
+        detail = f"video lasts {info.duration_s:.2f} s, the clip {duration_s:.2f} s"
+        findings.add("video and clip disagree", name, detail)
+        warnings.append(f"The {detail}; is it another cut of it?")
+    return info.has_audio, warnings
 
 
 def _covered_s(source: FeatureSource, video: SourceVideo, values: bool, kind: str, findings: Findings) -> float | None:

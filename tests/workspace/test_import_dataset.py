@@ -22,6 +22,7 @@ from mravff_core.inference.run_predict import predict
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import Detector
 from mravff_core.workspace.import_dataset import make_workspace, plan_import
+from tests.media.factory import make_video, tone
 from tests.model.small import small_detector
 from tests.workspace.small_data_set import DATABASE, RATE, SECONDS, VISUAL, found, plan, steps, video, write_all
 
@@ -117,15 +118,34 @@ def test_videos_are_found_by_name_at_any_depth(tmp_path: Path) -> None:
     write_all(tmp_path, {name: video([(1.0, 4.0, "Diving")]) for name in ("one", "two", "three")})
     folder = tmp_path / "videos/deep"
     folder.mkdir(parents=True)
-    for name in ("one.mp4", "v_two.MKV", "three.txt"):
-        (folder / name).touch()
+    make_video(folder / "one.mp4", SECONDS, frames_per_second=5, audio=tone(SECONDS))
+    make_video(folder / "v_two.M4V", SECONDS, frames_per_second=5)
+    (folder / "three.txt").touch()
     checked = plan(tmp_path, sound=False, videos=tmp_path / "videos")
     assert found(checked) == {"no video files": 1} and not checked.checked.findings.needs_permission
     assert {clip.clip_id: (clip.path, clip.has_audio) for clip in checked.checked.clips} == {
         "one": (str(folder / "one.mp4"), True),
-        "two": (str(folder / "v_two.MKV"), True),
+        "two": (str(folder / "v_two.M4V"), False),
         "three": ("", False),
     }
+    assert {clip.warnings for clip in checked.checked.clips} == {""}
+
+
+def test_videos_of_another_length_or_that_do_not_play_are_kept_with_a_warning(tmp_path: Path) -> None:
+    write_all(tmp_path, {name: video([(1.0, 4.0, "Diving")]) for name in ("cut", "old", "torn")})
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    make_video(folder / "cut.mp4", 8.0, frames_per_second=5)
+    make_video(folder / "old.mkv", SECONDS, frames_per_second=5)
+    (folder / "torn.mp4").write_bytes(b"no video" * 50)
+    checked = plan(tmp_path, sound=False, videos=folder)
+    assert found(checked) == {"video and clip disagree": 1, "videos that may not play": 2}
+    assert not checked.checked.findings.needs_permission
+    warnings = {clip.clip_id: clip.warnings for clip in checked.checked.clips}
+    assert "video lasts 8.00 s, the clip 20.00 s" in warnings["cut"]
+    assert "h264 in .mkv of a form that browsers do not all play" in warnings["old"]
+    assert "does not play" in warnings["torn"]
+    assert all(clip.path for clip in checked.checked.clips)
 
 
 def test_segments_stay_as_they_are_wherever_they_lie(tmp_path: Path) -> None:
@@ -360,3 +380,10 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"cannot be written .*; choose another folder"):
         make_workspace(plan(tmp_path), tmp_path / "a.json/ws")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_long_name_leaves_room_for_what_is_the_matter(tmp_path: Path) -> None:
+    name = "a" * 100
+    write_all(tmp_path, {name: video([(30.0, 40.0, "Diving")])})
+    (row,) = [row for row in plan(tmp_path).checked.findings.rows() if row["found"] == "segments outside the clip"]
+    assert row["for example"] == f"{'a' * 39}…: 30.00 to 40.00 s of 20.00 s"
