@@ -106,6 +106,11 @@ export class Overview {
     const context = begin(this.picture, left + width + frame.right, OVERVIEW_HEIGHT);
     context.fillStyle = theme.track;
     context.fillRect(left, 2, width, OVERVIEW_HEIGHT - 4);
+    // True segments may reach beyond the clip.
+    context.save();
+    context.beginPath();
+    context.rect(left, 0, width, OVERVIEW_HEIGHT);
+    context.clip();
     const bars = (segments, top, alpha) => {
       for (const segment of segments) {
         context.globalAlpha = alpha(segment);
@@ -113,10 +118,10 @@ export class Overview {
         const x = this.x(segment.start_s);
         context.fillRect(x, top, Math.max(1.5, this.x(segment.end_s) - x), 7);
       }
-      context.globalAlpha = 1;
     };
     bars(this.segments.truth, 4, () => 0.55);
     bars(this.segments.detections, 13, (segment) => 0.35 + 0.65 * segment.score);
+    context.restore();
     gutterLabel(context, frame, "whole clip", OVERVIEW_HEIGHT / 2);
   }
 

@@ -116,6 +116,22 @@ def test_a_class_named_by_markup_is_text_everywhere(painted: Stand, site: Site) 
     assert painted.page.locator("img").count() == 0 and painted.page.title() == "player"
 
 
+def test_true_segments_beyond_the_clip_stay_inside_the_overview(stand: Stand, site: Site) -> None:
+    data = site.add_clip("beyond", b"", DURATION_S, truth=3)
+    content = site.rows("beyond")
+    bounds = [(-4.0, 0.5), (DURATION_S - 0.5, DURATION_S + 4), (DURATION_S + 2, DURATION_S + 3)]
+    for row, (start_s, end_s) in zip(content["truth"], bounds, strict=True):
+        row |= {"start_s": start_s, "end_s": end_s}
+    site.answers["/data/beyond/segments"] = (json.dumps(content).encode(), "application/json")
+    stand.open(data | {"clip": data["clip"] | {"video_url": None}})
+    # Whether anything is painted just outside the clip's two ends, and just inside them, in the row of true segments.
+    painted = stand.state("""(() => { const overview = p.stage.overview, r = window.devicePixelRatio;
+        return [0, p.timeline.duration_s].map((end) => [-3, -1, 1, 3].map((by) => {
+            const x = (overview.x(end) + by * 2) * r;
+            return overview.picture.getContext("2d").getImageData(x, 7 * r, 1, 1).data[3] > 0; })); })()""")
+    assert painted == [[False, False, True, True], [True, True, False, False]]
+
+
 def test_no_detections_is_a_state_and_no_fault(stand: Stand, site: Site, video: bytes) -> None:
     stand.open(site.add_clip("empty", video, DURATION_S, truth=3, detections=0))
     assert "finds nothing" in stand.get("track-predicted").inner_text()
