@@ -75,7 +75,7 @@ def _ends(low: str, high: str) -> str | None:
 def _verdict(compared: Compared, scored: ApDifference) -> str:
     overall, clips = scored.overall, len(compared.clip_ids)
     segments = int(scored.per_class["segments"].sum())
-    over = f"over {clips} clip{'s' * (clips != 1)} and {segments:,} true {compared.label_set} segments"
+    over = f"over {clips:,} clip{'s' * (clips != 1)} and {segments:,} true {compared.label_set} segments"
     if not math.isfinite(overall["low"]):
         return f"Average over tIoU 0.1 to 0.5, {over}."
     words = interval_words(overall["difference"], overall["low"], overall["high"])

@@ -40,12 +40,17 @@ export class Details {
     this.fillCard();
   }
 
+  /** Whether segments are on their way, so that none can be counted yet. */
+  get waiting() {
+    return this.player.sources.segments.state === "loading";
+  }
+
   fillList() {
     const best = [...this.selection.detections].sort((a, b) => b.score - a.score);
     const { hiddenDetections } = this.selection;
     const weaker = Math.max(0, (this.data.total ?? 0) - this.data.detections.length);
     const counts = [`${best.length} shown`, hiddenDetections && `${hiddenDetections} hidden`, weaker && `${weaker} weaker left out`];
-    this.count.textContent = counts.filter(Boolean).join(", ");
+    this.count.textContent = this.waiting ? "" : counts.filter(Boolean).join(", ");
     this.count.title = weaker ? "Of so many detections in one clip the best alone are shown, and errors are told by them" : "";
     const items = best.slice(0, MOST_LISTED).map((segment) => {
       const item = el("button", { type: "button", class: "mv-item", role: "option", "data-id": segment.id,
@@ -58,7 +63,8 @@ export class Details {
       return item;
     });
     if (best.length > MOST_LISTED) items.push(el("div", { class: "mv-hint" }, `and ${best.length - MOST_LISTED} of lower score`));
-    if (!best.length) items.push(el("div", { class: "mv-hint" }, this.player.view?.run === null ? "There is no run that could detect." : "No detections are shown."));
+    if (!best.length) items.push(el("div", { class: "mv-hint" },
+      this.waiting ? "Loading …" : this.player.view?.run === null ? "There is no run that could detect." : "No detections are shown."));
     this.list.replaceChildren(...items);
   }
 
@@ -98,7 +104,7 @@ export class Details {
     ];
     if (choice.canErr) guide.push([el("span", { class: "mv-corner" }), "marks an error", el("span", { class: "mv-more" }, "; its kind is said when it is selected")]);
     if (choice.others.length) guide.push([el("span", { class: "mv-under" }), "is in one row only", el("span", { class: "mv-more" }, ": the others have none like it")]);
-    const lines = guide.map(([mark, ...words]) => el("li", {}, mark, el("span", {}, ...words)));
+    const lines = this.waiting ? [] : guide.map(([mark, ...words]) => el("li", {}, mark, el("span", {}, ...words)));
     return [
       el("div", { class: "mv-head" }, el("strong", {}, "Nothing selected")),
       el("p", { class: "mv-hint mv-how" }, "Click a segment in a track or in the list to see what speaks for it. ",

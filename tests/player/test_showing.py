@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -293,3 +294,19 @@ def test_detections_that_were_not_sent_are_counted(stand: Stand, site: Site, vid
     site.answers["/data/many/segments"] = (json.dumps(content).encode(), "application/json")
     stand.open(data)
     assert "5 shown, 1200 weaker left out" in stand.get("list").locator("xpath=..").inner_text()
+
+
+def test_nothing_is_counted_before_it_has_come(stand: Stand, site: Site, video: bytes) -> None:
+    data = site.add_clip("slow", video, DURATION_S, truth=3, detections=5)
+    content, held = site.answers["/data/slow/segments"], threading.Event()
+    assert isinstance(content, tuple)
+    site.answers["/data/slow/segments"] = lambda _query: held.wait(10) and content
+    stand.page.goto(f"{site.url}/page?theme=%7B%7D")
+    stand.page.wait_for_function("window.ready")
+    stand.show(data)
+    panel = stand.get("list").locator("xpath=../..")
+    assert "Loading" in panel.inner_text()
+    assert "shown" not in panel.inner_text() and "0 true segments" not in panel.inner_text()
+    held.set()
+    stand.painted()
+    assert "5 shown" in panel.inner_text() and "3 true segments" in panel.inner_text()
