@@ -45,7 +45,7 @@ def _register_checkpoint(kinds: common.Commands) -> None:
         example="epoch_015.pth.tar --config epic_slowfast_verb.yaml --run official",
     )
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")
-    parser.add_argument("--config", metavar="YAML", help="configuration of an official checkpoint")
+    parser.add_argument("--config", metavar="FILE", help="its YAML configuration, or OpenTAD's in Python")
     common.add_run(parser, "name of the run that is made", required=True)
     common.add_labels(
         parser, "what its classes are (default: the set with as many; proposal where it has one class and no set has)"

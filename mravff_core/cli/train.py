@@ -39,7 +39,7 @@ def register(commands: common.Commands) -> None:
         metavar="CHECKPOINT",
         help="start from a trained detector: a run's name, a folder of ours or an official checkpoint",
     )
-    parser.add_argument("--from-config", metavar="YAML", help="configuration of an official checkpoint")
+    parser.add_argument("--from-config", metavar="FILE", help="its configuration, if official")
     parser.add_argument("--freeze-base", action="store_true", help="train the fusion alone")
     parser.add_argument("--devices", type=int, default=1, metavar="N", help="how many train together (default: 1)")
     parser.add_argument(

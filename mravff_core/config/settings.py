@@ -106,6 +106,11 @@ class BaseConfig:
     official_padding: bool = False
     """Let steps see padding as the published code does. Published weights need it to keep their
     numbers; otherwise padding is never seen."""
+    silent_padding: bool = False
+    """With `official_padding`: convolutions of embedding and heads leave padding at 0 behind their norm,
+    and TriDet's last ones say something of it too, both as in OpenTAD."""
+    norm_margin: float = 1e-5
+    """Added to variances by the norms of embedding, neck and heads; OpenTAD's weights have 1e-6."""
 
     @property
     def blocks(self) -> str:
@@ -163,7 +168,9 @@ class TestConfig:
     pre_nms_min_score: float = 0.001
     """A class at a point becomes a candidate if its probability lies above."""
     pre_nms_top_k: int = 5000
-    """Most candidates of one level."""
+    """Most candidates of one level, or of a clip."""
+    pre_nms_of: Literal["level", "clip"] = "level"
+    """Whether that many are kept of each level or of all together (OpenTAD)."""
     min_duration_grid: float = 0.05
     """Shortest candidate, in finest feature steps."""
     nms: Literal["soft", "hard", "none"] = "soft"
@@ -299,7 +306,7 @@ class StartConfig:
     checkpoint: str | None = None
     """Run of the workspace, folder of a detector, or official checkpoint; None for random weights."""
     config: str | None = None
-    """YAML file of an official checkpoint."""
+    """Configuration of an official checkpoint: its YAML file, or OpenTAD's in Python."""
 
 
 @dataclass(frozen=True)

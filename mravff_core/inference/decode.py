@@ -34,6 +34,7 @@ def decode(
     *,
     min_score: float,
     top_k: int,
+    together: bool = False,
     min_duration_grid: float = 0.0,
     clip: int = 0,
 ) -> Candidates:
@@ -44,6 +45,7 @@ def decode(
         strides: finest steps from one step of a level to the next, as `Detector.strides`.
         min_score: probability; only points above it become candidates.
         top_k: most candidates of one level; equal scores at the cut go to the earlier step.
+        together: most of all levels, too; equal scores at the cut go to the finer level.
         min_duration_grid: only longer candidates are kept, in finest steps.
         clip: which clip of the batch.
     Raises: ValueError if `top_k` is below 1 or the strides are not those of the output.
@@ -59,12 +61,22 @@ def decode(
             output.class_logits, output.boundary_offsets, lengths, strides, strict=True
         )
     ]
-    return gathered(levels, min_duration_grid)
+    return gathered(levels, min_duration_grid, top_k if together else None)
 
 
-def gathered(levels: Sequence[tuple[Tensor, Tensor, Tensor]], min_duration_grid: float) -> Candidates:
-    """Segments, scores and labels of all levels as candidates, only those longer than `min_duration_grid`."""
+def gathered(
+    levels: Sequence[tuple[Tensor, Tensor, Tensor]], min_duration_grid: float, most: int | None = None
+) -> Candidates:
+    """Segments, scores and labels of all levels as candidates.
+
+    Args:
+        min_duration_grid: only those longer than this.
+        most: only so many of the best.
+    """
     segments, scores, labels = (torch.cat(parts) for parts in zip(*levels, strict=True))
+    if most is not None and len(scores) > most:
+        best = scores.sort(descending=True, stable=True).indices[:most].sort().values
+        segments, scores, labels = segments[best], scores[best], labels[best]
     long_enough = segments[:, 1] - segments[:, 0] > min_duration_grid
     return Candidates(*(kept[long_enough].cpu().numpy() for kept in (segments, scores, labels)))
 

@@ -10,6 +10,7 @@ from mravff_core.config import read_yaml
 from mravff_core.errors import ConfigError, WorkspaceError
 from mravff_core.model.checkpoints import load_detector, save_detector
 from mravff_core.model.detector import DetectorConfig
+from mravff_core.model.published_config import class_score_file
 from mravff_core.segments import PROPOSAL, check_order
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import feature_record, other_grid
@@ -52,7 +53,7 @@ def import_checkpoint(
         workspace: whose features it is to read.
         path: official ActionFormer, TriDet or TemporalMaxer file, or folder of a detector of ours.
         run_name: of the run that is made.
-        config: YAML file of an official checkpoint.
+        config: configuration of an official checkpoint, in YAML or OpenTAD's in Python.
         label_set: what its classes are, in the workspace's order; None for the one with as many. A single
             class is `proposal` where no label set has just one.
         visual, audio: feature sets that it reads.
@@ -93,7 +94,7 @@ def import_checkpoint(
         fusion=own.fusion.kind,
         label_sets=tuple(label_sets),
         features=sets,
-        class_score_file=_class_score_file(config),
+        class_score_file=None if config is None else class_score_file(read_yaml(config)),
         other_grid=None if config is None else other_grid(own.features["visual"], workspace.features(visual, clip_id)),
     )
 
@@ -120,12 +121,6 @@ def _label_sets(workspace: Workspace, config: DetectorConfig, wanted: str | None
         check_order(labels, chosen, workspace.class_names(chosen), path)
         found.append(chosen)
     return found
-
-
-def _class_score_file(config: Path | str | None) -> str | None:
-    """What an official configuration names. Raises: ConfigError."""
-    test = None if config is None else read_yaml(config).get("test_cfg")
-    return str(test["ext_score_file"]) if test and test.get("ext_score_file") else None
 
 
 def _clip_with(workspace: Workspace, sets: dict[str, str]) -> str:

@@ -40,6 +40,7 @@ def candidates_by_label_set(
             strides,
             min_score=test.pre_nms_min_score,
             top_k=test.pre_nms_top_k,
+            together=test.pre_nms_of == "clip",
             min_duration_grid=test.min_duration_grid,
             clip=clip,
         )
@@ -55,6 +56,7 @@ def candidates_by_label_set(
             strides,
             min_score=test.pre_nms_min_score,
             top_k=test.pre_nms_top_k,
+            together=test.pre_nms_of == "clip",
             min_duration_grid=test.min_duration_grid,
             clip=clip,
         )
@@ -68,6 +70,7 @@ def decode_pairs(
     *,
     min_score: float,
     top_k: int,
+    together: bool = False,
     min_duration_grid: float = 0.0,
     clip: int = 0,
 ) -> Candidates:
@@ -78,7 +81,7 @@ def decode_pairs(
             class, a pair's are the mean of its verb's and its noun's.
         strides: finest steps from one step of a level to the next.
         min_score: only pairs whose product of probabilities lies above become candidates.
-        top_k: most candidates of one level; equal scores at the cut go to the earlier step.
+        top_k, together: as for `decode`.
         min_duration_grid: only longer candidates are kept, in finest steps.
         clip: which clip of the batch.
     Returns: labels are verb * number of nouns + noun.
@@ -94,7 +97,7 @@ def decode_pairs(
         ]
         segments = segments_around(step, (sides[0].float() + sides[1].float()) / 2, stride)
         levels.append((segments, scores, action_labels(first, second, noun.shape[1])))
-    return gathered(levels, min_duration_grid)
+    return gathered(levels, min_duration_grid, top_k if together else None)
 
 
 def _part(output: DetectorOutput, place: slice) -> DetectorOutput:

@@ -34,10 +34,10 @@ def load_detector(
     """Load a detector, ready for inference.
 
     Args:
-        path: a run or checkpoint folder of ours, or an official ActionFormer, TriDet or TemporalMaxer file
-            (`.pth.tar`, `.pt`; averaged weights are preferred where it holds both).
-        config: for an official file, its YAML file or the mapping read from it; keys that are
-            missing keep the official defaults. Not used for a folder of ours.
+        path: a run or checkpoint folder of ours, or an ActionFormer, TriDet or TemporalMaxer file of their
+            own code or OpenTAD's (`.pth.tar`, `.pth`, `.pt`; averaged weights are preferred where it holds both).
+        config: for an official file, its YAML file, OpenTAD's in Python, or the mapping read from it; keys
+            that are missing keep the official defaults. Not used for a folder of ours.
         device: `auto` for cuda, else mps, else cpu; or any device of torch.
     Raises: CheckpointError if the weights are missing, unsafe, damaged or do not fit the
         configuration; ConfigError for an impossible configuration or device.
@@ -52,7 +52,7 @@ def load_detector(
     elif path.is_file():
         if config is None:
             raise ConfigError(
-                f"{path}: an official checkpoint needs its YAML configuration; name it too: "
+                f"{path}: an official checkpoint needs its configuration, YAML or OpenTAD's Python; name it too: "
                 "config in Python, --config or --from-config on the command line"
             )
         detector_config, weights = read_official(path, config)

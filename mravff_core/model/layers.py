@@ -60,6 +60,11 @@ class StepMask:
         repeats[..., -1] += beyond[:, None]
         return replace(self, repeats=repeats)
 
+    def padding_as_valid(self) -> StepMask:
+        """The same, all steps that exist taken for real ones."""
+        valid = torch.ones_like(self.valid) if self.present is None else self.present
+        return replace(self, valid=valid, all_valid=self.present is None)
+
     def between(self, first: int, last: int) -> StepMask:
         """Masks of steps `first` to `last`, the last excluded."""
         present, repeats = (
@@ -164,10 +169,13 @@ class ChannelNorm(nn.GroupNorm):
 
     To others it is a group norm, of one group and every step on its own: the published detectors'
     optimisers refuse weights of any norm that they do not know by its class.
+
+    Args:
+        margin: added to the variance.
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(1, channels)
+    def __init__(self, channels: int, margin: float = 1e-5) -> None:
+        super().__init__(1, channels, eps=margin)
 
     def forward(self, features: Tensor) -> Tensor:
         """Same shape, in the precision of the weights; mean 0 and variance 1 over channels before scale and shift."""

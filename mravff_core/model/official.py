@@ -1,4 +1,4 @@
-"""Files of the published ActionFormer, TriDet and TemporalMaxer code: state dictionaries under our names."""
+"""Files of the published ActionFormer, TriDet, TemporalMaxer and OpenTAD code: state dictionaries under our names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from torch import Tensor
 from mravff_core.config import read_yaml
 from mravff_core.errors import CheckpointError
 from mravff_core.model.detector import DetectorConfig
-from mravff_core.model.official_config import convert_config
+from mravff_core.model.opentad import own_layer, published_names
+from mravff_core.model.opentad_config import is_opentad
+from mravff_core.model.published_config import detector_config
 
 # Official name to ours, tried in this order; a number stays a number.
 _RENAMES = [
@@ -68,7 +70,6 @@ _BESIDE_WEIGHTS = (
 )
 
 _PER_CHANNEL = re.compile(r"((ln[12]?|norms?(\.\d+)?)\.(weight|bias)|drop_path_\w+\.scale)$")
-_OF_OPENTAD = re.compile(r"(projection|rpn_head|roi_head)\.")
 
 
 class _Unread:
@@ -86,17 +87,25 @@ def read_official(path: Path, config: Path | str | Mapping[str, Any]) -> tuple[D
 
     Args:
         path: `.pth.tar` or `.pt` file.
-        config: its YAML file, or the mapping in it.
+        config: its YAML file, or OpenTAD's in Python, or the mapping in it.
     Raises: CheckpointError for a file that is damaged, unsafe or holds no weights; ConfigError
         for a configuration that the published code would refuse as well.
     """
     where = "official configuration" if isinstance(config, Mapping) else str(config)
     raw = dict(config) if isinstance(config, Mapping) else read_yaml(config)
-    detector_config = convert_config(raw, where)
-    weights = {f"base.{rename(name)}": _plain_shape(name, value).float() for name, value in read_weights(path).items()}
-    if detector_config.base.neck_norm_shared:
+    config_of_ours = detector_config(raw, where)
+    found = read_weights(path)
+    foreign = own_layer(found)
+    if foreign and not is_opentad(raw):
+        raise CheckpointError(
+            f"{path}: has layers of OpenTAD's, such as {foreign}, but {where} is a configuration of ActionFormer's or "
+            "TriDet's own code; name OpenTAD's, a file in Python"
+        )
+    found = published_names(found) if foreign else found
+    weights = {f"base.{rename(name)}": _plain_shape(name, value).float() for name, value in found.items()}
+    if config_of_ours.base.neck_norm_shared:
         weights = _with_one_neck_norm(weights, path)
-    return detector_config, weights
+    return config_of_ours, weights
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -134,12 +143,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             "complex, quantized or empty stand-ins; save them as float32"
         )
     weights = {re.sub(r"^(module\.)+", "", str(name)): value for name, value in chosen.items()}
-    foreign = next(filter(_OF_OPENTAD.match, weights), None)
-    if foreign:
-        raise CheckpointError(
-            f"{path}: has layers of OpenTAD's, such as {foreign}, expected those of ActionFormer's or TriDet's own "
-            "code; take over what OpenTAD finds by 'import detections'"
-        )
     return {name: value for name, value in weights.items() if not _is_buffer(name)}
 
 

@@ -40,11 +40,11 @@ def convert_config(raw: Mapping[str, Any], where: str) -> DetectorConfig:
     full = _with_defaults(raw, family, where)
     data, model = full["dataset"], full["model"]
     classes = data["num_classes"]
-    if not _is_count(classes) or not 1 <= classes <= _MOST_CLASSES:
-        raise ConfigError(f"{where}: dataset.num_classes is {classes!r}, expected 1 to {_MOST_CLASSES:,}")
+    check_classes(classes, f"{where}: dataset.num_classes")
     base = from_mapping(BaseConfig, _base_settings(full, family, where), where)
     check_base(base, classes)
-    _check_lengths(base, model["regression_range"], where)
+    _check_ranges(base, model["regression_range"], where)
+    check_lengths(base, f"{where}: dataset.max_seq_len")
     return DetectorConfig(
         label_set=str(full["dataset_name"]),
         labels=tuple(f"class {label}" for label in range(classes)),
@@ -91,8 +91,8 @@ def convert_training(raw: Mapping[str, Any], where: str) -> TrainConfig:
 def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[str, Any]:
     """Fields of `BaseConfig`; their types are not checked yet."""
     data, model, train = full["dataset"], full["model"], full["train_cfg"]
-    counts = _counts(model["backbone_arch"], family.counts, where)
-    input_groups, embed_groups = _as_groups(data["input_dim"]), _as_groups(model["embd_dim"])
+    counts = counts_of(model["backbone_arch"], family.counts, f"{where}: model.backbone_arch")
+    input_groups, embed_groups = as_groups(data["input_dim"]), as_groups(model["embd_dim"])
     if family.kind == "tridet" and (input_groups or embed_groups):
         raise ConfigError(
             f"{where}: dataset.input_dim is {data['input_dim']} and model.embd_dim is {model['embd_dim']}, expected a "
@@ -113,9 +113,9 @@ def _base_settings(full: Mapping[str, Any], family: Family, where: str) -> dict[
         **family.own_settings(model, levels, where),
         "kind": family.kind,
         "encoder": family.encoders[backbone],
-        "input_channels": _total(data["input_dim"], where, "dataset.input_dim"),
+        "input_channels": total(data["input_dim"], where, "dataset.input_dim"),
         "input_groups": input_groups,
-        "embed_channels": _total(model["embd_dim"], where, "model.embd_dim"),
+        "embed_channels": total(model["embd_dim"], where, "model.embd_dim"),
         "embed_groups": embed_groups,
         "levels": levels,
         "absolute_position": model.get("use_abs_pe", False) if backbone != "conv" else False,
@@ -223,43 +223,53 @@ def _check_grid(data: Mapping[str, Any], where: str) -> None:
             raise ConfigError(f"{where}: dataset.{key} is {value!r}, expected a number above 0")
 
 
-def _check_lengths(base: BaseConfig, regression_range: Any, where: str) -> None:
-    """What the published code asserts about levels and lengths."""
+def check_classes(classes: Any, what: str) -> None:
+    """Refuse what is no count of classes. Raises: ConfigError, which begins with `what`."""
+    if not _is_count(classes) or not 1 <= classes <= _MOST_CLASSES:
+        raise ConfigError(f"{what} is {classes!r}, expected 1 to {_MOST_CLASSES:,}")
+
+
+def _check_ranges(base: BaseConfig, regression_range: Any, where: str) -> None:
     strides = encoder_strides(base)[base.neck_first_level :]
     if not isinstance(regression_range, (list, tuple)) or len(regression_range) != len(strides):
         raise ConfigError(
             f"{where}: model.regression_range is {regression_range!r}, expected one range "
             f"for each of {len(strides)} levels"
         )
+
+
+def check_lengths(base: BaseConfig, what: str) -> None:
+    """What the published code asserts about lengths. Raises: ConfigError, which begins with `what`, the longest."""
     if base.max_steps % encoder_strides(base)[-1]:
         raise ConfigError(
-            f"{where}: dataset.max_seq_len is {base.max_steps}, expected a multiple of {encoder_strides(base)[-1]} "
-            f"for {base.levels} levels"
+            f"{what} is {base.max_steps}, expected a multiple of {encoder_strides(base)[-1]} for {base.levels} levels"
         )
     if base.kind == "tridet":
         return
+    strides = encoder_strides(base)[base.neck_first_level :]
     for stride, window in zip(strides, windows(base), strict=False):
         if base.max_steps % chunk_multiple(stride, window):
             raise ConfigError(
-                f"{where}: dataset.max_seq_len is {base.max_steps}, expected a multiple of "
+                f"{what} is {base.max_steps}, expected a multiple of "
                 f"{chunk_multiple(stride, window)} for stride {stride} and attention window {window}"
             )
 
 
-def _counts(value: Any, names: tuple[str, ...], where: str) -> dict[str, int]:
-    """What a backbone's list counts, by our names."""
+def counts_of(value: Any, names: tuple[str, ...], what: str) -> dict[str, int]:
+    """What a backbone's list counts, by our names. Raises: ConfigError, which begins with `what`."""
     if not isinstance(value, (list, tuple)) or len(value) != len(names) or not all(_is_count(item) for item in value):
         number = {2: "two", 3: "three"}[len(names)]
-        raise ConfigError(f"{where}: model.backbone_arch is {value!r}, expected {number} counts of layers")
+        raise ConfigError(f"{what} is {value!r}, expected {number} counts of layers")
     return dict(zip(names, value, strict=True))
 
 
-def _as_groups(value: Any) -> list[Any]:
+def as_groups(value: Any) -> list[Any]:
+    """The channels of each of several encoders; none where there is one."""
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
-def _total(value: Any, where: str, key: str) -> int:
-    """Sum of a number or a list of numbers."""
+def total(value: Any, where: str, key: str) -> int:
+    """Sum of a number or a list of numbers. Raises: ConfigError."""
     items = value if isinstance(value, (list, tuple)) else [value]
     if not items or not all(_is_count(item) and item > 0 for item in items):
         raise ConfigError(f"{where}: {key} is {value!r}, expected a number above 0 or a list of such")

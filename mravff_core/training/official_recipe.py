@@ -15,6 +15,7 @@ from mravff_core.config import DataConfig, Recipe, from_mapping, merge, to_mappi
 from mravff_core.data.dataset_files import usual_split
 from mravff_core.errors import ConfigError
 from mravff_core.model.official_config import convert_config, convert_training
+from mravff_core.model.opentad_config import is_opentad
 from mravff_core.segments import PROPOSAL
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import other_grid
@@ -49,6 +50,11 @@ def training_recipe(raw: Mapping[str, Any], where: Path | str, workspace: Worksp
         workspace: tells which label set has as many classes as an official configuration.
     Raises: ConfigError for settings that are not known or cannot be followed here.
     """
+    if is_opentad(raw):
+        raise ConfigError(
+            f"{where}: a configuration of OpenTAD's, whose trainings are not followed, expected a recipe; start from "
+            "its checkpoint by --from CHECKPOINT --from-config FILE"
+        )
     if not is_official(raw):
         return from_mapping(Recipe, dict(raw), str(where))
     own = {name: value for name, value in raw.items() if name in _SECTIONS}

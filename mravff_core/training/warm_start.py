@@ -25,7 +25,7 @@ from mravff_core.model.checkpoints import load_detector
 from mravff_core.model.detector import Detector
 from mravff_core.model.fusion import MRAVFusion
 from mravff_core.model.level_fusion import LevelFusion
-from mravff_core.model.official_config import convert_training
+from mravff_core.model.published_config import train_config
 from mravff_core.segments import check_order
 
 _GATE_BIAS = -3.0  # a gate of 0.047
@@ -68,7 +68,7 @@ def read_start(path: Path | str, config: Path | str | None = None) -> WarmStart:
     detector = load_detector(path, config=config, device="cpu")
     train = None
     if config is not None:
-        train = convert_training(read_yaml(config), str(config))
+        train = train_config(read_yaml(config), str(config))
     elif (path / "recipe.yaml").is_file():
         train = read_recipe(path / "recipe.yaml").train
     return WarmStart(str(path), detector, train)

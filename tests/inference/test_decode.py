@@ -87,3 +87,13 @@ def test_candidates_are_the_best_real_points(
 def test_strides_of_another_detector_are_told() -> None:
     with pytest.raises(ValueError, match="with 2 strides for 1 levels"):
         decode(output_of([torch.zeros(1, 1)], [torch.zeros(1, 1, 2)], [1]), (1, 2), min_score=0.1, top_k=1)
+
+
+def test_most_of_all_levels_together_are_the_best_of_any() -> None:
+    logits = [torch.tensor([[3.0], [1.0]]), torch.tensor([[2.0]]), torch.tensor([[1.0]])]
+    output = output_of(logits, [torch.ones(len(level), 1, 2) for level in logits], [2, 1, 1])
+    for top_k, expected in ((1, [3.0]), (2, [3.0, 2.0]), (3, [3.0, 1.0, 2.0]), (4, [3.0, 1.0, 2.0, 1.0])):
+        found = decode(output, (1, 2, 4), min_score=0.1, top_k=top_k, together=True)
+        np.testing.assert_allclose(found.scores, torch.tensor(expected).sigmoid().numpy(), rtol=1e-6)
+    # Of two equal ones at the cut, that of the finer level stays.
+    assert decode(output, (1, 2, 4), min_score=0.1, top_k=3, together=True).segments_grid[1].tolist() == [0, 2]

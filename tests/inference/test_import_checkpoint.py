@@ -17,11 +17,15 @@ import yaml
 
 from mravff_core import Predictor, TimeGrid, Workspace, load_detector
 from mravff_core.cli import main
+from mravff_core.config import Recipe
 from mravff_core.data.features import Features
 from mravff_core.model.checkpoints import save_detector
+from mravff_core.training.warm_start import adopt, read_start
 from mravff_core.workspace import Clip
+from tests.model import published_opentad
 from tests.model.published import Published, small_config, written
 from tests.model.published_temporalmaxer import PublishedTemporalMaxer, small_temporalmaxer_config
+from tests.model.published_tridet import small_tridet_config
 from tests.small_workspace import small_detector, small_workspace
 
 GRID = TimeGrid(hop_frames=16, window_frames=32, frames_per_second=30)
@@ -87,6 +91,44 @@ def test_an_official_checkpoint_detects_as_it_does_by_itself(
     assert found is not None and len(found) > 20
     pd.testing.assert_frame_equal(found.drop(columns="clip_id"), wanted)
     assert load_detector(workspace.run("theirs").folder).config.labels == tuple(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("network", "config"),
+    [
+        (published_opentad.ActionFormer, small_config()),
+        (published_opentad.TriDet, small_tridet_config()),
+        (published_opentad.TemporalMaxer, small_temporalmaxer_config()),
+    ],
+)
+def test_a_checkpoint_of_opentad_comes_in_and_is_trained_further(
+    workspace: Workspace,
+    tmp_path: Path,
+    network: type[Published],
+    config: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    theirs = published_opentad.opentad_config(config)
+    theirs["dataset"]["test"]["sample_stride"] = 1
+    settings = tmp_path / "small.py"
+    settings.write_text("\n".join(f"{name} = {value!r}" for name, value in theirs.items()))
+    checkpoint = published_opentad.written(tmp_path, network(config).weights)
+    here = ["--workspace", str(workspace.folder), "--json"]
+    words = ["import", "checkpoint", str(checkpoint), "--config", str(settings), "--run", "theirs"]
+    assert main([*words, "--visual", "slowfast", *here]) == 0
+    assert json.loads(capsys.readouterr().out)["other_grid"] is None
+    assert main(["predict", "--run", "theirs", "--device", "cpu", *here]) == 0
+    capsys.readouterr()
+    detector = load_detector(checkpoint, config=settings, device="cpu")
+    features = workspace.features("slowfast", "a")
+    wanted = Predictor(detector).detect(features.array, grid=GRID, duration_s=40.0).detections
+    found = workspace.run("theirs").detections()
+    assert found is not None and len(found) > 20
+    pd.testing.assert_frame_equal(found.drop(columns="clip_id"), wanted)
+    start = read_start(checkpoint, settings)
+    assert start.train is not None and start.train.regression_range == ((0, 4), (2, 8), (4, 10000))
+    recipe = adopt(Recipe(), start)
+    assert (recipe.base, recipe.test) == (detector.config.base, detector.config.test)
 
 
 @pytest.mark.parametrize(

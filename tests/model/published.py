@@ -98,6 +98,7 @@ class Published:
     """The published network for one official configuration, with random weights."""
 
     window_setting = "n_mha_win_size"
+    margin = 1e-5
 
     def __init__(self, config: dict[str, Any], seed: int = 0) -> None:
         self.data = config["dataset"]
@@ -157,6 +158,9 @@ class Published:
         out = functional.conv1d(x, weight, bias, stride, weight.shape[-1] // 2, groups=groups)
         return out * mask[..., ::stride]
 
+    def _normed_conv(self, conv: str, norm: str, x: Tensor, mask: Tensor) -> Tensor:
+        return torch.relu(self._norm(norm, self._conv(conv, x, mask)))
+
     def _point(self, name: str, x: Tensor) -> Tensor:
         return functional.conv1d(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
 
@@ -164,7 +168,9 @@ class Published:
         if f"{name}.weight" not in self.weights:
             return x
         mean, variance = x.mean(1, keepdim=True), x.var(1, keepdim=True, correction=0)
-        return (x - mean) / (variance + 1e-5).sqrt() * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+        return (x - mean) / (variance + self.margin).sqrt() * self.weights[f"{name}.weight"] + self.weights[
+            f"{name}.bias"
+        ]
 
     def _embed(self, x: Tensor, mask: Tensor) -> Tensor:
         groups = self.data["input_dim"]
@@ -172,7 +178,7 @@ class Published:
             parts = x.split(groups, dim=1)
             x = torch.cat([self._conv(f"backbone.proj.{i}", part, mask) for i, part in enumerate(parts)], dim=1)
         for layer in range(self.model["backbone_arch"][0]):
-            x = torch.relu(self._norm(f"backbone.embd_norm.{layer}", self._conv(f"backbone.embd.{layer}", x, mask)))
+            x = self._normed_conv(f"backbone.embd.{layer}", f"backbone.embd_norm.{layer}", x, mask)
         if self.model["use_abs_pe"] and self.model["backbone_type"] != "conv":
             x = x + self._position(x.shape[1], x.shape[2]) * mask
         for block in range(self.model["backbone_arch"][1]):
@@ -234,7 +240,7 @@ class Published:
 
     def _head(self, name: str, last: str, x: Tensor, mask: Tensor) -> Tensor:
         for layer in range(self.model["head_num_layers"] - 1):
-            x = torch.relu(self._norm(f"{name}.norm.{layer}", self._conv(f"{name}.head.{layer}", x, mask)))
+            x = self._normed_conv(f"{name}.head.{layer}", f"{name}.norm.{layer}", x, mask)
         return self._conv(last, x, mask)
 
     def _shapes(self) -> dict[str, tuple[int, ...]]:

@@ -14,6 +14,7 @@ from mravff_core.config import read_recipe, read_yaml
 from mravff_core.errors import ConfigError
 from mravff_core.training.official_recipe import features_caution, training_recipe
 from tests.model.published import small_config
+from tests.model.published_opentad import opentad_config
 from tests.model.published_temporalmaxer import small_temporalmaxer_config
 from tests.model.published_tridet import small_tridet_config
 from tests.small_workspace import CHANNELS, NOUNS, VERBS, small_workspace
@@ -121,3 +122,8 @@ def test_recipes_of_ours_are_read_as_ever(workspace: Workspace) -> None:
     recipe = training_recipe(read_yaml(path), path, workspace)
     assert recipe == read_recipe(path)
     assert features_caution(read_yaml(path), path, workspace, recipe) is None
+
+
+def test_a_configuration_of_opentad_is_no_recipe(workspace: Workspace) -> None:
+    with pytest.raises(ConfigError, match=r"OpenTAD's, whose trainings are not followed, .* --from CHECKPOINT"):
+        training_recipe(opentad_config(small_config()), "theirs.py", workspace)

@@ -13,16 +13,25 @@ from mravff_core.model.products import Pointwise, products_in_row
 
 
 class ConvNormRelu(nn.Module):
-    """Masked convolution, optional norm, ReLU; the convolution has a bias only where no norm follows."""
+    """Masked convolution, optional norm, ReLU; the convolution has a bias only where no norm follows.
 
-    def __init__(self, channels: int, out_channels: int, kernel: int, *, norm: bool) -> None:
+    Args:
+        margin: see `ChannelNorm`.
+        silent: steps that are not valid come out as 0, rather than as what the norm makes of 0.
+    """
+
+    def __init__(
+        self, channels: int, out_channels: int, kernel: int, *, norm: bool, margin: float = 1e-5, silent: bool = False
+    ) -> None:
         super().__init__()
         self.conv = MaskedConv1d(channels, out_channels, kernel, bias=not norm)
-        self.norm = ChannelNorm(out_channels) if norm else nn.Identity()
+        self.norm = ChannelNorm(out_channels, margin) if norm else nn.Identity()
+        self.silent = silent
 
     def forward(self, features: Tensor, steps: StepMask) -> Tensor:
         """[batch, channels, time] to [batch, out_channels, time]."""
-        return torch.relu_(self.norm(self.conv(features, steps)))
+        mixed = torch.relu_(self.norm(self.conv(features, steps)))
+        return steps.keep_valid(mixed) if self.silent else mixed
 
 
 class ConvAttention(nn.Module):

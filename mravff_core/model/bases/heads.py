@@ -18,16 +18,31 @@ _EMPTY_CLASS_PROBABILITY = 1e-6
 
 
 class _Tower(nn.Module):
-    """Convolutions of one head, applied to each level alike."""
+    """Convolutions of one head, applied to each level alike.
 
-    def __init__(self, config: BaseConfig, outputs: int, kernel: int) -> None:
+    Args:
+        speaks_of_padding: what is said last is not 0 at padding that exists.
+    """
+
+    def __init__(self, config: BaseConfig, outputs: int, kernel: int, *, speaks_of_padding: bool = False) -> None:
         super().__init__()
         hidden = config.head_layers - 1
         widths = [config.neck_channels] + [config.head_channels] * hidden
         self.layers = nn.ModuleList(
-            [ConvNormRelu(widths[i], widths[i + 1], kernel, norm=config.head_norm) for i in range(hidden)]
+            [
+                ConvNormRelu(
+                    widths[i],
+                    widths[i + 1],
+                    kernel,
+                    norm=config.head_norm,
+                    margin=config.norm_margin,
+                    silent=config.silent_padding,
+                )
+                for i in range(hidden)
+            ]
         )
         self.out = MaskedConv1d(widths[-1], outputs, kernel)
+        self.speaks_of_padding = speaks_of_padding
         self.reach = config.head_layers * (kernel // 2)
 
     def forward(self, pyramid: Pyramid) -> list[Tensor]:
@@ -46,6 +61,8 @@ class _Tower(nn.Module):
             features = layer(features, steps)
             if gaps is not None:
                 features.index_fill_(-1, gaps, 0.0)
+        if self.speaks_of_padding:
+            steps = steps.padding_as_valid()
         # What is said last is not rounded, lest many scores come out equal.
         with torch.autocast(features.device.type, enabled=False):
             return self.out(features.to(self.out.weight.dtype), steps)
@@ -56,11 +73,14 @@ class ClassHead(nn.Module):
 
     The bias starts at `class_prior`, so that a fresh head does not drown the few true steps;
     classes without training segments start far below it.
+
+    Args:
+        speaks_of_padding: padding that exists has logits, too.
     """
 
-    def __init__(self, config: BaseConfig, classes: int, kernel: int) -> None:
+    def __init__(self, config: BaseConfig, classes: int, kernel: int, *, speaks_of_padding: bool = False) -> None:
         super().__init__()
-        self.tower = _Tower(config, classes, kernel)
+        self.tower = _Tower(config, classes, kernel, speaks_of_padding=speaks_of_padding)
         bias = self.tower.out.bias
         assert bias is not None
         nn.init.constant_(bias, _logit(config.class_prior))

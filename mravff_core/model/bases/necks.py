@@ -13,8 +13,8 @@ from mravff_core.model.layers import ChannelNorm, MaskedConv1d, StepMask
 from mravff_core.model.pieces import in_pieces
 
 
-def _norms(channels: int, levels: int, norm: bool) -> nn.ModuleList:
-    return nn.ModuleList([ChannelNorm(channels) if norm else nn.Identity() for _ in range(levels)])
+def _norms(channels: int, levels: int, norm: bool, margin: float) -> nn.ModuleList:
+    return nn.ModuleList([ChannelNorm(channels, margin) if norm else nn.Identity() for _ in range(levels)])
 
 
 def _alone(norm: nn.Module) -> Callable[[Tensor, StepMask], Tensor]:
@@ -27,13 +27,14 @@ class IdentityNeck(nn.Module):
 
     Args:
         shared: one norm serves all levels.
+        margin: see `ChannelNorm`.
     """
 
     reach = 0
 
-    def __init__(self, channels: int, levels: int, *, norm: bool, shared: bool = False) -> None:
+    def __init__(self, channels: int, levels: int, *, norm: bool, shared: bool = False, margin: float = 1e-5) -> None:
         super().__init__()
-        self.norms = _norms(channels, 1 if shared else levels, norm)
+        self.norms = _norms(channels, 1 if shared else levels, norm, margin)
 
     def source(self, level: int) -> int:
         """The coarsest level that a level is made from."""
@@ -73,7 +74,16 @@ class TopDownNeck(nn.Module):
 
     reach = 1
 
-    def __init__(self, channels: int, out_channels: int, levels: int, *, scale_factor: int, norm: bool) -> None:
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        levels: int,
+        *,
+        scale_factor: int,
+        norm: bool,
+        margin: float = 1e-5,
+    ) -> None:
         super().__init__()
         self.scale_factor = scale_factor
         bias = not norm
@@ -81,7 +91,7 @@ class TopDownNeck(nn.Module):
         self.smoothers = nn.ModuleList(
             [MaskedConv1d(out_channels, out_channels, 3, groups=out_channels, bias=bias) for _ in range(levels)]
         )
-        self.norms = _norms(out_channels, levels, norm)
+        self.norms = _norms(out_channels, levels, norm, margin)
 
     def source(self, level: int) -> int:
         """The coarsest level that a level is made from."""

@@ -44,6 +44,7 @@ class PaddingRule:
                 config.boundary_kernel // 2,
                 config.scale_factor // 2,
                 (config.pool_width or 1) // 2,
+                config.bins if config.silent_padding and config.kind == "tridet" and config.trident else 1,
                 1,
             ),
             official=config.official_padding,

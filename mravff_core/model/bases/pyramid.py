@@ -51,7 +51,14 @@ class PyramidBase(Base):
         widths = [first] + [config.embed_channels] * config.embed_layers
         self.embed = nn.ModuleList(
             [
-                ConvNormRelu(widths[i], widths[i + 1], config.embed_kernel, norm=config.embed_norm)
+                ConvNormRelu(
+                    widths[i],
+                    widths[i + 1],
+                    config.embed_kernel,
+                    norm=config.embed_norm,
+                    margin=config.norm_margin,
+                    silent=config.silent_padding,
+                )
                 for i in range(config.embed_layers)
             ]
         )
@@ -230,11 +237,18 @@ def _neck(config: BaseConfig, levels: int) -> IdentityNeck | GroupNormNeck | Top
     if config.neck_norm_groups is not None:
         return GroupNormNeck(config.neck_channels, config.neck_norm_groups)
     if config.neck == "identity":
-        return IdentityNeck(config.neck_channels, levels, norm=config.neck_norm, shared=config.neck_norm_shared)
+        return IdentityNeck(
+            config.neck_channels,
+            levels,
+            norm=config.neck_norm,
+            shared=config.neck_norm_shared,
+            margin=config.norm_margin,
+        )
     return TopDownNeck(
         config.embed_channels,
         config.neck_channels,
         levels,
         scale_factor=config.scale_factor,
         norm=config.neck_norm,
+        margin=config.norm_margin,
     )

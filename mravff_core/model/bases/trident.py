@@ -32,8 +32,9 @@ class TridentHead(DistanceHead):
     def __init__(self, config: BaseConfig, classes: int, levels: int) -> None:
         super().__init__(config, 2 * (config.bins + 1), levels)
         self.bins = config.bins
-        self.start = ClassHead(config, classes, config.boundary_kernel)
-        self.end = ClassHead(config, classes, config.boundary_kernel)
+        silent = config.silent_padding
+        self.start = ClassHead(config, classes, config.boundary_kernel, speaks_of_padding=silent)
+        self.end = ClassHead(config, classes, config.boundary_kernel, speaks_of_padding=silent)
 
     @property
     def reach(self) -> int:
