@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> None:
         print(f"{run_name}: is trained; split {recipe.data.test_split!r} has no true segments to score it on")
     else:
         average, overlaps = 100 * document["average"], ", ".join(document["per_threshold"])
-        print(f"{run_name}: mAP {average:.2f} on {document['clips']} clips, averaged over tIoU {overlaps}")
+        scored = f"{document['label_set']} on {document['clips']} clips, averaged over tIoU {overlaps}"
+        print(f"{run_name}: mAP {average:.2f} % for {scored}")
 
 
 def _changes(args: argparse.Namespace) -> dict[str, Any]:

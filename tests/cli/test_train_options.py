@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from mravff_core import Workspace
 from mravff_core.cli import main
 from mravff_core.config import FusionConfig, Recipe, StartConfig, TrainConfig, read_recipe
 from mravff_core.errors import ConfigError
+from tests.small_workspace import small_workspace
 
 TEXT = "name: own\nfusion: {kind: concat, heads: 2}\ntrain: {seed: 3, epochs: 7, freeze_base: true}\n"
 
@@ -64,3 +66,16 @@ def test_a_base_is_frozen_on_request(
     more = ["--freeze-base", "--from", "x.pt"]
     assert main(["train", str(tmp_path / "recipe.yaml"), "--workspace", str(tmp_path / "ws"), *more]) == 2
     assert "stays untrained" not in capsys.readouterr().err
+
+
+def test_the_score_of_a_training_says_of_what_it_is_and_in_which_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = small_workspace(tmp_path / "ws")
+    recipe = tmp_path / "own.yaml"
+    recipe.write_text(
+        "name: own\ndata: {train_split: validation}\ntrain: {epochs: 0, regression_range: [[0, 4], [2, 8], [4, 100]]}\n"
+        "base: {embed_channels: 16, neck_channels: 16, head_channels: 16, levels: 3, max_steps: 64}\n"
+    )
+    assert main(["train", str(recipe), "--workspace", str(workspace.folder), "--device", "cpu"]) == 0
+    assert re.search(r"^own: mAP \d+\.\d\d % for verb on 3 clips, averaged", capsys.readouterr().out, re.MULTILINE)
