@@ -277,9 +277,10 @@ def interval(value: float, low: float | None, high: float | None, *, sign: bool 
     return f"{100 * value:{form}} [{100 * low:{form}}, {100 * high:{form}}]{star}"
 
 
-def note_units(more: str = "") -> None:
-    """Say what a table's numbers are, beside it and not in it."""
-    print(f"note: scores are in percent, intervals 95 %, * where one leaves out 0{more}", file=sys.stderr)
+def note_units(resamples: int, more: str = "") -> None:
+    """Say what a table's numbers are, beside it and not in it; without resamples it has no intervals."""
+    intervals = ", intervals 95 %, * where one leaves out 0" if resamples else ""
+    print(f"note: scores are in percent{intervals}{more}", file=sys.stderr)
 
 
 def print_table(rows: Sequence[dict[str, Any]], *, empty: str) -> None:

@@ -126,4 +126,4 @@ def _print(found: Comparison, classes: pd.DataFrame) -> None:
         for row in classes.dropna(subset=["segments"]).sort_values("difference", ascending=False).to_dict("records")
     ]
     common.print_table(rows, empty="there are no classes with true segments")
-    common.note_units()
+    common.note_units(found.precision.resamples)

@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> None:
         common.print_table([_row(doc) for doc in documents], empty="the workspace has no run; make one with train")
         if documents:
             common.note_units(
-                "; recall@5x is among as many detections of a clip and class as five times its true segments"
+                args.resamples,
+                "; recall@5x is among as many detections of a clip and class as five times its true segments",
             )
 
 

@@ -71,4 +71,4 @@ def run(args: argparse.Namespace) -> None:
             for row in table.to_dict("records")
         ]
         common.print_table(rows, empty="there is nothing to show")
-        common.note_units("; gate is the mean over steps and levels, 0 all sight to 1 all sound")
+        common.note_units(args.resamples, "; gate is the mean over steps and levels, 0 all sight to 1 all sound")

@@ -263,5 +263,6 @@ def test_tables_for_people_say_what_their_numbers_are(
     assert main([*command, *where]) == 0
     said = capsys.readouterr().err
     assert "note: scores are in percent" in said and words in said
+    assert ("intervals 95 %" in said) == ("--resamples" in command)
     assert main([*command, *where, "--json"]) == 0
     assert "in percent" not in capsys.readouterr().err
