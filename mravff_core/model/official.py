@@ -15,7 +15,7 @@ from mravff_core.config import read_yaml
 from mravff_core.errors import CheckpointError
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.model.opentad import own_layer, published_names
-from mravff_core.model.opentad_config import is_opentad
+from mravff_core.model.opentad_detectors import is_opentad
 from mravff_core.model.published_config import detector_config
 
 # Official name to ours, tried in this order; a number stays a number.

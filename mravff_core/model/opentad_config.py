@@ -8,8 +8,8 @@ pad; nothing limits a clip's length.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from mravff_core.config import BaseConfig, TestConfig, TrainConfig, from_mapping
@@ -18,94 +18,16 @@ from mravff_core.model.bases.checks import check_base
 from mravff_core.model.bases.padding import encoder_strides
 from mravff_core.model.detector import DetectorConfig
 from mravff_core.model.official_config import as_groups, check_classes, check_lengths, counts_of, total
+from mravff_core.model.opentad_detectors import (
+    REQUIRED,
+    OpenTADDetector,
+    Settings,
+    as_mapping,
+    check_known,
+    parts_of,
+    with_defaults,
+)
 
-Settings = Mapping[str, Any]
-_REQUIRED: Any = object()
-
-
-@dataclass(frozen=True)
-class _Detector:
-    """One of OpenTAD's detectors: its parts' names, and their settings with defaults."""
-
-    kind: str
-    projection: str
-    head: str
-    settings: Settings
-    head_settings: Settings
-    conv_settings: tuple[str, ...] = ("kernel_size",)
-
-
-_PROJECTION: Settings = {
-    "in_channels": _REQUIRED,
-    "out_channels": _REQUIRED,
-    "arch": (2, 2, 5),
-    "conv_cfg": _REQUIRED,
-    "norm_cfg": None,
-}
-_PADDED: Settings = {"path_pdrop": 0.0, "use_abs_pe": False, "max_seq_len": 2304}
-_NECK: Settings = {
-    "in_channels": _REQUIRED,
-    "out_channels": _REQUIRED,
-    "num_levels": 0,
-    "scale_factor": 2.0,
-    "start_level": 0,
-    "end_level": -1,
-    "norm_cfg": {"type": "LN"},
-}
-_HEAD: Settings = {
-    "num_classes": _REQUIRED,
-    "in_channels": _REQUIRED,
-    "feat_channels": _REQUIRED,
-    "num_convs": 3,
-    "prior_generator": _REQUIRED,
-    "loss": None,
-    "loss_normalizer": 100,
-    "loss_normalizer_momentum": 0.9,
-    "label_smoothing": 0.0,
-    "cls_prior_prob": 0.01,
-    "loss_weight": 1.0,
-}
-_CENTRES: Settings = {"center_sample": "radius", "center_sample_radius": 1.5}
-_DETECTORS = {
-    "ActionFormer": _Detector(
-        kind="actionformer",
-        projection="Conv1DTransformerProj",
-        head="ActionFormerHead",
-        settings={**_PROJECTION, **_PADDED, "attn_cfg": _REQUIRED, "input_pdrop": 0.0},
-        head_settings={**_HEAD, **_CENTRES, "filter_similar_gt": True},
-        conv_settings=("kernel_size", "proj_pdrop"),
-    ),
-    "TriDet": _Detector(
-        kind="tridet",
-        projection="TriDetProj",
-        head="TriDetHead",
-        settings={
-            **_PROJECTION,
-            **_PADDED,
-            "sgp_mlp_dim": _REQUIRED,
-            "sgp_win_size": [-1] * 6,
-            "downsample_type": "max",
-            "k": 1.5,
-            "init_conv_vars": 1,
-            "input_noise": 0.0,
-        },
-        head_settings={
-            **_HEAD,
-            **_CENTRES,
-            "kernel_size": 3,
-            "boundary_kernel_size": 3,
-            "iou_weight_power": 0.2,
-            "num_bins": 16,
-        },
-    ),
-    "TemporalMaxer": _Detector(
-        kind="temporalmaxer",
-        projection="TemporalMaxerProj",
-        head="TemporalMaxerHead",
-        settings={**_PROJECTION, "arch": (2, 0, 5), "drop_out": 0.0},
-        head_settings={**_HEAD, "assigner": _REQUIRED},
-    ),
-}
 _NMS: Settings = {
     "iou_threshold": 0.0,
     "min_score": 0.0,
@@ -123,12 +45,6 @@ _MOST_CANDIDATES = 10**9
 _ANY_LENGTH = 1e6
 
 
-def is_opentad(raw: Settings) -> bool:
-    """Whether settings are laid out as OpenTAD's: a model of a type, made of parts."""
-    model = raw.get("model")
-    return isinstance(model, Mapping) and "type" in model
-
-
 def convert_opentad(raw: Settings, where: str) -> DetectorConfig:
     """Our configuration for one of OpenTAD's.
 
@@ -137,7 +53,7 @@ def convert_opentad(raw: Settings, where: str) -> DetectorConfig:
         where: file, for messages.
     Raises: ConfigError for another detector, settings that are not known or cannot be followed, or wrong types.
     """
-    detector, projection, neck, head = _parts(raw, where)
+    detector, projection, neck, head = parts_of(raw, where)
     classes = head["num_classes"]
     check_classes(classes, f"{where}: model.rpn_head.num_classes")
     base = from_mapping(BaseConfig, _base_settings(raw, detector, projection, neck, head, where), where)
@@ -145,7 +61,7 @@ def convert_opentad(raw: Settings, where: str) -> DetectorConfig:
     _check_levels(base, head["prior_generator"], where)
     if base.official_padding:
         check_lengths(base, f"{where}: model.projection.max_seq_len")
-    test = _mapping(_mapping(raw.get("dataset", {}), "dataset", where).get("test", {}), "dataset.test", where)
+    test = as_mapping(as_mapping(raw.get("dataset", {}), "dataset", where).get("test", {}), "dataset.test", where)
     _check_test_clips(test, base, where)
     return DetectorConfig(
         label_set="class",
@@ -161,10 +77,10 @@ def convert_opentad_training(raw: Settings, where: str) -> TrainConfig:
 
     Arguments and errors as for `convert_opentad`.
     """
-    detector, projection, _, head = _parts(raw, where)
+    detector, projection, _, head = parts_of(raw, where)
     own: dict[str, Any] = {}
     if detector.kind == "temporalmaxer":
-        own["centre_radius"] = _mapping(head["assigner"], "model.rpn_head.assigner", where).get("center_radius", 2.5)
+        own["centre_radius"] = as_mapping(head["assigner"], "model.rpn_head.assigner", where).get("center_radius", 2.5)
     else:
         own["centre_sampling"] = "radius" if head["center_sample"] == "radius" else "none"
         own["centre_radius"] = head["center_sample_radius"]
@@ -180,33 +96,8 @@ def convert_opentad_training(raw: Settings, where: str) -> TrainConfig:
     return from_mapping(TrainConfig, settings, where)
 
 
-def _parts(raw: Settings, where: str) -> tuple[_Detector, Settings, Settings | None, Settings]:
-    """The detector, and settings of its projection, neck and head with defaults."""
-    model = _mapping(raw.get("model"), "model", where)
-    if model.get("type") not in _DETECTORS:
-        raise ConfigError(
-            f"{where}: model.type is {model.get('type')!r}, expected one of {', '.join(_DETECTORS)} of OpenTAD's; "
-            "take over what others find by 'import detections'"
-        )
-    if model.get("backbone") is not None:
-        raise ConfigError(
-            f"{where}: model.backbone is a network for video frames, trained end to end, expected none: a detector "
-            "of features"
-        )
-    detector = _DETECTORS[model["type"]]
-    _known(model, {"type": None, "projection": None, "neck": None, "rpn_head": None, "backbone": None}, "model", where)
-    projection = _part(model, "projection", (detector.projection,), detector.settings, where)
-    head = dict(_part(model, "rpn_head", (detector.head,), detector.head_settings, where))
-    generator = {"strides": _REQUIRED, "regression_range": _REQUIRED, "use_offset": False}
-    head["prior_generator"] = _part(head, "prior_generator", ("PointGenerator",), generator, where, "model.rpn_head.")
-    neck = None
-    if model.get("neck") is not None:
-        neck = _part(model, "neck", ("FPNIdentity",), _NECK, where)
-    return detector, projection, neck, head
-
-
 def _base_settings(
-    raw: Settings, detector: _Detector, projection: Settings, neck: Settings | None, head: Settings, where: str
+    raw: Settings, detector: OpenTADDetector, projection: Settings, neck: Settings | None, head: Settings, where: str
 ) -> dict[str, Any]:
     """Fields of `BaseConfig`; their types are not checked yet."""
     name = "model.projection"
@@ -218,8 +109,8 @@ def _base_settings(
             f"{where}: {name} has in_channels {projection['in_channels']} and out_channels "
             f"{projection['out_channels']}, expected two numbers{'' if detector.kind == 'tridet' else ' or two lists'}"
         )
-    conv = _with_defaults(
-        projection["conv_cfg"], dict.fromkeys(detector.conv_settings, _REQUIRED), f"{name}.conv_cfg", where
+    conv = with_defaults(
+        projection["conv_cfg"], dict.fromkeys(detector.conv_settings, REQUIRED), f"{name}.conv_cfg", where
     )
     channels = total(projection["out_channels"], where, f"{name}.out_channels")
     settings = {
@@ -259,8 +150,8 @@ def _base_settings(
         "drop_path": projection["path_pdrop"],
     }
     if detector.kind == "actionformer":
-        attention = {"n_head": _REQUIRED, "n_mha_win_size": _REQUIRED}
-        attention = _with_defaults(projection["attn_cfg"], attention, f"{name}.attn_cfg", where)
+        attention = {"n_head": REQUIRED, "n_mha_win_size": REQUIRED}
+        attention = with_defaults(projection["attn_cfg"], attention, f"{name}.attn_cfg", where)
         window = attention["n_mha_win_size"]
         return settings | {
             "heads": attention["n_head"],
@@ -268,7 +159,7 @@ def _base_settings(
             "dropout": conv["proj_pdrop"],
         }
     pooling = {"max": "max", "avg": "average"}
-    if projection["downsample_type"] not in pooling:
+    if projection["downsample_type"] not in list(pooling):
         raise ConfigError(f"{where}: {name}.downsample_type is {projection['downsample_type']!r}, expected max or avg")
     hidden = projection["sgp_mlp_dim"]
     return settings | {
@@ -293,8 +184,8 @@ def _neck_settings(neck: Settings | None, channels: int, levels: int, where: str
     norm = neck["norm_cfg"]
     settings = {"neck_channels": neck["out_channels"], "neck_first_level": neck["start_level"]}
     if isinstance(norm, Mapping) and norm.get("type") == "GN":
-        groups = _with_defaults(
-            norm, {"type": "GN", "num_groups": _REQUIRED, "affine": True}, "model.neck.norm_cfg", where
+        groups = with_defaults(
+            norm, {"type": "GN", "num_groups": REQUIRED, "affine": True}, "model.neck.norm_cfg", where
         )
         if groups["affine"]:
             raise ConfigError(f"{where}: model.neck.norm_cfg is a group norm with weights, expected affine=False")
@@ -302,11 +193,13 @@ def _neck_settings(neck: Settings | None, channels: int, levels: int, where: str
     return settings | {"neck_norm": _norm(norm, "model.neck.norm_cfg", where)}
 
 
-def _test_settings(raw: Settings, detector: _Detector, classes: int, where: str) -> dict[str, Any]:
-    post = _mapping(raw.get("post_processing", {}), "post_processing", where)
-    known = {"nms": None, "pre_nms_thresh": 0.001, "pre_nms_topk": 2000}
-    _known(post, {**known, "external_cls": None, "save_dict": None, "sliding_window": None}, "post_processing", where)
-    limits = known if detector.kind == "tridet" else {**known, **post}
+def _test_settings(raw: Settings, detector: OpenTADDetector, classes: int, where: str) -> dict[str, Any]:
+    post = as_mapping(raw.get("post_processing", {}), "post_processing", where)
+    limits = {"pre_nms_thresh": 0.001, "pre_nms_topk": 2000}
+    others = dict.fromkeys(("nms", "external_cls", "save_dict", "sliding_window"))
+    check_known(post, {**limits, **others}, "post_processing", where)
+    if detector.kind != "tridet":
+        limits |= post
     settings = {
         "pre_nms_min_score": limits["pre_nms_thresh"],
         "pre_nms_top_k": limits["pre_nms_topk"],
@@ -320,7 +213,7 @@ def _test_settings(raw: Settings, detector: _Detector, classes: int, where: str)
         settings |= {"pre_nms_min_score": 0, "pre_nms_top_k": _MOST_CANDIDATES}
     if post.get("nms") is None:
         return settings | {"nms": "none"}
-    nms = _with_defaults(post["nms"], _NMS, "post_processing.nms", where)
+    nms = with_defaults(post["nms"], _NMS, "post_processing.nms", where)
     if nms["use_soft_nms"] and nms["method"] != _GAUSSIAN:
         raise ConfigError(
             f"{where}: post_processing.nms.method is {nms['method']!r}, expected {_GAUSSIAN}, whose scores fall by "
@@ -341,7 +234,7 @@ def _check_levels(base: BaseConfig, generator: Settings, where: str) -> None:
     """Refuse points that lie elsewhere than at every step of the levels that the heads read."""
     name = f"{where}: model.rpn_head.prior_generator"
     strides = list(encoder_strides(base)[base.neck_first_level :])
-    if list(generator["strides"]) != strides:
+    if as_groups(generator["strides"]) != strides:
         raise ConfigError(f"{name}.strides is {generator['strides']!r}, expected {strides} for {base.levels} levels")
     ranges = generator["regression_range"]
     if not isinstance(ranges, (list, tuple)) or len(ranges) != len(strides):
@@ -360,19 +253,24 @@ def _check_test_clips(test: Settings, base: BaseConfig, where: str) -> None:
             "clips, such as EpicKitchensPaddingDataset; name it in a file over this one to detect so"
         )
     longest = base.max_steps if base.official_padding else 0
-    for step in test.get("pipeline") or ():
-        if isinstance(step, Mapping) and step.get("type") == "Padding" and not 0 < step.get("length", 0) <= longest:
+    for length in _of_pipeline(test, "Padding", "length"):
+        if not isinstance(length, int) or length > longest:
             raise ConfigError(
-                f"{where}: dataset.test.pipeline pads clips to {step.get('length')!r} steps, expected "
+                f"{where}: dataset.test.pipeline pads clips to {length!r} steps, expected "
                 + (f"at most {longest}, its max_seq_len" if longest else "no padding, of which TemporalMaxer has none")
             )
 
 
 def _trained_length(raw: Settings, where: str) -> Any:
     """Steps that training clips are cut to, as far as the data set's settings say."""
-    train = _mapping(_mapping(raw.get("dataset", {}), "dataset", where).get("train", {}), "dataset.train", where)
-    lengths = [step.get("trunc_len") for step in train.get("pipeline") or () if isinstance(step, Mapping)]
-    return next(filter(None, lengths), BaseConfig.max_steps)
+    train = as_mapping(as_mapping(raw.get("dataset", {}), "dataset", where).get("train", {}), "dataset.train", where)
+    return next(iter(_of_pipeline(train, "RandomTrunc", "trunc_len")), BaseConfig.max_steps)
+
+
+def _of_pipeline(data: Settings, kind: str, setting: str) -> list[Any]:
+    """A setting of each step of a kind that clips go through."""
+    steps = [step for step in as_groups(data.get("pipeline")) if isinstance(step, Mapping)]
+    return [step.get(setting) for step in steps if step.get("type") == kind]
 
 
 def _feature_record(test: Settings, channels: int, where: str) -> dict[str, Any]:
@@ -385,8 +283,9 @@ def _feature_record(test: Settings, channels: int, where: str) -> dict[str, Any]
         **{key: value for key, value in test.items() if value is not None},
     }
     for key in ("feature_stride", "sample_stride", "offset_frames", "fps"):
-        if isinstance(found[key], bool) or not isinstance(found[key], (int, float)):
-            raise ConfigError(f"{where}: dataset.test.{key} is {found[key]!r}, expected a number")
+        value = found[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ConfigError(f"{where}: dataset.test.{key} is {value!r}, expected a number")
     return {
         "channels": channels,
         "stride_frames": found["feature_stride"],
@@ -404,38 +303,6 @@ def _norm(value: Any, name: str, where: str) -> bool:
     if value != {"type": "LN"}:
         raise ConfigError(f'{where}: {name} is {value!r}, expected dict(type="LN") or None')
     return True
-
-
-def _part(
-    model: Settings, key: str, types: tuple[str, ...], settings: Settings, where: str, section: str = "model."
-) -> Settings:
-    """One part's settings with defaults. Raises: ConfigError if it is of another type."""
-    part = _mapping(model.get(key), section + key, where)
-    if part.get("type") not in types:
-        raise ConfigError(f"{where}: {section}{key}.type is {part.get('type')!r}, expected {' or '.join(types)}")
-    return _with_defaults(part, {"type": types[0], **settings}, section + key, where)
-
-
-def _with_defaults(given: Any, settings: Settings, name: str, where: str) -> dict[str, Any]:
-    given = _mapping(given, name, where)
-    _known(given, settings, name, where)
-    full = {**settings, **given}
-    missing = [key for key, value in full.items() if value is _REQUIRED]
-    if missing:
-        raise ConfigError(f"{where}: {name} has no {', '.join(missing)}; is a file missing that it builds on?")
-    return full
-
-
-def _known(given: Settings, settings: Settings, name: str, where: str) -> None:
-    unknown = sorted(map(str, given.keys() - settings.keys()))
-    if unknown:
-        raise ConfigError(f"{where}: {name} has unknown settings {', '.join(unknown)}; it has {', '.join(settings)}")
-
-
-def _mapping(value: Any, name: str, where: str) -> Settings:
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: {name} is {value!r}, expected a mapping of settings")
-    return value
 
 
 def _is_above_zero(value: Any) -> bool:

@@ -15,7 +15,7 @@ from mravff_core.config import DataConfig, Recipe, from_mapping, merge, to_mappi
 from mravff_core.data.dataset_files import usual_split
 from mravff_core.errors import ConfigError
 from mravff_core.model.official_config import convert_config, convert_training
-from mravff_core.model.opentad_config import is_opentad
+from mravff_core.model.opentad_detectors import is_opentad
 from mravff_core.segments import PROPOSAL
 from mravff_core.workspace import Workspace
 from mravff_core.workspace.feature_record import other_grid

@@ -206,7 +206,11 @@ def _put(place: str, value: Any) -> dict[str, Any]:
         ("dataset.test.type", "EpicKitchensSlidingDataset", "which cuts clips into windows"),
         ("dataset.test.pipeline", [{"type": "Padding", "length": 65}], "pads clips to 65 steps, expected at most 64"),
         ("dataset.test.fps", "30", "dataset.test.fps is '30', expected a number"),
+        ("dataset.test.offset_frames", float("nan"), "dataset.test.offset_frames is nan, expected a number"),
         ("model.rpn_head", None, "model.rpn_head is None, expected a mapping"),
+        ("model.type", ["TriDet"], r"model.type is \['TriDet'\], expected one of"),
+        ("model.rpn_head.prior_generator.strides", 5, "strides is 5, expected"),
+        ("dataset.test.pipeline", [{"type": "Padding"}], "pads clips to None steps"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(place: str, value: Any, match: str, tmp_path: Path) -> None:
