@@ -293,6 +293,7 @@ def _feature_record(test: Settings, channels: int, where: str) -> dict[str, Any]
         "window_frames": 2 * int(found["offset_frames"]),
         "frames_per_second": found["fps"] if found["fps"] > 0 else None,
         "resized_steps": found.get("resize_length"),
+        "resized_from_the_start": bool(found.get("resize_length")),
     }
 
 

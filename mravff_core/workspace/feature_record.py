@@ -39,7 +39,11 @@ def other_grid(trained: Mapping[str, Any], found: Features) -> str | None:
     if trained["resized_steps"]:
         steps = found.array.shape[1]
         wanted = trained["resized_steps"]
-        return None if steps == wanted else f"every clip brought to {wanted} steps, here the first has {steps}"
+        if steps != wanted:
+            return f"every clip brought to {wanted} steps, here the first has {steps}"
+        if trained.get("resized_from_the_start") and found.grid.centre_frames > 0:
+            return "steps that stand at the start of their share of the clip, here in its middle"
+        return None
     hop, window = trained["stride_frames"] * trained["downsample_rate"], trained["window_frames"]
     if hop <= 0:  # shared out evenly
         return None

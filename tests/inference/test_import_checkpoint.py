@@ -157,6 +157,19 @@ def test_features_on_another_grid_are_told(
     assert re.search(match, said) and ("caution" in said) == bool(match)
 
 
+@pytest.mark.parametrize(("length", "match"), [(70, "steps that stand at the start of their share"), (64, "to 64 st")])
+def test_clips_that_opentad_resizes_lie_half_a_step_earlier(
+    workspace: Workspace, tmp_path: Path, length: int, match: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = published_opentad.opentad_config(small_config())
+    settings["dataset"]["test"] = {"type": "AnetResizeDataset", "resize_length": length}
+    (tmp_path / "own.json").write_text(json.dumps(settings))
+    path = str(published_opentad.written(tmp_path, published_opentad.ActionFormer(small_config()).weights))
+    words = ["--config", str(tmp_path / "own.json"), "--visual", "slowfast", "--workspace", str(workspace.folder)]
+    assert main(["import", "checkpoint", path, "--run", "theirs", *words]) == 0
+    assert match in capsys.readouterr().out
+
+
 def test_a_run_of_another_workspace_may_be_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = (small_workspace(tmp_path / name, clips=2) for name in ("one", "other"))
     source = str(one.run("verb_mrav").folder)
