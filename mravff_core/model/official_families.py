@@ -170,7 +170,7 @@ def _likely(model: Settings) -> Family:
     for family in reversed(FAMILIES):
         others = [other for other in FAMILIES if other is not family]
         only = family.known.difference(*(other.known for other in others))
-        backbones = set(family.encoders).difference(*(other.encoders for other in others))
+        backbones = [name for name in family.encoders if not any(name in other.encoders for other in others)]
         if model.keys() & only or model.get("backbone_type") in backbones:
             return family
     return ACTIONFORMER

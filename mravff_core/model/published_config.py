@@ -23,7 +23,11 @@ def train_config(raw: Mapping[str, Any], where: str) -> TrainConfig:
 
 
 def class_score_file(raw: Mapping[str, Any]) -> str | None:
-    """The file that detections take their classes from, whatever classes they have; None if they keep their own."""
+    """The file that detections take their classes from, whatever classes they have; None if they keep their own.
+
+    Args:
+        raw: as `detector_config` has taken it.
+    """
     if is_opentad(raw):
         classifier = (raw.get("post_processing") or {}).get("external_cls")
         path = classifier.get("path") if isinstance(classifier, Mapping) else None
