@@ -227,5 +227,6 @@ def _true_segments(workspace: Workspace, label_set: str) -> pd.DataFrame:
     truth["audibility"] = audibility.astype(np.float64)
     truth["segment_id"] = truth["segment_id"].astype(str)
     kept = ["segment_id", "clip_id", "start_s", "end_s", "label", "score", "audibility", "player_segment", *others]
-    duration_s = truth["clip_id"].map(workspace.clips.set_index("clip_id")["duration_s"])
+    # What no row is mapped to keeps the type of what was mapped.
+    duration_s = truth["clip_id"].map(workspace.clips.set_index("clip_id")["duration_s"]).astype(np.float64)
     return truth.loc[(truth["end_s"] > 0) & (truth["start_s"] < duration_s), kept]
