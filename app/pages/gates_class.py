@@ -42,7 +42,7 @@ def show_class(
     with left:
         chart(kept(gate_distribution, segments, level_names, theme()), name=f"gates of {row['name']}")
     with right:
-        found = gates_of(app.workspace.run(state.choices.run), state.choices.audio)
+        found = gates_of(app.workspace, state.choices.run, state.choices.audio)
         profile = gates.gate_profile(found, segments)
         chart(kept(gate_profile_lines, profile, level_names, theme()), name=f"gates along {row['name']}")
     state.segmented("end", "Segments", {"most": "Most gated", "least": "Least gated"}, label_visibility="collapsed")

@@ -282,7 +282,7 @@ def level_steps_s(workspace: Workspace, run_name: str, audio: str = "on") -> lis
     run = workspace.run(run_name)
 
     def make() -> pd.DataFrame:
-        found = gates_of(run, audio)
+        found = gates_of(workspace, run_name, audio)
         step_s = found.groupby(["clip_id", "level"])["time_s"].diff()
         known = step_s.groupby(found["level"]).median()
         levels = range(int(found["level"].max()) + 1)

@@ -70,7 +70,7 @@ def segment_gates(workspace: Workspace, source: SegmentSource) -> pd.DataFrame:
         parameters["tiou"] = 0.0
 
     def make() -> pd.DataFrame:
-        gates = gates_of(run, source.audio)
+        gates = gates_of(workspace, source.run, source.audio)
         segments = _segments(workspace, run, label_set, source, set(gates["clip_id"]))
         inside = gates_inside(gates, segments)
         for level in range(inside.shape[1]):
@@ -82,12 +82,13 @@ def segment_gates(workspace: Workspace, source: SegmentSource) -> pd.DataFrame:
     return cached_table(workspace, "segment_gates", make, files=files, parameters=parameters)
 
 
-def gates_of(run: Run, audio: AudioCondition | str) -> pd.DataFrame:
+def gates_of(workspace: Workspace, run_name: str, audio: AudioCondition | str) -> pd.DataFrame:
     """All gates of a run: `clip_id`, `level`, `step`, `time_s`, `gate`, in that order.
 
     Returns: a table that others share: do not change it.
     Raises: WorkspaceError if there are none, with the way to get them.
     """
+    run = workspace.run(run_name)
     if run.info.fusion != "mrav":
         raise WorkspaceError(
             f"run {run.name!r} has no gates (its fusion is {run.info.fusion!r}); choose a run with MRAV-FF fusion"
@@ -99,7 +100,7 @@ def gates_of(run: Run, audio: AudioCondition | str) -> pd.DataFrame:
     if gates is None or gates.empty:
         raise WorkspaceError(
             f"run {run.name!r} has no gates stored for audio {condition}; make them with "
-            f"'python -m mravff_core predict --run {run.name} --audio {condition}'"
+            f"'{workspace.command(f'predict --run {run.name} --audio {condition}')}'"
         )
     return gates
 

@@ -63,7 +63,7 @@ class RunInfo:
         fusion: how audio enters.
         label_set: what its classes are; the first of several.
         classes: how many of that label set.
-        parameters_mb: size of the weights file in megabytes.
+        weights_mb: size of the weights file in megabytes.
         conditions: audio conditions with stored predictions.
         label_sets: all of them, each with a table of detections of its own; `action` is the last where verb and
             noun are joint.
@@ -76,7 +76,7 @@ class RunInfo:
     fusion: str
     label_set: str
     classes: int
-    parameters_mb: float
+    weights_mb: float
     conditions: tuple[str, ...]
     label_sets: tuple[str, ...] = ()
     has_detector: bool = True
@@ -136,7 +136,7 @@ class Run:
                 fusion=str(config["fusion"]["kind"]),
                 label_set=str(config["label_set"]),
                 classes=len(config["labels"]),
-                parameters_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
+                weights_mb=round((self.folder / "model.safetensors").stat().st_size / 1e6, 3),
                 conditions=conditions,
                 label_sets=with_actions(
                     [str(config["label_set"]), *(str(other["name"]) for other in config.get("further_label_sets", ()))]

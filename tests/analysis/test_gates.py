@@ -274,7 +274,7 @@ def test_results_are_kept_until_what_they_rest_on_changes(predicted: Workspace, 
     [
         (SegmentSource("verb_visual"), "has no gates .its fusion is 'none'"),
         (SegmentSource(RUN, audio="off"), "every gate is 0 by definition"),
-        (SegmentSource(RUN, audio="silence"), "predict --run verb_mrav --audio silence"),
+        (SegmentSource(RUN, audio="silence"), "predict --run verb_mrav --audio silence --workspace /"),
     ],
 )
 def test_where_there_are_no_gates_the_way_to_them_is_said(
