@@ -267,8 +267,9 @@ class TrainConfig:
     truncated_share: float = 0.5
     """A segment cut by cropping stays when at least this share of it remains."""
     crop_margin: float = 0.0
-    """Finest steps by which a segment may reach beyond the first and last step of a crop. The published code lets
-    it reach as far as their windows do, which is half a window; so do the recipes of the field's data sets."""
+    """Finest steps by which a segment may reach beyond the first and last step of a crop. ActionFormer's code and
+    TriDet's let it reach as far as the windows of those steps, which is half a window; so do the recipes of the data
+    sets that these come with. UnAV-100's own code does not."""
     store_half: bool = False
     """Store the finished weights as float16, half as large."""
 
