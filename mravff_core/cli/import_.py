@@ -41,7 +41,7 @@ def _register_checkpoint(kinds: common.Commands) -> None:
         kinds,
         "checkpoint",
         run_checkpoint,
-        "take an official ActionFormer, TriDet or TemporalMaxer checkpoint, or a run, as a run",
+        "take an ActionFormer, TriDet or TemporalMaxer checkpoint, official or OpenTAD's, or a run, as a run",
         example="epoch_015.pth.tar --config epic_slowfast_verb.yaml --run official",
     )
     parser.add_argument("path", metavar="PATH", help="official checkpoint, or folder of a detector of ours")

@@ -51,7 +51,7 @@ def import_checkpoint(
 
     Args:
         workspace: whose features it is to read.
-        path: official ActionFormer, TriDet or TemporalMaxer file, or folder of a detector of ours.
+        path: ActionFormer, TriDet or TemporalMaxer file, official or OpenTAD's, or folder of a detector of ours.
         run_name: of the run that is made.
         config: configuration of an official checkpoint, in YAML or OpenTAD's in Python.
         label_set: what its classes are, in the workspace's order; None for the one with as many. A single
