@@ -17,6 +17,7 @@ from mravff_core.model.detector import DetectorConfig
 from mravff_core.model.opentad import own_layer, published_names
 from mravff_core.model.opentad_detectors import is_opentad
 from mravff_core.model.published_config import detector_config
+from mravff_core.model.renames import renamed
 
 # Official name to ours, tried in this order; a number stays a number.
 _RENAMES = [
@@ -148,11 +149,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 def rename(name: str) -> str:
     """Our name for an official weight; unknown names stay as they are."""
-    for pattern, replacement in _RENAMES:
-        ours, count = re.subn(f"^{pattern}", replacement, name)
-        if count:
-            return ours
-    return name
+    return renamed(name, _RENAMES)
 
 
 def _with_one_neck_norm(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:

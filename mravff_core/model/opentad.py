@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from mravff_core.model.renames import renamed
+
 # OpenTAD's name to the published one; what matches none is called alike.
 _RENAMES = [
     (r"projection\.proj\.", r"backbone.proj."),
@@ -38,12 +40,4 @@ def own_layer(weights: Mapping[str, Tensor]) -> str | None:
 
 def published_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """OpenTAD's weights under published names."""
-    return {_rename(name): value for name, value in weights.items() if name != _NOT_NEEDED}
-
-
-def _rename(name: str) -> str:
-    for pattern, replacement in _RENAMES:
-        renamed, count = re.subn(f"^{pattern}", replacement, name)
-        if count:
-            return renamed
-    return name
+    return {renamed(name, _RENAMES): value for name, value in weights.items() if name != _NOT_NEEDED}
